@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make              build/sidekey
+#   make help         everything else
+#
+# CC=clang and SAN=address,undefined build into folders of their own, so that
+# changing between them neither mixes objects nor builds again what is there.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SAN     :=
+WERROR  :=
+LIBCURL :=
+PREFIX  := /usr/local
+DESTDIR :=
+SECONDS := 60
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+# Where things go: build for gcc, build/clang, build/san-address-undefined, build/clang-san-...
+comma    := ,
+compiler := $(notdir $(firstword $(CC)))
+flavour  := $(filter-out gcc cc,$(compiler)) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
+flavour  := $(subst $() $(),-,$(strip $(flavour)))
+B        := build$(if $(flavour),/$(flavour))
+PROGRAM  := $(B)/sidekey
+HOOKED   := $(B)/sidekey-test
+LIBRARY  := $(B)/libsidekey.a
+
+SOURCES := $(sort $(shell find sidecar policy -name '*.c'))
+OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o)
+HOOKS   := $(SOURCES:%.c=$(B)/obj-test/%.o)
+UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
+
+# The compiler is asked once for each optional flag; the answers are kept.
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wformat=2 -Wimplicit-fallthrough \
+	-Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Wwrite-strings
+OPTIONAL := -Wtrampolines -Wbidi-chars=any -fstrict-flex-arrays=3 -fstack-clash-protection \
+	-fcf-protection=full -mbranch-protection=standard -ftrivial-auto-var-init=zero \
+	-fzero-init-padding-bits=all -fzero-call-used-regs=used-gpr \
+	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
+LINKER   := -Wl,-z,nodlopen -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,-z,separate-code \
+	-Wl,--as-needed
+# A static glibc makes the linker warn of getaddrinfo and dlopen in libcrypto and libcurl, which
+# never call them here, and of getaddrinfo in the resolver, which asks files and DNS alone.
+QUIET    := grep -v -e 'in statically linked applications requires at runtime' -e ': in function '
+
+PROBED := build/probed-$(compiler).mk
+ifneq ($(filter-out clean help deps deps-lint,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(wildcard $(PROBED)),)
+can = $(shell echo 'int main(void) { return 0; }' | \
+	$(CC) -Werror $(1) -x c - -o /dev/null >/dev/null 2>&1 && echo '$(1)')
+$(shell mkdir -p build && { \
+	echo 'OPTIONAL := $(foreach flag,$(OPTIONAL),$(call can,$(flag)))'; \
+	echo 'LINKER := $(foreach flag,$(LINKER),$(call can,$(flag)))'; } >$(PROBED))
+endif
+include $(PROBED)
+endif
+
+HARDEN := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
+	$(filter-out -W%,$(OPTIONAL))
+
+# libcurl: our own build of Debian's source, kept outside build/; LIBCURL=system for a packager.
+CURL_FLAGS := -O2 $(HARDEN)
+CURL_ID    := $(shell { cat deploy/libcurl.sh; echo '$(CC) $(CURL_FLAGS)'; } | sha256sum | cut -c1-8)
+CURL_DIR   := .cache/libcurl-7.88.1-$(CURL_ID)
+CURL_A     := $(CURL_DIR)/lib/libcurl.a
+ifeq ($(LIBCURL),system)
+CURL_MADE :=
+CURL_INC  :=
+CURL_LIB  := -lcurl
+else
+CURL_MADE := $(CURL_DIR)/revision
+CURL_INC  := -isystem $(CURL_DIR)/include
+CURL_LIB  := $(CURL_A)
+endif
+
+# FORTIFY and the sanitizers wrap the same functions, and the sanitizers see more.
+ifneq ($(SAN),)
+HARDEN := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+# Static, except under a sanitizer or with the system's libcurl; unit tests never are (cmocka).
+DYNAMIC := -pie
+SHAPE   := $(if $(SAN)$(filter system,$(LIBCURL)),$(DYNAMIC),-static-pie)
+LIBS    := $(CURL_LIB) -lssl -lcrypto -ljansson -lyaml -lseccomp -lcap
+
+override CPPFLAGS += -Isidecar -I. $(CURL_INC) -D_GNU_SOURCE -DSIDEKEY_VERSION='"$(VERSION)"'
+CFLAGS  := -O2 -g
+ALL_C    = -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) $(filter -W%,$(OPTIONAL)) \
+	$(if $(WERROR),-Werror) $(HARDEN)
+ALL_LD   = $(LDFLAGS) $(LINKER)
+
+.PHONY: all hooked library deps deps-lint demo test unit units e2e box lint format fuzz \
+	fuzzers bench image install clean help compile-flags
+
+all: $(PROGRAM)
+hooked: $(HOOKED)
+library: $(LIBRARY)
+
+$(PROGRAM): $(OBJECTS)
+	@echo "  LINK    $@"
+	@$(CC) $(ALL_C) $(SHAPE) $^ $(LIBS) $(ALL_LD) -o $@ 2>$@.log || { cat $@.log; exit 1; }
+	@$(QUIET) $@.log >&2 || true
+
+# The same program with the hooks through which tests try forbidden things from inside a role.
+$(HOOKED): $(HOOKS)
+	@echo "  LINK    $@"
+	@$(CC) $(ALL_C) $(SHAPE) $^ $(LIBS) $(ALL_LD) -o $@ 2>$@.log || { cat $@.log; exit 1; }
+	@$(QUIET) $@.log >&2 || true
+
+$(LIBRARY): $(filter-out %/main.o,$(OBJECTS))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(B)/obj/%.o: %.c Makefile | $(CURL_MADE)
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(CPPFLAGS) $(ALL_C) -MMD -MP -c $< -o $@
+
+$(B)/obj-test/%.o: %.c Makefile | $(CURL_MADE)
+	@mkdir -p $(@D)
+	@echo "  CC      $< (test hooks)"
+	@$(CC) $(CPPFLAGS) -DSIDEKEY_TEST_HOOKS $(ALL_C) -MMD -MP -c $< -o $@
+
+$(B)/unit/%: tests/unit/%.c $(LIBRARY) Makefile
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(CPPFLAGS) -Itests/unit $(ALL_C) $(DYNAMIC) -MMD -MP $< $(LIBRARY) \
+		$(LIBS) -lcmocka $(ALL_LD) -o $@
+
+$(CURL_DIR)/revision:
+	@CC='$(CC)' CFLAGS='$(CURL_FLAGS)' deploy/libcurl.sh $(CURL_DIR)
+
+-include $(OBJECTS:.o=.d) $(HOOKS:.o=.d) $(UNITS:=.d)
+
+## deps: install what is missing to build and test (Debian 12; asks apt only then)
+deps:
+	@deploy/deps.sh build test
+deps-lint:
+	@deploy/deps.sh lint
+
+## demo: build, then show an OpenAI SDK without a secret calling a demanding upstream
+demo: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@.cache/venv/bin/python tests/demo/demo.py
+
+## test: everything that must hold; the last line counts it
+test: deps deps-lint
+	@.cache/venv/bin/python tests/run.py
+
+## unit: build and run the unit tests
+units: $(UNITS)
+unit: $(UNITS)
+	@python3 tests/run.py unit $(B)
+
+## e2e: run the end-to-end tests (K=expression chooses some)
+e2e: $(PROGRAM) $(HOOKED)
+	@SIDEKEY=$(abspath $(PROGRAM)) SIDEKEY_TEST=$(abspath $(HOOKED)) \
+		.cache/venv/bin/python -m pytest $(if $(K),-k '$(K)') tests/e2e
+
+## box: run the sandbox tests alone, from inside each role
+box: $(PROGRAM) $(HOOKED)
+	@SIDEKEY=$(abspath $(PROGRAM)) SIDEKEY_TEST=$(abspath $(HOOKED)) \
+		.cache/venv/bin/python -m pytest tests/box
+
+## lint: hold the tree to its house rules
+lint: deps-lint
+	@tests/lint/run.sh
+
+## format: let clang-format rewrite the C sources
+format:
+	@find sidecar policy tests -path tests/node -prune -o -name '*.[ch]' -print | \
+		xargs -r clang-format -i
+
+# For the checks that compile a file by themselves.
+compile-flags: | $(CURL_MADE)
+	@echo '$(subst ',,$(CPPFLAGS)) $(filter-out -W%,$(ALL_C))' $(WARNINGS)
+
+## fuzz: run each fuzz target for SECONDS (needs clang)
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang SAN=address,fuzzer-no-link fuzzers
+	@for f in $(FUZZERS); do \
+		mkdir -p build/fuzz/corpus/$${f##*/} && \
+		$$f -max_total_time=$(SECONDS) build/fuzz/corpus/$${f##*/} \
+			$$(ls -d tests/fuzz/$${f##*/} 2>/dev/null) || exit 1; \
+	done
+fuzzers: $(FUZZERS)
+build/fuzz/%: tests/fuzz/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(CPPFLAGS) $(ALL_C) -fsanitize=fuzzer $< $(LIBRARY) $(LIBS) $(ALL_LD) -o $@
+
+## bench: measure against nginx and HAProxy on this machine
+bench: deps all
+	@.cache/venv/bin/python tests/bench/run.py
+
+## image: build the container image (docker, podman or buildah)
+image:
+	@deploy/image.sh sidekey:$(VERSION)
+
+## install: PREFIX and DESTDIR; the program root-owned and mode 0111, the schema, a manifest each
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/sidekey
+	install -s -m 0111 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sidekey
+	if [ -f deploy/sidekey.schema.json ]; then \
+		install -m 0644 deploy/sidekey.schema.json $(DESTDIR)$(PREFIX)/share/sidekey/; fi
+
+## clean: remove build/ (.cache/ keeps libcurl and the test packages)
+clean:
+	rm -rf build
+
+help:
+	@sed -n 's/^## /  make /p' Makefile
+	@echo "  CC=clang  SAN=address,undefined  WERROR=1  LIBCURL=system  PREFIX=/usr/local  DESTDIR="

@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs what is missing to build, test or lint sidekey on Debian 12.
+#
+#   deploy/deps.sh build|test|lint...
+#
+# apt is asked only when a package is missing, as root or through sudo. Python
+# and node packages are pinned (tests/requirements.txt, tests/node/package-lock.json)
+# and kept in .cache/venv and tests/node/node_modules until their list changes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
+	dpkg-dev ca-certificates)
+test=(libcmocka-dev openssl)
+lint=(clang clang-format clang-tidy cppcheck shellcheck)
+
+die() {
+	echo "deps: $*" >&2
+	exit 1
+}
+
+missing() {
+	local package
+	for package; do
+		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' ||
+			echo "$package"
+	done
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "needs root to run: $*"
+	fi
+}
+
+apt_install() {
+	local wanted
+	command -v dpkg-query >/dev/null || die "not a Debian system; install by hand: $*"
+	mapfile -t wanted < <(missing "$@")
+	[ ${#wanted[@]} -gt 0 ] || return 0
+	echo "deps: installing ${wanted[*]}"
+	as_root apt-get update -qq || echo "deps: some apt source did not answer" >&2
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null ||
+		die "apt could not install: ${wanted[*]}"
+}
+
+# A python3 of 3.11 or later that can make a virtual environment.
+python() {
+	local candidate
+	for candidate in python3 /usr/bin/python3; do
+		if "$candidate" -c 'import sys, venv, ensurepip
+sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+			echo "$candidate"
+			return
+		fi
+	done
+	return 1
+}
+
+node_is_new_enough() {
+	command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' \
+		2>/dev/null
+}
+
+# The packages of .cache/venv are those of tests/requirements.txt, no more and no fewer.
+make_venv() {
+	local venv=.cache/venv marker python3
+	[ -f tests/requirements.txt ] || return 0
+	marker=$venv/made-$(sha256sum tests/requirements.txt | cut -c1-16)
+	[ ! -e "$marker" ] || return 0
+	python3=$(python) || die "no python3 of 3.11 or later"
+	echo "deps: making $venv"
+	rm -rf "$venv"
+	"$python3" -m venv "$venv"
+	"$venv/bin/pip" install -q --disable-pip-version-check -r tests/requirements.txt
+	touch "$marker"
+}
+
+make_node_modules() {
+	local where=tests/node marker
+	[ -f $where/package-lock.json ] || return 0
+	marker=$where/node_modules/.made-$(sha256sum $where/package-lock.json | cut -c1-16)
+	[ ! -e "$marker" ] || return 0
+	echo "deps: installing the packages of $where"
+	(cd $where && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error)
+	touch "$marker"
+}
+
+for set; do
+	case $set in
+	build)
+		apt_install "${build[@]}"
+		;;
+	test)
+		python >/dev/null || apt_install python3 python3-venv
+		node_is_new_enough || apt_install nodejs npm
+		apt_install "${test[@]}"
+		make_venv
+		make_node_modules
+		;;
+	lint)
+		apt_install "${lint[@]}"
+		;;
+	*)
+		die "unknown set: $set"
+		;;
+	esac
+done

@@ -1,0 +1,156 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds the libcurl that sidekey is linked with: Debian's own source package of
+# one upstream version, with HTTP and HTTPS alone, as a static library.
+#
+#   deploy/libcurl.sh DIRECTORY     leaves DIRECTORY/lib/libcurl.a, include/, revision
+#
+# CC and CFLAGS come from the environment. A finished DIRECTORY is left as it is.
+#
+# The source is found through the machine's own apt sources, copied into a
+# private apt configuration in which each is asked for source packages; nothing
+# of the system's is edited and no root is needed. Only what the Debian archive
+# keyring has signed is accepted: apt checks the index's signature, and the
+# package's hashes against the index.
+set -euo pipefail
+
+version=7.88.1
+release=bookworm
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+die() {
+	echo "libcurl: $*" >&2
+	exit 1
+}
+
+# The system's sources of $release's main component, as source-package sources.
+write_sources() {
+	local to=$1 file
+	for file in /etc/apt/sources.list.d/*.sources; do
+		[ -f "$file" ] || continue
+		awk -v RS= -v release="$release" -v keyring="$keyring" '
+		{
+			types = uris = suites = components = ""
+			n = split($0, line, "\n")
+			for (i = 1; i <= n; i++) {
+				value = line[i]
+				sub(/^[A-Za-z-]+:[ \t]*/, "", value)
+				name = tolower(line[i])
+				if (name ~ /^types:/) types = value
+				if (name ~ /^uris:/) uris = value
+				if (name ~ /^suites:/) suites = value
+				if (name ~ /^components:/) components = value
+			}
+			wanted = ""
+			n = split(suites, suite, /[ \t]+/)
+			for (i = 1; i <= n; i++)
+				if (suite[i] ~ "^" release "(-updates|-security)?$")
+					wanted = wanted " " suite[i]
+			if (types == "" || wanted == "" || (" " components " ") !~ / main /)
+				next
+			printf "Types: deb-src\nURIs: %s\nSuites:%s\n", uris, wanted
+			printf "Components: main\nSigned-By: %s\n\n", keyring
+		}' "$file"
+	done >"$to/debian.sources"
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ -f "$file" ] || continue
+		awk -v release="$release" -v keyring="$keyring" '
+		$1 == "deb" || $1 == "deb-src" {
+			sub(/\[[^]]*\]/, "")
+			if ($3 !~ "^" release "(-updates|-security)?$" || $0 !~ / main( |$)/)
+				next
+			if (!seen[$2, $3]++)
+				print "deb-src [signed-by=" keyring "] " $2 " " $3 " main"
+		}' "$file"
+	done >"$to/debian.list"
+	[ -s "$to/debian.sources" ] || [ -s "$to/debian.list" ]
+}
+
+# Unpacks Debian's source package in $work/curl-$version and sets $revision.
+fetch() {
+	local apt=$work/apt options
+	mkdir -p "$apt/sources" "$apt/lists/partial" "$apt/cache/archives/partial"
+	write_sources "$apt/sources" || die "no apt source of Debian $release here;" \
+		"use LIBCURL=system, with libcurl4-openssl-dev or the like installed"
+	options=(
+		-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$apt/sources"
+		-o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache"
+		-o APT::Sandbox::User=root -o Acquire::Retries=3 -q
+	)
+	apt-get "${options[@]}" update >"$work/apt.log" 2>&1 ||
+		echo "libcurl: some apt source did not answer; see below if curl is missing" >&2
+	revision=$(apt-cache "${options[@]}" showsrc --only-source curl 2>>"$work/apt.log" |
+		sed -n 's/^Version: //p' | grep -E "^${version//./\\.}-" | sort -V | tail -n 1) || true
+	if [ -z "$revision" ]; then
+		cat "$work/apt.log" >&2
+		die "no source package of curl $version in Debian $release's sources"
+	fi
+	(cd "$work" && apt-get "${options[@]}" source "curl=$revision" >>"$work/apt.log" 2>&1) || {
+		cat "$work/apt.log" >&2
+		die "cannot fetch and unpack curl $revision (is dpkg-dev installed?)"
+	}
+}
+
+# Everything that is not HTTP or HTTPS over OpenSSL is left out. The threaded
+# resolver and socketpair go because sidekey resolves in a process of its own
+# and wakes no multi handle; OpenSSL's configuration file is never read.
+configure_options=(
+	--disable-shared --enable-static --with-pic --disable-dependency-tracking
+	--disable-debug --disable-curldebug --disable-warnings --disable-manual
+	--disable-libcurl-option --disable-get-easy-options --disable-versioned-symbols
+	--enable-http --enable-ipv6 --with-openssl --disable-openssl-auto-load-config
+	--disable-ftp --disable-file --disable-ldap --disable-ldaps --disable-rtsp --disable-dict
+	--disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb --disable-smtp
+	--disable-gopher --disable-mqtt --disable-websockets
+	--disable-proxy --disable-http-auth --disable-crypto-auth --disable-ntlm --disable-ntlm-wb
+	--disable-tls-srp --disable-sspi --disable-cookies --disable-netrc --disable-alt-svc
+	--disable-hsts --disable-doh --disable-mime --disable-dateparse --disable-unix-sockets
+	--disable-dnsshuffle --disable-headers-api --disable-progress-meter --disable-verbose
+	--disable-ares --disable-threaded-resolver --disable-socketpair
+	--without-ca-bundle --without-ca-path --without-ca-fallback
+	--without-zlib --without-brotli --without-zstd --without-nghttp2 --without-ngtcp2
+	--without-nghttp3 --without-quiche --without-msh3 --without-hyper --without-libpsl
+	--without-libidn2 --without-libgsasl --without-libssh2 --without-libssh --without-wolfssh
+	--without-librtmp --without-gssapi --without-zsh-functions-dir --without-fish-functions-dir
+)
+
+build() {
+	cd "$work/curl-$version"
+	# The release's generated files stay as they are: Debian's changes to their
+	# sources concern its shared libraries. Newer than those, they are not remade.
+	find . -name aclocal.m4 -exec touch {} +
+	sleep 1
+	find . \( -name configure -o -name Makefile.in -o -name '*.h.in' \) -exec touch {} +
+	export CFLAGS="${CFLAGS:--O2} -ffile-prefix-map=$PWD=libcurl"
+	./configure -q --prefix="$out" "${configure_options[@]}" >"$work/configure.log" 2>&1 || {
+		tail -n 20 "$work/configure.log" >&2
+		die "configure failed"
+	}
+	{ make -j"$(nproc)" -C lib libcurl.la && make -C lib install && make -C include install; } \
+		>"$work/make.log" 2>&1 || {
+		tail -n 20 "$work/make.log" >&2
+		die "make failed"
+	}
+}
+
+[ $# -eq 1 ] || die "usage: deploy/libcurl.sh DIRECTORY"
+target=$1
+[ ! -e "$target/revision" ] || exit 0
+mkdir -p "$(dirname "$target")"
+target=$(cd "$(dirname "$target")" && pwd)/$(basename "$target")
+
+# Built beside its place and moved there whole, so that two builds at once do no harm.
+work=$(mktemp -d "$target.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+out=$work/out
+revision=
+echo "libcurl: building $version from Debian's source package" >&2
+fetch
+echo "libcurl: $revision" >&2
+build
+mkdir -p "$work/done/lib"
+cp "$out/lib/libcurl.a" "$work/done/lib/"
+cp -r "$out/include" "$work/done/"
+echo "$revision" >"$work/done/revision"
+[ -e "$target/revision" ] || { rm -rf "$target" && mv "$work/done" "$target"; }

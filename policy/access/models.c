@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/access/models.h"
+
+/* A trailing '*' is a prefix of this many further characters, anywhere else a character. */
+static bool
+matches(struct span match, struct span name)
+{
+	if (match.len > 0 && match.ptr[match.len - 1] == '*')
+		return span_starts(name, span_cut(match, 0, match.len - 1));
+	return span_eq(match, name);
+}
+
+long
+model_pick(const struct model_rule *rules, size_t n, struct span model)
+{
+	for (size_t i = 0; i < n; i++)
+		if (matches(rules[i].match, model))
+			return (long)i;
+	return -1;
+}
+
+struct span
+model_sent(const struct model_rule *rule, struct span model)
+{
+	if (rule->send_as.len > 0)
+		return rule->send_as;
+	/* A model that is the prefix alone stays as it is: no upstream knows an empty name. */
+	if (rule->strip_prefix.len < model.len && span_starts(model, rule->strip_prefix))
+		return span_cut(model, rule->strip_prefix.len, model.len);
+	return model;
+}
+
+/*
+ * Lower case, since names come folded; a trailing '*' is a prefix. Few are harmful to every
+ * gateway, but none of them is a member of the APIs that we speak.
+ */
+static const char *const denied[] = {
+	/* Another host for the call, and with it the gateway's key. */
+	"api_base",
+	"base_url",
+	"api_type",
+	"deployment_url",
+	"s3_endpoint_url",
+	"sagemaker_*",
+	"watsonx_*",
+	"wx_*",
+	"custom_llm_provider",
+	"use_litellm_proxy",
+	/* Another key or identity. */
+	"api_key",
+	"api_version",
+	"organization",
+	"azure_*",
+	"aws_*",
+	"vertex_*",
+	"region_name",
+	"tenant_id",
+	"client_id",
+	"client_secret",
+	"litellm_*",
+	/* Further request parts, which could bring any of the others back. */
+	"headers",
+	"extra_headers",
+	"extra_body",
+	"extra_query",
+	"default_headers",
+	/* Another model, or one more, beside "model" that the rules were held against. */
+	"models",
+	"model_list",
+	"model_id",
+	"model_group",
+	"fallbacks",
+	"default_fallbacks",
+	"context_window_fallbacks",
+	"context_window_fallback_dict",
+	"content_policy_fallbacks",
+	"fallback_models",
+	"base_model",
+	"engine",
+	"deployment_id",
+	"specific_deployment",
+	"prompt_id",
+	"user_config",
+	"router_settings",
+	"router_settings_override",
+	"allowed_model_region",
+	/* OpenRouter: which of its upstreams answers. */
+	"provider",
+	"route",
+	/* Prices that a budget is counted with. */
+	"input_cost_per_*",
+	"output_cost_per_*",
+	/* Where the gateway reports the call, with its content. */
+	"callbacks",
+	"success_callback",
+	"failure_callback",
+	"langfuse_*",
+	"langsmith_*",
+};
+
+bool
+model_field_denied(struct span folded_name, const struct span *extra, size_t nextra)
+{
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
+		if (matches(span_of(denied[i]), folded_name))
+			return true;
+	for (size_t i = 0; i < nextra; i++)
+		if (span_ieq(extra[i], folded_name))
+			return true;
+	return false;
+}

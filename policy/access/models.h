@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which model goes where: the first rule that matches decides (design section 3, models). */
+#ifndef POLICY_ACCESS_MODELS_H
+#define POLICY_ACCESS_MODELS_H
+
+#include <stdint.h>
+
+#include "base/span.h"
+
+struct model_rule {
+	struct span match; /* exact name, or a prefix with one trailing '*' */
+	uint16_t target;
+	struct span strip_prefix; /* may be empty */
+	struct span send_as;      /* may be empty */
+};
+
+/* The index of the first rule that matches model, or -1. */
+long model_pick(const struct model_rule *rules, size_t n, struct span model);
+
+/*
+ * What to send instead of model under rule: sendAs, or model without stripPrefix, or model. A
+ * view.
+ */
+struct span model_sent(const struct model_rule *rule, struct span model);
+
+/*
+ * Whether the folded name of a top-level body member steers the upstream or picks another model
+ * (design section 5). extra: deniedFields.
+ */
+bool model_field_denied(struct span folded_name, const struct span *extra, size_t nextra);
+
+#endif

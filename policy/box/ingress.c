@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/socket.h>
+
+#include "policy/box/boxes.h"
+
+/* No file, no socket of its own but the pairs to egress, no connect. */
+static const struct box_call calls[] = {
+	ANY("accept4", "a caller"),
+	WHEN("socketpair", "a caller's stream to egress", EQ32(0, AF_UNIX)),
+	WHEN("sendto", "to the caller and to egress", EQ(4, 0), MASKED(3, MSG_FASTOPEN, 0)),
+	ANY("recvfrom", "from the caller and from egress"),
+	ANY("setsockopt", "TCP_NODELAY, and SO_LINGER for an abort by RST"),
+	ANY("shutdown", "the last answer is out, and the caller may still be sending"),
+};
+
+static const struct box *const includes[] = {&common_box, NULL};
+
+const struct box ingress_box = {"ingress", BOX_CALLS(calls), includes, false, false, false};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "policy/box/boxes.h"
+
+/* Between exec and box_enter a role of a later generation lives under the parent's filter. */
+static const struct box_call calls[] = {
+	ANY("read", "OpenSSL's start"),
+	ANY("newfstatat", "the projection's size"),
+	WHEN("mprotect", "libc's start; the secret heap's guard pages", MASKED(2, PROT_EXEC, 0)),
+	ANY("getrandom", "malloc's seed; ingress's request numbers"),
+	ANY("futex", "pthread_once"),
+	ANY("arch_prctl", "libc's start: thread-local storage"),
+	ANY("set_tid_address", "libc's start"),
+	ANY("set_robust_list", "libc's start"),
+	ANY("rseq", "libc's start"),
+	ANY("prlimit64", "libc's start; the core limit"),
+	ANY("setrlimit", "the core limit"),
+	ANY("getrlimit", "the core limit, checked"),
+	ANY("readlinkat", "libc's start: where it was started from"),
+	ANY("readlink", "the same, by its older name"),
+	ANY("access", "libc's start"),
+	ANY("uname", "OpenSSL's start"),
+	ANY("sysinfo", "libcurl's and OpenSSL's start"),
+	ANY("sched_getaffinity", "OpenSSL's start"),
+	ANY("getuid", "OpenSSL: whether the environment is to be trusted"),
+	ANY("geteuid", "the same"),
+	ANY("getgid", "the same"),
+	ANY("getegid", "the same"),
+	ANY("rt_sigaction", "libcurl and OpenSSL look after SIGPIPE"),
+	ANY("sigaltstack", "a sanitizer"),
+	ANY("epoll_create1", "loop_new"),
+	ANY("eventfd2", "libcurl's multi handles"),
+	ANY("pipe2", "libcurl's multi handles"),
+	ANY("socketpair", "libcurl's multi handles"),
+	ANY("pread64", "the projection"),
+	WHEN("openat", "OpenSSL's start", MASKED(2, O_ACCMODE, O_RDONLY)),
+	ANY("fcntl", "the projection's seals"),
+
+	ANY("memfd_secret", "secret pages"),
+	ANY("ftruncate", "secret pages"),
+	ANY("mlock", "secret pages"),
+	ANY("mlock2", "secret pages"),
+	ANY("munlock", "secret pages"),
+	ANY("madvise", "secret pages"),
+
+	ANY("capget", "box_enter"),
+	ANY("capset", "box_enter"),
+	ANY("prctl", "box_enter"),
+	ANY("landlock_create_ruleset", "box_enter"),
+	ANY("landlock_add_rule", "box_enter"),
+	ANY("landlock_restrict_self", "box_enter"),
+	ANY("seccomp", "box_enter"),
+	ANY("bind", "box_enter tries what Landlock must refuse"),
+	ANY("socket", "box_enter tries what Landlock must refuse"),
+};
+
+const struct box start_box = {"start", BOX_CALLS(calls), NULL, false, false, false};

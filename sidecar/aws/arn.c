@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aws/arn.h"
+
+enum { PARTS = 6, ACCOUNT_LEN = 12, REGION_MAX = 32, RESOURCE_MAX = 2048 };
+
+struct partition {
+	const char *name;
+	const char *region_prefix; /* NULL: every region that no other row claims */
+	const char *dns_suffix;
+};
+
+/* botocore's partitions.json. */
+static const struct partition partitions[] = {
+	{"aws-cn", "cn-", "amazonaws.com.cn"},
+	{"aws-us-gov", "us-gov-", "amazonaws.com"},
+	{"aws-eusc", "eusc-", "amazonaws.eu"},
+	{"aws-iso", "us-iso-", "c2s.ic.gov"},
+	{"aws-iso-b", "us-isob-", "sc2s.sgov.gov"},
+	{"aws-iso-e", "eu-isoe-", "cloud.adc-e.uk"},
+	{"aws-iso-f", "us-isof-", "csp.hci.ic.gov"},
+	{"aws", NULL, "amazonaws.com"},
+};
+
+enum { PARTITIONS = sizeof(partitions) / sizeof(partitions[0]) };
+
+static bool
+is_lower(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Whether s is one group of a region: lower-case letters and digits, at least one. */
+static bool
+is_group(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_lower(s.ptr[i]) && !is_digit(s.ptr[i]))
+			return false;
+	return s.len > 0;
+}
+
+static bool
+is_all(struct span s, bool (*is)(char c))
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!is(s.ptr[i]))
+			return false;
+	return s.len > 0;
+}
+
+bool
+arn_is_region(struct span region)
+{
+	size_t at = span_find(region, 0, '-'), groups = 1;
+	struct span group = span_cut(region, 0, at);
+
+	if (region.len > REGION_MAX || group.len < 2 || group.len > 8 || !is_all(group, is_lower))
+		return false;
+	while (at < region.len) {
+		size_t end = span_find(region, at + 1, '-');
+
+		group = span_cut(region, at + 1, end);
+		if (!is_group(group))
+			return false;
+		groups++;
+		at = end;
+	}
+	return groups >= 3 && is_all(group, is_digit);
+}
+
+const char *
+arn_dns_suffix(struct span partition)
+{
+	for (size_t i = 0; i < PARTITIONS; i++)
+		if (span_is(partition, partitions[i].name))
+			return partitions[i].dns_suffix;
+	return NULL;
+}
+
+const char *
+arn_partition_of(struct span region)
+{
+	for (size_t i = 0; i < PARTITIONS; i++) {
+		const char *prefix = partitions[i].region_prefix;
+
+		if (prefix == NULL || span_starts(region, span_of(prefix)))
+			return partitions[i].name;
+	}
+	return NULL;
+}
+
+static bool
+is_service(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_lower(s.ptr[i]) && !is_digit(s.ptr[i]) && s.ptr[i] != '-')
+			return false;
+	return s.len > 0 && s.len <= 64;
+}
+
+static bool
+is_resource(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+			return false;
+	return s.len > 0 && s.len <= RESOURCE_MAX;
+}
+
+int
+arn_parse(struct span text, struct arn *out)
+{
+	struct span part[PARTS];
+	size_t at = 0;
+	struct arn a;
+
+	for (size_t i = 0; i < PARTS; i++) {
+		size_t end = i == PARTS - 1 ? text.len : span_find(text, at, ':');
+
+		if (at > text.len)
+			return -1;
+		part[i] = span_cut(text, at, end);
+		at = end + 1;
+	}
+	a = (struct arn){part[1], part[2], part[3], part[4], part[5]};
+	if (!span_is(part[0], "arn") || arn_dns_suffix(a.partition) == NULL)
+		return -1;
+	if (!is_service(a.service) || !is_resource(a.resource))
+		return -1;
+	if (!arn_is_region(a.region) || !span_is(a.partition, arn_partition_of(a.region)))
+		return -1;
+	if (a.account.len != ACCOUNT_LEN || !is_all(a.account, is_digit))
+		return -1;
+	*out = a;
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Secrets Manager's GetSecretValue: the request's body, the answer's value, the error's type
+ * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html). Pure.
+ */
+#ifndef AWS_SECRETSMANAGER_H
+#define AWS_SECRETSMANAGER_H
+
+#include "aws/arn.h"
+#include "base/buf.h"
+#include "base/json.h"
+
+/* Appends {"SecretId":…}, with VersionStage and VersionId where the reference has them. 0 or -1. */
+int secretsmanager_body(const struct reference *r, struct buf *out);
+
+enum secretsmanager_fault {
+	SECRETSMANAGER_OK,
+	SECRETSMANAGER_NOT_JSON,  /* the answer is not a GetSecretValue answer */
+	SECRETSMANAGER_BINARY,    /* SecretBinary: a header needs text */
+	SECRETSMANAGER_NO_KEY,    /* the JSON key is not in the secret, or not a string */
+	SECRETSMANAGER_AMBIGUOUS, /* a JSON object without a key to choose: name one */
+};
+
+struct secretsmanager_value {
+	struct json *doc, *inner; /* to be freed with secretsmanager_free */
+	struct span value;        /* a view into them */
+	struct span version_id;
+};
+
+/*
+ * Reads a 200 answer. Without a JSON key: a plain string is the value; of a JSON object it is
+ * api_key_value, or its one string member (reference/aws.md 1.6). On a fault *out holds nothing.
+ */
+enum secretsmanager_fault secretsmanager_read(struct span answer, struct span json_key,
+					      struct secretsmanager_value *out);
+void secretsmanager_free(struct secretsmanager_value *v);
+/* One sentence, without the text it is about. */
+const char *secretsmanager_fault_text(enum secretsmanager_fault f);
+
+enum aws_error_class {
+	AWS_ERROR_OTHER,
+	AWS_ERROR_CREDENTIALS, /* the identity is expired or wrong: get another, try once more */
+	AWS_ERROR_CLOCK,       /* our clock is off: learn from Date, try once more */
+	AWS_ERROR_DENIED,      /* the store says no, or the reference is wrong */
+	AWS_ERROR_THROTTLED,
+	AWS_ERROR_TRANSIENT,
+};
+
+struct aws_error {
+	char type[80];       /* normalised: without namespace and suffix */
+	char principal[256]; /* the ARN that the message says was denied, or "" */
+	enum aws_error_class class;
+};
+
+/* Reads an error answer of the JSON protocols. Decided by type; the status only when there is none. */
+void aws_error_read(unsigned status, struct span body, struct aws_error *out);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+enum { BUF_FIRST = 256 };
+
+void
+buf_init(struct buf *b, size_t max)
+{
+	*b = (struct buf){.max = max};
+}
+
+void
+buf_free(struct buf *b)
+{
+	if (b->ptr != NULL) {
+		explicit_bzero(b->ptr, b->cap);
+		free(b->ptr);
+	}
+	b->ptr = NULL;
+	b->len = b->cap = 0;
+}
+
+void
+buf_clear(struct buf *b, size_t keep)
+{
+	if (b->cap > keep) {
+		buf_free(b);
+		return;
+	}
+	if (b->len > 0)
+		explicit_bzero(b->ptr, b->len);
+	b->len = 0;
+}
+
+/* Grows by hand, since realloc would leave the old content behind. */
+static void
+grow(struct buf *b, size_t want)
+{
+	size_t cap = b->cap == 0 ? BUF_FIRST : b->cap;
+	char *ptr;
+
+	while (cap < want)
+		cap *= 2;
+	if (cap > b->max)
+		cap = b->max;
+	ptr = malloc(cap);
+	if (ptr == NULL)
+		abort(); /* bounded by construction: out of memory is the end */
+	if (b->len > 0)
+		memcpy(ptr, b->ptr, b->len);
+	if (b->ptr != NULL) {
+		explicit_bzero(b->ptr, b->len);
+		free(b->ptr);
+	}
+	b->ptr = ptr;
+	b->cap = cap;
+}
+
+char *
+buf_room(struct buf *b, size_t n)
+{
+	if (n > b->max || b->len > b->max - n)
+		return NULL;
+	if (b->len + n > b->cap)
+		grow(b, b->len + n);
+	return b->ptr + b->len;
+}
+
+void
+buf_grew(struct buf *b, size_t n)
+{
+	assert(n <= b->cap - b->len);
+	b->len += n;
+}
+
+int
+buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	char *room;
+
+	if (n == 0)
+		return 0;
+	room = buf_room(b, n);
+	if (room == NULL)
+		return -1;
+	memcpy(room, bytes, n);
+	b->len += n;
+	return 0;
+}
+
+int
+buf_add_span(struct buf *b, struct span s)
+{
+	return buf_add(b, s.ptr, s.len);
+}
+
+int
+buf_add_str(struct buf *b, const char *s)
+{
+	return buf_add(b, s, strlen(s));
+}
+
+int
+buf_add_char(struct buf *b, char c)
+{
+	return buf_add(b, &c, 1);
+}
+
+int
+buf_addf(struct buf *b, const char *format, ...)
+{
+	va_list args;
+	char small[512];
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(small, sizeof(small), format, args);
+	va_end(args);
+	if (n < 0)
+		return -1;
+	if ((size_t)n < sizeof(small))
+		return buf_add(b, small, (size_t)n);
+	char *room = buf_room(b, (size_t)n + 1);
+	if (room == NULL)
+		return -1;
+	va_start(args, format);
+	vsnprintf(room, (size_t)n + 1, format, args);
+	va_end(args);
+	b->len += (size_t)n;
+	return 0;
+}
+
+/* The length of the valid UTF-8 sequence at s (RFC 3629), or 0. */
+static size_t
+utf8_len(const unsigned char *s, size_t n)
+{
+	size_t need;
+	unsigned char lo = 0x80, hi = 0xbf;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		need = 2;
+	else if (s[0] >= 0xe0 && s[0] <= 0xef)
+		need = 3;
+	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+		need = 4;
+	else
+		return 0;
+	if (n < need)
+		return 0;
+	if (s[0] == 0xe0)
+		lo = 0xa0;
+	else if (s[0] == 0xed)
+		hi = 0x9f;
+	else if (s[0] == 0xf0)
+		lo = 0x90;
+	else if (s[0] == 0xf4)
+		hi = 0x8f;
+	if (s[1] < lo || s[1] > hi)
+		return 0;
+	for (size_t i = 2; i < need; i++)
+		if (s[i] < 0x80 || s[i] > 0xbf)
+			return 0;
+	return need;
+}
+
+static int
+add_json_char(struct buf *b, unsigned char c)
+{
+	switch (c) {
+	case '"':
+		return buf_add_str(b, "\\\"");
+	case '\\':
+		return buf_add_str(b, "\\\\");
+	case '\n':
+		return buf_add_str(b, "\\n");
+	case '\r':
+		return buf_add_str(b, "\\r");
+	case '\t':
+		return buf_add_str(b, "\\t");
+	default:
+		if (c < 0x20 || c == 0x7f)
+			return buf_addf(b, "\\u%04x", c);
+		return buf_add_char(b, (char)c);
+	}
+}
+
+int
+buf_add_json(struct buf *b, struct span s)
+{
+	size_t before = b->len, i = 0;
+	int bad = buf_add_char(b, '"');
+
+	while (i < s.len && bad == 0) {
+		const unsigned char *at = (const unsigned char *)s.ptr + i;
+		size_t n = utf8_len(at, s.len - i);
+
+		if (n == 1)
+			bad = add_json_char(b, *at);
+		else if (n > 1)
+			bad = buf_add(b, at, n);
+		else
+			bad = buf_add_str(b, "\xef\xbf\xbd");
+		i += n == 0 ? 1 : n;
+	}
+	if (bad == 0)
+		bad = buf_add_char(b, '"');
+	if (bad != 0)
+		buf_keep(b, before);
+	return bad;
+}
+
+void
+buf_drop(struct buf *b, size_t n)
+{
+	assert(n <= b->len);
+	if (n == 0)
+		return;
+	memmove(b->ptr, b->ptr + n, b->len - n);
+	explicit_bzero(b->ptr + b->len - n, n);
+	b->len -= n;
+}
+
+void
+buf_keep(struct buf *b, size_t n)
+{
+	assert(n <= b->len);
+	if (n == b->len)
+		return;
+	explicit_bzero(b->ptr + n, b->len - n);
+	b->len = n;
+}
+
+struct span
+buf_span(const struct buf *b)
+{
+	return (struct span){b->ptr, b->len};
+}

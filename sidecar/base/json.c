@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/json.h"
+#include "base/secret.h"
+
+/* struct json is never defined: a pointer to it is jansson's json_t in disguise, so that
+ * jansson.h stays in this file. */
+static json_t *
+thaw(const struct json *j)
+{
+	return (json_t *)(uintptr_t)j;
+}
+
+void
+json_setup(void)
+{
+	json_set_alloc_funcs(wipe_malloc, wipe_free);
+	json_object_seed(0); /* reads getrandom(2) now, not in the sandbox */
+}
+
+struct json *
+json_doc_parse(struct span text)
+{
+	json_error_t error;
+	json_t *doc = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+
+	if (doc != NULL && !json_is_object(doc)) {
+		json_decref(doc);
+		return NULL;
+	}
+	return (struct json *)doc;
+}
+
+void
+json_doc_free(struct json *doc)
+{
+	json_decref((json_t *)doc);
+}
+
+const struct json *
+json_doc_get(const struct json *object, const char *name)
+{
+	return (const struct json *)json_object_get(thaw(object), name);
+}
+
+bool
+json_doc_string(const struct json *object, const char *name, struct span *out)
+{
+	const json_t *value = json_object_get(thaw(object), name);
+
+	if (!json_is_string(value))
+		return false;
+	*out = (struct span){json_string_value(value), json_string_length(value)};
+	return true;
+}
+
+bool
+json_doc_number(const struct json *object, const char *name, double *out)
+{
+	const json_t *value = json_object_get(thaw(object), name);
+
+	if (!json_is_number(value))
+		return false;
+	*out = json_number_value(value);
+	return true;
+}
+
+bool
+json_doc_each(const struct json *object,
+		 bool (*fn)(void *arg, struct span name, struct span value), void *arg)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(thaw(object), name, value)
+	{
+		if (json_is_string(value) &&
+		    !fn(arg, span_of(name),
+			(struct span){json_string_value(value), json_string_length(value)}))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line per event on standard error, JSON or text. Only roles, parent and
+ * verbs log; layers below return errors. No secret, header value or body is
+ * ever a field: there is no way to log a struct secret.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdint.h>
+
+#include "base/span.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_JSON, LOG_TEXT };
+
+struct log_field {
+	const char *name; /* NULL: left out */
+	struct span text;
+	uint64_t number;
+	bool is_number;
+};
+
+/* What follows is written when at or above level. role is a literal such as "ingress". */
+void log_setup(enum log_format format, enum log_level level, const char *role);
+bool log_wants(enum log_level level);
+
+/* {"time":"2026-11-21T04:41:00.123Z","level":"info","role":"keeper","msg":"…", fields…} */
+void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t n);
+
+#define LOG_S(name, span) ((struct log_field){(name), (span), 0, false})
+#define LOG_C(name, cstr) ((struct log_field){(name), span_of(cstr), 0, false})
+#define LOG_U(name, num) ((struct log_field){(name), {NULL, 0}, (uint64_t)(num), true})
+#define LOG_IF(cond, field) ((cond) ? (field) : (struct log_field){NULL, {NULL, 0}, 0, false})
+
+#define log_say(level, msg, ...)                                                                   \
+	log_write((level), (msg), (const struct log_field[]){__VA_ARGS__},                         \
+		  sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+
+#endif

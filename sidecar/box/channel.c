@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * On the wire: u8 message type, then the packed struct. One SEQPACKET message each. An
+ * outgoing message waits in a queue while the socket is full.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "box/channel.h"
+
+enum { QUEUE_MAX = 4096, POOL_BYTES = 4096 };
+
+struct queued {
+	struct queued *next;
+	int fd;
+	size_t len;
+	char bytes[];
+};
+
+struct channel {
+	struct loop *loop;
+	struct watch watch;
+	struct channel_options o;
+	struct queued *first, **last;
+	size_t nqueued;
+	bool lost;
+	bool in_handler, doomed; /* freed by its own handler: once that has returned */
+};
+
+/* Messages are read here; wiped after each, since values of secrets pass. */
+static char inbox[MSG_BYTES_MAX];
+
+int
+channel_pair(int fds[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds);
+}
+
+static void
+lose(struct channel *c, const char *why)
+{
+	if (c->lost)
+		return;
+	c->lost = true;
+	watch_stop(c->loop, &c->watch);
+	c->o.on_lost(c->o.arg, why);
+}
+
+/* ---- sending ---- */
+
+static ssize_t
+send_one(int sock, const char *bytes, size_t len, int fd)
+{
+	struct iovec iov = {(void *)(uintptr_t)bytes, len};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		struct cmsghdr *head;
+
+		m.msg_control = control.room;
+		m.msg_controllen = sizeof(control.room);
+		head = CMSG_FIRSTHDR(&m);
+		head->cmsg_level = SOL_SOCKET;
+		head->cmsg_type = SCM_RIGHTS;
+		head->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(head), &fd, sizeof(int));
+	}
+	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void
+queued_free(struct queued *q)
+{
+	explicit_bzero(q->bytes, q->len);
+	if (q->fd >= 0)
+		close(q->fd);
+	free(q);
+}
+
+static int
+enqueue(struct channel *c, const struct buf *b, int fd)
+{
+	struct queued *q;
+
+	if (c->nqueued >= QUEUE_MAX)
+		return -1;
+	q = malloc(sizeof(*q) + b->len);
+	if (q == NULL)
+		abort();
+	*q = (struct queued){NULL, -1, b->len};
+	memcpy(q->bytes, b->ptr, b->len);
+	if (fd >= 0) {
+		q->fd = dup(fd);
+		if (q->fd < 0) {
+			queued_free(q);
+			return -1;
+		}
+	}
+	*c->last = q;
+	c->last = &q->next;
+	c->nqueued++;
+	watch_set(c->loop, &c->watch, EPOLLIN | EPOLLOUT);
+	return 0;
+}
+
+int
+channel_send(struct channel *c, enum msg_type type, const void *obj, int fd)
+{
+	struct buf b;
+	char kind = (char)type;
+	int bad;
+
+	if (c->lost)
+		return -1;
+	assert(fd < 0 || msg_row(type)->may_carry_fd);
+	buf_init(&b, MSG_BYTES_MAX);
+	bad = buf_add_char(&b, kind) != 0 || pack_write(msg_row(type)->type, obj, &b) != 0;
+	if (!bad) {
+		if (c->first != NULL || send_one(c->watch.fd, b.ptr, b.len, fd) < 0) {
+			if (c->first != NULL || errno == EAGAIN)
+				bad = enqueue(c, &b, fd);
+			else
+				bad = -1; /* the read side reports the loss */
+		}
+	}
+	buf_free(&b);
+	return bad ? -1 : 0;
+}
+
+static void
+flush_queue(struct channel *c)
+{
+	while (c->first != NULL) {
+		struct queued *q = c->first;
+
+		if (send_one(c->watch.fd, q->bytes, q->len, q->fd) < 0) {
+			if (errno != EAGAIN)
+				lose(c, "it stopped reading");
+			return;
+		}
+		c->first = q->next;
+		if (c->first == NULL)
+			c->last = &c->first;
+		c->nqueued--;
+		queued_free(q);
+	}
+	watch_set(c->loop, &c->watch, EPOLLIN);
+}
+
+/* ---- receiving ---- */
+
+/* The one descriptor that came along, or -1; -2 for any other control data (all closed). */
+static int
+take_passed_fd(struct msghdr *m)
+{
+	int fd = -1;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
+		size_t n;
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			return -2;
+		n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int got;
+
+			memcpy(&got, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
+			if (fd != -1) {
+				close(got);
+				close(fd);
+				return -2;
+			}
+			fd = got;
+		}
+	}
+	return (m->msg_flags & MSG_CTRUNC) != 0 ? -2 : fd;
+}
+
+static const char *
+handle(struct channel *c, size_t len, int fd)
+{
+	_Alignas(max_align_t) char room[POOL_BYTES];
+	_Alignas(max_align_t) char obj[512];
+	enum msg_type type = (unsigned char)inbox[0];
+	const struct msg_row *row;
+	struct pool pool;
+
+	if (type == MSG_NONE || type >= MSG_TYPES || (c->o.accepts >> type & 1) == 0)
+		return "it sent a message of a type that it may not send";
+	row = msg_row(type);
+	if (fd >= 0 && !row->may_carry_fd)
+		return "it sent a descriptor with a message that carries none";
+	assert(row->type->size <= sizeof(obj));
+	pool_over(&pool, room, sizeof(room));
+	if (pack_read(row->type, (struct span){inbox + 1, len - 1}, &pool, obj) != 0)
+		return "it sent a message that does not fit its form";
+	c->o.on_message(c->o.arg, type, obj, fd);
+	return NULL;
+}
+
+static bool
+receive_one(struct channel *c)
+{
+	struct iovec iov = {inbox, sizeof(inbox)};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.room,
+			   .msg_controllen = sizeof(control.room)};
+	ssize_t n = recvmsg(c->watch.fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	const char *wrong;
+	int fd;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		lose(c, NULL);
+		return false;
+	}
+	fd = take_passed_fd(&m);
+	if (fd == -2 || (m.msg_flags & MSG_TRUNC) != 0) {
+		lose(c, "it sent a message that is too large or carries too much");
+		return false;
+	}
+	wrong = handle(c, (size_t)n, fd);
+	explicit_bzero(inbox, (size_t)n);
+	if (wrong == NULL)
+		return true;
+	if (fd >= 0)
+		close(fd);
+	lose(c, wrong);
+	return false;
+}
+
+static void
+really_free(struct channel *c)
+{
+	watch_stop(c->loop, &c->watch);
+	close(c->watch.fd);
+	while (c->first != NULL) {
+		struct queued *q = c->first;
+
+		c->first = q->next;
+		queued_free(q);
+	}
+	free(c);
+}
+
+static void
+ready(struct watch *w, uint32_t events)
+{
+	struct channel *c = ev_owner(w, struct channel, watch);
+
+	c->in_handler = true;
+	if (events & EPOLLOUT)
+		flush_queue(c);
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		while (!c->lost && !c->doomed && receive_one(c))
+			continue;
+	c->in_handler = false;
+	if (c->doomed)
+		really_free(c);
+}
+
+struct channel *
+channel_new(struct loop *l, int fd, const struct channel_options *o)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		abort();
+	*c = (struct channel){.loop = l, .watch = {fd, 0, ready}, .o = *o};
+	c->last = &c->first;
+	watch_set(l, &c->watch, EPOLLIN);
+	return c;
+}
+
+void
+channel_free(struct channel *c)
+{
+	if (c == NULL)
+		return;
+	if (c->in_handler)
+		c->doomed = true;
+	else
+		really_free(c);
+}

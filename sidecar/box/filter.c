@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include <seccomp.h>
+
+#include "box/box.h"
+
+/* A filter's maker, freed where it goes out of scope. */
+static void
+release_filter(scmp_filter_ctx *ctx)
+{
+	if (*ctx != NULL)
+		seccomp_release(*ctx);
+}
+
+static int
+add_call(scmp_filter_ctx ctx, const struct box_call *call, unsigned *rules)
+{
+	struct scmp_arg_cmp args[BOX_MATCHES];
+	int nr = seccomp_syscall_resolve_name(call->name), bad;
+
+	if (nr == __NR_SCMP_ERROR)
+		return -1; /* no architecture has it: a typing error in the list */
+	if (nr < 0)
+		return 0; /* another architecture's */
+	for (size_t i = 0; i < call->nmatches; i++) {
+		const struct box_match *m = &call->matches[i];
+
+		args[i] = (struct scmp_arg_cmp){m->arg, SCMP_CMP_MASKED_EQ, m->mask, m->value};
+	}
+	bad = seccomp_rule_add_exact_array(ctx, SCMP_ACT_ALLOW, nr, (unsigned)call->nmatches, args);
+	if (bad == -EEXIST)
+		return 0; /* two lists that name the same */
+	if (bad == 0)
+		++*rules;
+	return bad;
+}
+
+/* Two levels of includes at most: the parent's roles, and what those have in common. */
+static int
+add_box(scmp_filter_ctx ctx, const struct box *box, unsigned *rules)
+{
+	for (size_t i = 0; i < box->ncalls; i++) {
+		if (add_call(ctx, &box->calls[i], rules) != 0)
+			return -1;
+	}
+	for (size_t i = 0; box->includes != NULL && box->includes[i] != NULL; i++) {
+		if (add_box(ctx, box->includes[i], rules) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+filter_load(const struct box *box, unsigned *rules)
+{
+	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx =
+		seccomp_init(SCMP_ACT_KILL_PROCESS);
+
+	if (ctx == NULL)
+		return -1;
+	*rules = 0;
+	/* The native architecture alone; x86's x32 and i386 entries count as wrong ones. */
+	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0)
+		return -1;
+	if (add_box(ctx, box, rules) != 0)
+		return -1;
+	return seccomp_load(ctx) == 0 ? 0 : -1;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "box/msg.h"
+
+static const struct pack_field empty_fields[] = {
+	PACK_FIELD_U8(msg_empty, nothing, 0),
+};
+static const struct pack_type empty_type = PACK_TYPE(msg_empty, empty_fields);
+
+static const struct pack_field alive_fields[] = {
+	PACK_FIELD_U8(msg_alive, secret_pages, 2),
+};
+static const struct pack_type alive_type = PACK_TYPE(msg_alive, alive_fields);
+
+static const struct pack_field env_fields[] = {
+	PACK_FIELD_SPAN(msg_env, name, 256),
+	PACK_FIELD_SPAN(msg_env, value, MSG_VALUE_MAX),
+};
+static const struct pack_type env_type = PACK_TYPE(msg_env, env_fields);
+
+static const struct pack_field ready_fields[] = {
+	PACK_FIELD_U32(msg_ready, landlock_abi, 1000),  PACK_FIELD_BOOL(msg_ready, landlock_net),
+	PACK_FIELD_BOOL(msg_ready, landlock_scope),     PACK_FIELD_U8(msg_ready, secret_pages, 2),
+	PACK_FIELD_U32(msg_ready, seccomp_calls, 1000),
+};
+static const struct pack_type ready_type = PACK_TYPE(msg_ready, ready_fields);
+
+static const struct pack_field drain_fields[] = {
+	PACK_FIELD_U64(msg_drain, ms),
+};
+static const struct pack_type drain_type = PACK_TYPE(msg_drain, drain_fields);
+
+static const struct pack_field resolve_fields[] = {
+	PACK_FIELD_U16(msg_resolve, name, UINT16_MAX),
+};
+static const struct pack_type resolve_type = PACK_TYPE(msg_resolve, resolve_fields);
+
+static const struct pack_field address_fields[] = {
+	PACK_FIELD_BOOL(msg_address, v6),
+	PACK_FIELD_SPAN(msg_address, bytes, 16),
+};
+static const struct pack_type address_type = PACK_TYPE(msg_address, address_fields);
+
+static const struct pack_field addresses_fields[] = {
+	PACK_FIELD_U16(msg_addresses, name, UINT16_MAX),
+	PACK_FIELD_LIST(msg_addresses, addresses, naddresses, 3, address_type),
+};
+static const struct pack_type addresses_type = PACK_TYPE(msg_addresses, addresses_fields);
+
+static const struct pack_field secret_fields[] = {
+	PACK_FIELD_U16(msg_secret, slot, UINT16_MAX),
+	PACK_FIELD_U32(msg_secret, version, UINT32_MAX),
+	PACK_FIELD_SPAN(msg_secret, value, MSG_VALUE_MAX),
+};
+static const struct pack_type secret_type = PACK_TYPE(msg_secret, secret_fields);
+
+static const struct pack_field gone_fields[] = {
+	PACK_FIELD_U16(msg_secret_gone, slot, UINT16_MAX),
+};
+static const struct pack_type gone_type = PACK_TYPE(msg_secret_gone, gone_fields);
+
+static const struct pack_field tls_fields[] = {
+	PACK_FIELD_U16(msg_tls, target, UINT16_MAX),
+	PACK_FIELD_U32(msg_tls, version, UINT32_MAX),
+	PACK_FIELD_BOOL(msg_tls, has_ca),
+	PACK_FIELD_SPAN(msg_tls, cert, MSG_VALUE_MAX),
+	PACK_FIELD_SPAN(msg_tls, key, MSG_VALUE_MAX),
+};
+static const struct pack_type tls_type = PACK_TYPE(msg_tls, tls_fields);
+
+static const struct pack_field slot_fields[] = {
+	PACK_FIELD_U16(msg_slot, slot, UINT16_MAX),
+	PACK_FIELD_U8(msg_slot, state, SLOT_STATES - 1),
+	PACK_FIELD_U32(msg_slot, version, UINT32_MAX),
+	PACK_FIELD_U64(msg_slot, fetched_ms),
+	PACK_FIELD_U64(msg_slot, next_ms),
+	PACK_FIELD_SPAN(msg_slot, version_id, 256),
+	PACK_FIELD_SPAN(msg_slot, error_type, 256),
+};
+static const struct pack_type slot_type = PACK_TYPE(msg_slot, slot_fields);
+
+static const struct pack_field target_fields[] = {
+	PACK_FIELD_U16(msg_target, target, UINT16_MAX),
+	PACK_FIELD_BOOL(msg_target, usable),
+	PACK_FIELD_BOOL(msg_target, resolved),
+	PACK_FIELD_U64(msg_target, certificate_expiry),
+};
+static const struct pack_type target_type = PACK_TYPE(msg_target, target_fields);
+
+/* clang-format off */
+static const struct msg_row rows[MSG_TYPES] = {
+	[MSG_NONE] = {"none", &empty_type, false},
+	[MSG_ENV] = {"env", &env_type, false},
+	[MSG_ENV_END] = {"env-end", &empty_type, false},
+	[MSG_READY] = {"ready", &ready_type, false},
+	[MSG_DRAIN] = {"drain", &drain_type, false},
+	[MSG_DRAINED] = {"drained", &empty_type, false},
+	[MSG_REFRESH] = {"refresh", &empty_type, false},
+	[MSG_RESOLVE] = {"resolve", &resolve_type, false},
+	[MSG_ADDRESSES] = {"addresses", &addresses_type, false},
+	[MSG_SECRET] = {"secret", &secret_type, false},
+	[MSG_SECRET_GONE] = {"secret-gone", &gone_type, false},
+	[MSG_TLS] = {"tls", &tls_type, true},
+	[MSG_SLOT] = {"slot", &slot_type, false},
+	[MSG_STREAM] = {"stream", &empty_type, true},
+	[MSG_TARGET] = {"target", &target_type, false},
+	[MSG_ALIVE] = {"alive", &alive_type, false},
+};
+/* clang-format on */
+
+static const char *const slot_states[SLOT_STATES] = {
+	"waiting", "fresh", "stale", "missing", "refused",
+};
+
+const struct msg_row *
+msg_row(enum msg_type t)
+{
+	return &rows[t];
+}
+
+const char *
+slot_state_name(enum slot_state s)
+{
+	return slot_states[s];
+}

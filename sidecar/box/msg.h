@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every message between processes: one struct and one row each (who sends it to whom is in
+ * msg.c's table).
+ */
+#ifndef BOX_MSG_H
+#define BOX_MSG_H
+
+#include "base/pack.h"
+
+enum { MSG_BYTES_MAX = 72 * 1024, MSG_VALUE_MAX = 64 * 1024 };
+
+enum msg_type {
+	MSG_NONE,
+	MSG_ENV,       /* parent → keeper: one start-up variable (value is secret) */
+	MSG_ENV_END,   /* parent → keeper: that was all */
+	MSG_READY,     /* role → parent: boxed and at work */
+	MSG_DRAIN,     /* parent → ingress: take no new call, end when the last is done */
+	MSG_DRAINED,   /* ingress → parent */
+	MSG_REFRESH,   /* parent → keeper: fetch every slot now (SIGUSR1) */
+	MSG_RESOLVE,   /* keeper, egress → resolver: look this name up again */
+	MSG_ADDRESSES, /* resolver → keeper, egress */
+	MSG_SECRET,    /* keeper → egress: a slot's value */
+	MSG_SECRET_GONE, /* keeper → egress: drop it */
+	MSG_TLS,       /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
+	MSG_SLOT,      /* keeper → ingress: a slot's state */
+	MSG_STREAM,    /* ingress → egress: the stream socket of one client connection */
+	MSG_TARGET,    /* egress → ingress: a target's state */
+	MSG_ALIVE,     /* keeper, egress → ingress: once a second */
+	MSG_TYPES
+};
+
+struct msg_empty {
+	uint8_t nothing;
+};
+
+struct msg_alive {
+	uint8_t secret_pages; /* enum secret_pages: what the role got */
+};
+
+struct msg_env {
+	struct span name, value;
+};
+
+struct msg_ready {
+	uint32_t landlock_abi;
+	bool landlock_net, landlock_scope;
+	uint8_t secret_pages; /* enum secret_pages */
+	uint32_t seccomp_calls;
+};
+
+struct msg_drain {
+	uint64_t ms;
+};
+
+struct msg_resolve {
+	uint16_t name; /* index into the channel's names in the resolver's projection */
+};
+
+struct msg_address {
+	bool v6;
+	struct span bytes; /* 4 or 16 */
+};
+
+struct msg_addresses {
+	uint16_t name;
+	struct msg_address *addresses; /* at most 3; none: the name does not resolve now */
+	size_t naddresses;
+};
+
+struct msg_secret {
+	uint16_t slot;
+	uint32_t version; /* counts up with each changed value */
+	struct span value;
+};
+
+struct msg_secret_gone {
+	uint16_t slot;
+};
+
+/* The descriptor that travels along is the CA bundle (PEM), when has_ca. */
+struct msg_tls {
+	uint16_t target;
+	uint32_t version;
+	bool has_ca;
+	struct span cert; /* PEM chain, or empty */
+	struct span key;  /* PEM, or empty */
+};
+
+enum slot_state { SLOT_WAITING, SLOT_FRESH, SLOT_STALE, SLOT_MISSING, SLOT_REFUSED, SLOT_STATES };
+
+struct msg_slot {
+	uint16_t slot;
+	uint8_t state; /* enum slot_state; REFUSED is missing because the store said no */
+	uint32_t version;
+	uint64_t fetched_ms;     /* wall clock of the value in hand; 0: none */
+	uint64_t next_ms;        /* wall clock of the next attempt */
+	struct span version_id;  /* the store's */
+	struct span error_type;  /* of the last failure, empty when fresh */
+};
+
+struct msg_target {
+	uint16_t target;
+	bool usable;
+	bool resolved;
+	uint64_t certificate_expiry; /* seconds since 1970; 0: no client certificate */
+};
+
+/* The table's row. */
+struct msg_row {
+	const char *name;
+	const struct pack_type *type;
+	bool may_carry_fd;
+};
+
+const struct msg_row *msg_row(enum msg_type t);
+const char *slot_state_name(enum slot_state s);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "aws/arn.h"
+#include "cli/check.h"
+#include "config/jsonschema.h"
+#include "config/project.h"
+#include "config/url.h"
+
+enum { EXIT_GOOD = 0, EXIT_USAGE = 2 };
+
+static const char usage[] =
+	"usage: sidekey check [-c FILE] [--schema]\n"
+	"\n"
+	"Reads the configuration and says all that is wrong with it, or what it says.\n"
+	"\n"
+	"  -c, --config FILE  this file, instead of SIDEKEY_CONFIG, SIDEKEY_CONFIG_CONTENT,\n"
+	"                     /etc/sidekey/sidekey.yaml, $XDG_CONFIG_HOME/sidekey/sidekey.yaml\n"
+	"      --schema       print the JSON Schema of the configuration instead\n"
+	"  -h, --help         print this\n"
+	"\n"
+	"Exit status: 0 good, 2 not.\n";
+
+static int
+print_schema(void)
+{
+	struct buf text;
+	int bad;
+
+	buf_init(&text, JSONSCHEMA_MAX);
+	bad = jsonschema_write(&text);
+	if (bad == 0 && fwrite(text.ptr, 1, text.len, stdout) != text.len)
+		bad = -1;
+	buf_free(&text);
+	return bad == 0 && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_USAGE;
+}
+
+static void
+warn(const struct config *c, const char *path, struct span name, const char *message)
+{
+	fprintf(stderr, "%s: warning: %s%.*s: %s\n", c->source, path, (int)name.len, name.ptr,
+		message);
+}
+
+/* Access protects custom domains only: to this host its headers would be sent for nothing. */
+static void
+warn_targets(const struct config *c)
+{
+	for (size_t i = 0; i < c->targets.n; i++) {
+		const struct config_target *t = &c->targets.items[i];
+		struct url url;
+
+		if (t->access.client_id.len > 0 && url_parse(t->api_base, &url) == URL_OK &&
+		    span_iis(url.host, "gateway.ai.cloudflare.com"))
+			warn(c, "targets.", t->name,
+			     "Cloudflare Access does not protect gateway.ai.cloudflare.com, "
+			     "only a custom domain of the gateway; cloudflareAccess has no use "
+			     "there");
+	}
+}
+
+/* Whether the slot must come from a variable that is not there. */
+static bool
+is_unset(const struct keeper_slot *s, const struct environment *env)
+{
+	struct reference ref;
+	char name[512];
+
+	if (s->kind != REFERENCE_ENV || s->optional ||
+	    reference_parse(s->reference, &ref) != REFERENCE_OK)
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)ref.name.len, ref.name.ptr);
+	return env->get(env->arg, name) == NULL;
+}
+
+static void
+warn_environment(const struct config *c, const struct environment *env, const struct plans *p)
+{
+	if (plans_lack_identity(p))
+		warn(c, "aws.credentials", SPAN(""),
+		     "this environment names no identity for the store (looked for "
+		     "AWS_ACCESS_KEY_ID and AWS_CONTAINER_CREDENTIALS_*)");
+	for (size_t i = 0; i < p->keeper.nslots; i++)
+		if (is_unset(&p->keeper.slots[i], env))
+			warn(c, "", p->keeper.slots[i].name,
+			     "its variable is not set in this environment");
+}
+
+static void
+print_slots(const struct plans *p, const struct ingress_target *t)
+{
+	for (size_t i = 0; i < t->nslots; i++) {
+		struct span name = p->keeper.slots[t->slots[i].number].name;
+
+		printf("    secret    %.*s\n", (int)name.len, name.ptr);
+	}
+}
+
+static void
+print_summary(const struct config *c, const struct plans *p)
+{
+	printf("%s: ok\n", c->source);
+	for (size_t i = 0; i < p->nlisteners; i++)
+		printf("  %s    %.*s\n", p->listeners[i].is_admin ? "admin " : "listen",
+		       (int)p->listeners[i].name.len, p->listeners[i].name.ptr);
+	for (size_t i = 0; i < c->targets.n; i++) {
+		const struct config_target *t = &c->targets.items[i];
+		const struct egress_target *e = &p->egress.targets[i];
+
+		printf("  target    %.*s (%s%s): %s://%.*s%.*s%s\n", (int)t->name.len, t->name.ptr,
+		       provider_name((enum provider)t->provider),
+		       p->ingress.targets[i].required ? ", required" : "",
+		       e->https ? "https" : "http", (int)e->authority.len, e->authority.ptr,
+		       (int)e->base_path.len, e->base_path.ptr,
+		       e->has_tls_client ? ", with a client certificate" : "");
+		print_slots(p, &p->ingress.targets[i]);
+	}
+	if (p->ingress.has_models)
+		printf("  models    %zu rules; other models are refused\n", p->ingress.nmodels);
+}
+
+static int
+check(const char *path)
+{
+	struct config_source source = {path, config_own_environment()};
+	struct config_faults faults;
+	struct config *c = NULL;
+	struct plans plans = {0};
+	int bad;
+
+	fault_init(&faults);
+	bad = config_read(&source, &c, &faults);
+	if (bad == 0)
+		bad = project(c, &source.env, &plans, &faults);
+	if (bad == 0) {
+		warn_targets(c);
+		warn_environment(c, &source.env, &plans);
+		print_summary(c, &plans);
+		plans_free(&plans);
+	}
+	fault_print(&faults, stderr);
+	config_free(c);
+	fault_free(&faults);
+	return bad == 0 && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_USAGE;
+}
+
+int
+cli_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"schema", no_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *path = NULL;
+	int option;
+
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (option == 'c') {
+			path = optarg;
+		} else if (option == 's') {
+			return print_schema();
+		} else {
+			fputs(usage, option == 'h' ? stdout : stderr);
+			return option == 'h' ? EXIT_GOOD : EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return check(path);
+}

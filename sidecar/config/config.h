@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration (design.md section 3) as an immutable value. Every key stands in
+ * the table of schema.c; what a role may know of it is compiled by project.c.
+ * Spans are views into memory of the config, each with a NUL behind it.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "config/expand.h"
+#include "config/fault.h"
+#include "config/values.h"
+#include "policy/access/operations.h"
+
+struct config_target {
+	struct span name;
+	uint8_t provider;     /* enum provider */
+	struct span api_base; /* a valid URL */
+	struct span api_key;  /* a reference, or "none" */
+	bool allow_plaintext;
+	struct config_pairs headers; /* values are templates (template.h) */
+	struct config_access access;
+	struct config_tls tls;
+	struct config_timeouts timeouts;
+	uint32_t operations; /* bits of enum operation; where none are named, the default ones */
+	struct config_pairs query; /* not yet percent-encoded */
+	bool redact;
+	uint8_t required; /* enum config_choice */
+};
+
+struct config_targets {
+	struct config_target *items;
+	size_t n;
+};
+
+struct config_model {
+	struct span match, target, strip_prefix, send_as;
+};
+
+struct config_models {
+	struct config_model *items; /* NULL: no such list; an empty one allows no model */
+	size_t n;
+};
+
+struct config_default {
+	struct span all;                /* one target for every dialect, or empty */
+	struct span dialects[DIALECTS]; /* or one for each; empty: not named */
+};
+
+enum config_credentials { /* aws.credentials, in the table's order */
+			  CONFIG_CREDENTIALS_AUTO,
+			  CONFIG_CREDENTIALS_ENVIRONMENT,
+			  CONFIG_CREDENTIALS_CONTAINER,
+};
+
+struct config_endpoints {
+	struct span secretsmanager;
+};
+
+struct config_aws {
+	uint8_t credentials; /* enum config_credentials */
+	struct span region;
+	struct config_endpoints endpoints;
+};
+
+enum config_sandbox { /* bits of sandbox.require, in the table's order */
+		      CONFIG_REQUIRE_LANDLOCK = 1,
+		      CONFIG_REQUIRE_LANDLOCK_NET = 2,
+		      CONFIG_REQUIRE_SECRET_PAGES = 4,
+};
+
+struct config_sandbox_keys {
+	uint32_t require;
+};
+
+struct config_secrets {
+	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
+};
+
+struct config_limits {
+	uint64_t header_bytes, body_bytes, buffer_total, connections;
+	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
+};
+
+struct config_log {
+	uint8_t format; /* enum log_format */
+	uint8_t level;  /* enum log_level */
+};
+
+struct config {
+	struct config_listeners listen, admin;
+	bool unsafe_listen;
+	struct config_texts hosts; /* lower-case */
+	struct config_sandbox_keys sandbox;
+	struct config_targets targets; /* at least one */
+	struct config_models models;
+	struct config_default default_target;
+	struct config_texts denied_fields;
+	struct config_aws aws;
+	struct config_secrets secrets;
+	struct config_limits limits;
+	struct config_log log;
+	const char *source; /* the file's path, "SIDEKEY_CONFIG_CONTENT" or "environment" */
+	struct pool pool;   /* owns all of it */
+};
+
+struct config_source {
+	const char *path; /* -c FILE, or NULL: look for it (design.md section 3) */
+	struct environment env;
+};
+
+/*
+ * Reads and checks a configuration. Returns 0 and a config in *out, to be freed with
+ * config_free; or -1 with at least one fault, *out untouched. A relative path of
+ * -c counts from the working directory; nothing is ever looked for there.
+ */
+int config_read(const struct config_source *source, struct config **out,
+		struct config_faults *faults);
+
+/* The same from a text; name stands in the faults. */
+int config_read_text(struct span text, const char *name, const struct environment *env,
+		     struct config **out, struct config_faults *faults);
+
+void config_free(struct config *c);
+
+/* The target of that name, or -1. */
+long config_target_find(const struct config *c, struct span name);
+
+/* The environment of this process (getenv), as a source for config_read and project. */
+struct environment config_own_environment(void);
+
+#endif

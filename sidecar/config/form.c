@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/form.h"
+#include "aws/arn.h"
+#include "config/url.h"
+#include "http/grammar.h"
+#include "policy/access/operations.h"
+
+/* ---- words ---- */
+
+#define WORDS(function, ...)                                                                       \
+	const char *function(unsigned i)                                                           \
+	{                                                                                          \
+		static const char *const words[] = {__VA_ARGS__};                                  \
+		return i < sizeof(words) / sizeof(words[0]) ? words[i] : NULL;                     \
+	}
+
+WORDS(form_word_sandbox, "landlock", "landlockNet", "secretPages")
+WORDS(form_word_credentials, "auto", "environment", "container", "webIdentity", "profile",
+      "instance")
+WORDS(form_word_log_format, "json", "text")
+WORDS(form_word_log_level, "error", "warn", "info", "debug")
+WORDS(form_word_none, "none")
+WORDS(form_word_auth, "apiKey", "sigv4")
+
+const char *
+form_word_provider(unsigned i)
+{
+	return i < PROVIDERS ? provider_name((enum provider)i) : NULL;
+}
+
+const char *
+form_word_operation(unsigned i)
+{
+	return i < OPERATIONS ? operation_name((enum operation)i) : NULL;
+}
+
+/* ---- forms ---- */
+
+static bool
+all_of(struct span s, const char *extra)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		bool plain =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!plain && (c == '\0' || span_find(span_of(extra), 0, c) == span_of(extra).len))
+			return false;
+	}
+	return s.len > 0;
+}
+
+static bool
+is_name(struct span s)
+{
+	return all_of(s, "_-") && s.len <= 64 && all_of(span_cut(s, 0, 1), "");
+}
+
+static bool
+is_host(struct span s)
+{
+	bool brackets = s.len > 2 && s.ptr[0] == '[' && s.ptr[s.len - 1] == ']', v6;
+
+	if (brackets)
+		return url_is_ip(span_cut(s, 1, s.len - 1), &v6) && v6;
+	return url_is_name(s) || (url_is_ip(s, &v6) && !v6);
+}
+
+static bool
+is_match(struct span s)
+{
+	size_t star = span_find(s, 0, '*');
+
+	return s.len > 0 && (star == s.len || star == s.len - 1);
+}
+
+static bool
+is_mode(struct span s)
+{
+	bool good = s.len == 4 && s.ptr[0] == '0';
+
+	for (size_t i = 1; good && i < s.len; i++)
+		good = s.ptr[i] >= '0' && s.ptr[i] <= '7';
+	return good;
+}
+
+static bool
+is_absolute(struct span s)
+{
+	return s.len > 1 && s.ptr[0] == '/';
+}
+
+static bool
+is_query_name(struct span s)
+{
+	return all_of(s, "._~-");
+}
+
+const struct schema_form form_name = {is_name, "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+				      "a name is due: up to 64 letters, digits, _ and -"};
+const struct schema_form form_query_name = {
+	is_query_name, "^[A-Za-z0-9._~-]+$",
+	"the name of a query member is due: letters, digits, and . _ ~ -"};
+
+const struct schema_form form_host = {is_host, "^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])$",
+				      "a host name or address without a port is due"};
+const struct schema_form form_token = {grammar_is_token, "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+				       "the name of a header is due"};
+const struct schema_form form_region = {arn_is_region, "^[a-z]{2,8}(-[a-z0-9]+)+-[0-9]+$",
+					"a region such as us-east-1 is due"};
+const struct schema_form form_match = {is_match, "^[^*]*\\*?$",
+				       "a model's name is due, or a prefix that ends in *"};
+const struct schema_form form_mode = {is_mode, "^0[0-7]{3}$",
+				      "a mode in quotes such as \"0660\" is due"};
+const struct schema_form form_path = {is_absolute, "^/.+", "an absolute path is due"};

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Projections: what each role may know of the configuration, and nothing more.
+ * Compiled from struct config by the parent (config/project.c), packed into a sealed
+ * memfd, unpacked by the role. Slots, targets and names are numbered once;
+ * the numbers mean the same in all projections of a generation.
+ */
+#ifndef CONFIG_PLAN_H
+#define CONFIG_PLAN_H
+
+#include "base/pack.h"
+
+struct plan_log {
+	uint8_t format; /* enum log_format */
+	uint8_t level;  /* enum log_level */
+};
+
+struct plan_text {
+	struct span text;
+};
+
+struct plan_number {
+	uint16_t number;
+};
+
+/* ---- resolver ---- */
+
+struct resolver_plan {
+	uint8_t log_format, log_level;
+	struct plan_text *keeper_names; /* the names the keeper may ask for, by index */
+	size_t nkeeper_names;
+	struct plan_text *egress_names; /* the names egress may ask for */
+	size_t negress_names;
+};
+
+/* ---- keeper ---- */
+
+struct keeper_slot {
+	struct span name;      /* "litellm.apiKey": for log, /readyz, metrics */
+	struct span reference; /* as in the configuration; parsed again with reference_parse */
+	uint8_t kind;          /* enum reference_kind */
+	struct span host;      /* the store's host (ARN kinds); empty for env and file */
+	uint16_t port;
+	bool https;
+	uint16_t resolve; /* index into keeper_names, or PLAN_NONE for an IP literal */
+	bool optional;    /* `?`: absence is not an error */
+};
+
+struct keeper_target {
+	struct span name;
+	uint16_t ca, cert, key; /* slots (file or reference) or PLAN_NONE */
+	bool system_ca;         /* https and no tls.ca: the system's bundle */
+};
+
+struct keeper_plan {
+	uint8_t log_format, log_level;
+	bool require_landlock, require_landlock_net, require_secret_pages;
+	struct keeper_slot *slots;
+	size_t nslots;
+	struct keeper_target *targets;
+	size_t ntargets;
+	struct plan_text *names; /* = resolver_plan.keeper_names */
+	size_t nnames;
+	struct plan_text *read_dirs; /* directories of file references and token files */
+	size_t nread_dirs;
+	struct plan_number *ports; /* that it may dial */
+	size_t nports;
+	uint8_t credentials;       /* enum plan_credentials */
+	struct span container_uri; /* http://169.254.170.2/… or the full URI */
+	struct span container_token_file;
+	struct span role_session_name;
+	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
+};
+
+enum plan_credentials { CREDENTIALS_NONE, CREDENTIALS_ENVIRONMENT, CREDENTIALS_CONTAINER };
+
+enum { PLAN_NONE = 0xffff };
+
+extern const struct pack_type resolver_plan_type, keeper_plan_type;
+
+/*
+ * Reads a role's projection from the descriptor SPAWN_PROJECTION: spans and lists live in pool
+ * (taken for it, never freed: they last as long as the process). 0 or -1.
+ */
+int plan_receive(const struct pack_type *type, void *plan);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What ingress may know: listeners, names, rules, limits; nothing secret. */
+#ifndef CONFIG_PLAN_INGRESS_H
+#define CONFIG_PLAN_INGRESS_H
+
+#include "config/plan.h"
+#include "policy/access/models.h"
+
+struct ingress_listener {
+	uint16_t fd; /* where the descriptor is */
+	bool is_unix;
+	bool is_admin;
+	bool any_ip_host;        /* beyond loopback: any IP-literal Host is accepted (admin) */
+	struct span name;        /* "127.0.0.1:7717": for the log */
+	struct plan_text *hosts; /* Host values it accepts, lower-case, with port */
+	size_t nhosts;
+};
+
+struct ingress_slot {
+	struct span name;
+};
+
+struct ingress_target {
+	struct span name;
+	uint8_t provider;
+	uint32_t operations;
+	bool required;
+	struct plan_number *slots; /* that its calls need */
+	size_t nslots;
+};
+
+struct ingress_plan {
+	uint8_t log_format, log_level;
+	bool require_landlock, require_landlock_net;
+	uint32_t generation;
+	struct ingress_listener *listeners;
+	size_t nlisteners;
+	struct ingress_target *targets;
+	size_t ntargets;
+	struct ingress_slot *slots;
+	size_t nslots;
+	bool has_models;
+	struct model_rule *models;
+	size_t nmodels;
+	struct plan_number *default_targets; /* by enum dialect; PLAN_NONE: none */
+	size_t ndefault_targets;
+	struct plan_text *denied_fields;
+	size_t ndenied_fields;
+	uint64_t header_bytes, body_bytes, buffer_total;
+	uint32_t connections;
+	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
+};
+
+extern const struct pack_type ingress_plan_type;
+
+#endif

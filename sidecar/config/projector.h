@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files that compile the plans share: numbering, and memory that lasts like the plans. */
+#ifndef CONFIG_PROJECTOR_H
+#define CONFIG_PROJECTOR_H
+
+#include "config/project.h"
+
+enum {
+	SLOTS_MAX = 4096,
+	NAMES_MAX = SLOTS_MAX,
+	PORTS_MAX = 1024,
+	PROJECT_TEXT_MAX = 16 * 1024,
+	/* All texts stand in the configuration, at most 1 MiB; the lists above are fixed. */
+	PLANS_POOL = 32 * 1024 * 1024,
+};
+
+struct projector {
+	const struct config *c;
+	const struct environment *env;
+	struct config_faults *faults;
+	struct plans *p;
+	struct span endpoint; /* of Secrets Manager; empty: the ARN's region decides */
+	bool too_many;        /* slots, names or ports */
+	/* The target that is being compiled. */
+	const struct config_target *target;
+	struct egress_target *egress;
+	struct ingress_target *ingress;
+};
+
+/* Zeroed memory of the plans', which is enough for every configuration that could be read. */
+void *projector_room(struct projector *pr, size_t size);
+/* Copies there: of text, which is then freed; of the three; of s in lower case. */
+struct span projector_take(struct projector *pr, struct buf *text);
+struct span projector_join(struct projector *pr, struct span a, const char *between, struct span b);
+struct span projector_lower(struct projector *pr, struct span s);
+
+/* The index of text in the list of NAMES_MAX, where it is put when it is new. */
+uint16_t projector_text(struct projector *pr, struct plan_text *list, size_t *n, struct span text);
+/* Puts number into the list of max, once. */
+void projector_number(struct projector *pr, struct plan_number *list, size_t *n, size_t max,
+		      uint16_t number);
+/* The index of a host among the names to resolve; PLAN_NONE for an address. */
+uint16_t projector_host(struct projector *pr, struct plan_text *list, size_t *n, struct span host);
+/* Lets the keeper read the directory of the file path. */
+void projector_directory(struct projector *pr, struct span path);
+
+/*
+ * The number of the slot for a reference of the target that is being compiled. A reference that
+ * stands twice has one slot, named after its first place (target, section, key), and is
+ * optional only when it is so everywhere.
+ */
+uint16_t projector_slot(struct projector *pr, struct span reference, bool optional,
+			const char *section, struct span key);
+
+/* Compiles the configuration's target i for keeper, egress and ingress. (target.c) */
+void target_project(struct projector *pr, size_t i);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/endpoint.h"
+#include "config/preset.h"
+#include "config/reader.h"
+#include "config/url.h"
+
+/* A target, its place in the tree and its path. */
+struct rule {
+	struct reader *r;
+	const struct yaml_item *item;
+	const struct path *path;
+	const struct config_target *target;
+};
+
+/* A fault at the member key of item where there is one, else at item. */
+static void
+fault_member(struct reader *r, const struct yaml_item *item, const struct path *path,
+	     const char *key, const char *hint, const char *message)
+{
+	const struct yaml_item *member = yaml_member(item, span_of(key));
+	struct path at = {path, span_of(key), 0};
+
+	reader_fault(r, member != NULL ? member : item, &at, hint, "%s", message);
+}
+
+static void
+check_base(const struct rule *rule)
+{
+	const struct yaml_item *tls = yaml_member(rule->item, SPAN("tls"));
+	struct url url;
+
+	if (rule->target->api_base.len == 0 || url_parse(rule->target->api_base, &url) != URL_OK ||
+	    url.https)
+		return;
+	if (!rule->target->allow_plaintext)
+		fault_member(
+			rule->r, rule->item, rule->path, "apiBase",
+			"use https, or say allowPlaintext: true if no other program can take that "
+			"address",
+			"plain http is refused, loopback included");
+	if (tls != NULL && tls->n > 0)
+		fault_member(rule->r, rule->item, rule->path, "tls", NULL,
+			     "has no effect on an apiBase of plain http");
+}
+
+static void
+check_pair_of_keys(const struct rule *rule)
+{
+	const struct yaml_item *tls = yaml_member(rule->item, SPAN("tls"));
+	bool cert = yaml_member(tls, SPAN("clientCert")) != NULL;
+	bool key = yaml_member(tls, SPAN("clientKey")) != NULL;
+	struct path at = {rule->path, SPAN("tls"), 0};
+
+	if (cert != key)
+		fault_member(rule->r, tls, &at, cert ? "clientKey" : "clientCert", NULL,
+			     "is missing: clientCert and clientKey come together");
+}
+
+static void
+check_operations(const struct rule *rule)
+{
+	uint32_t other = rule->target->operations &
+			 ~operations_possible((enum provider)rule->target->provider);
+
+	for (unsigned o = 0; o < OPERATIONS; o++) {
+		struct path at = {rule->path, SPAN("operations"), 0};
+
+		if ((other & (1U << o)) != 0)
+			reader_fault(rule->r, yaml_member(rule->item, SPAN("operations")), &at,
+				     NULL, "%s is not an operation of provider %s",
+				     operation_name((enum operation)o),
+				     provider_name((enum provider)rule->target->provider));
+	}
+}
+
+/* The headers that other keys of the target set. */
+static bool
+is_set_elsewhere(const struct config_target *t, struct span name, const char **by)
+{
+	const struct preset *preset = preset_of((enum provider)t->provider);
+
+	if (preset->header != NULL && !span_is(t->api_key, "none") &&
+	    span_iis(name, preset->header)) {
+		*by = "apiKey sets it for this provider; apiKey: none leaves it to headers";
+		return true;
+	}
+	*by = "cloudflareAccess sets it";
+	if (t->access.client_id.len == 0)
+		return false;
+	if (t->access.header.len > 0)
+		return span_ieq(name, t->access.header);
+	return span_iis(name, PRESET_ACCESS_ID) || span_iis(name, PRESET_ACCESS_SECRET);
+}
+
+static bool
+stands_before(const struct yaml_item *map, const struct yaml_item *member)
+{
+	for (const struct yaml_item *m = map->first; m != member; m = m->next)
+		if (span_ieq(m->key, member->key))
+			return true;
+	return false;
+}
+
+static void
+check_headers(const struct rule *rule)
+{
+	const struct yaml_item *headers = yaml_member(rule->item, SPAN("headers"));
+	const struct preset *preset = preset_of((enum provider)rule->target->provider);
+	struct path above = {rule->path, SPAN("headers"), 0};
+
+	if (rule->target->access.header.len > 0 && preset->header != NULL &&
+	    !span_is(rule->target->api_key, "none") &&
+	    span_iis(rule->target->access.header, preset->header))
+		fault_member(rule->r, yaml_member(rule->item, SPAN("cloudflareAccess")),
+			     &(struct path){rule->path, SPAN("cloudflareAccess"), 0}, "header",
+			     "set apiKey: none and send the key in another header",
+			     "apiKey sets this header already");
+	if (headers == NULL || headers->kind != YAML_MAP || headers->n > 32)
+		return;
+	for (const struct yaml_item *m = headers->first; m != NULL; m = m->next) {
+		struct path at = {&above, m->key, 0};
+		const char *by;
+
+		if (is_set_elsewhere(rule->target, m->key, &by))
+			reader_fault_key(rule->r, m, &at, by, "two settings for one header");
+		else if (stands_before(headers, m))
+			reader_fault_key(rule->r, m, &at, "names of headers have no case",
+					 "two settings for one header");
+	}
+}
+
+static void
+check_targets(struct reader *r, const struct yaml_item *root, const struct config *c)
+{
+	const struct yaml_item *targets = yaml_member(root, SPAN("targets"));
+	struct path above = {NULL, SPAN("targets"), 0};
+
+	for (size_t i = 0; i < c->targets.n; i++) {
+		const struct config_target *t = &c->targets.items[i];
+		const struct yaml_item *item = yaml_member(targets, t->name);
+		struct path at = {&above, t->name, 0};
+		struct rule rule = {r, item, &at, t};
+
+		check_base(&rule);
+		check_pair_of_keys(&rule);
+		check_operations(&rule);
+		check_headers(&rule);
+	}
+}
+
+/* Whether the name, where one was read, is a target's. */
+static bool
+check_target_name(struct reader *r, const struct yaml_item *item, const struct path *path,
+		  const struct config *c, struct span name)
+{
+	struct buf all;
+
+	if (name.len == 0 || c->targets.n == 0 || config_target_find(c, name) >= 0)
+		return true;
+	buf_init(&all, PATH_TEXT_MAX);
+	for (size_t i = 0; i < c->targets.n; i++)
+		buf_addf(&all, " %.*s", (int)c->targets.items[i].name.len,
+			 c->targets.items[i].name.ptr);
+	reader_fault(r, item, path, NULL, "no such target; there are:%.*s", (int)all.len, all.ptr);
+	buf_free(&all);
+	return false;
+}
+
+static void
+check_models(struct reader *r, const struct yaml_item *root, const struct config *c)
+{
+	const struct yaml_item *models = yaml_member(root, SPAN("models"));
+	const struct yaml_item *item = models == NULL ? NULL : models->first;
+	struct path above = {NULL, SPAN("models"), 0};
+	struct path at = {&above, {NULL, 0}, 0};
+
+	for (; at.index < c->models.n && item != NULL; at.index++, item = item->next) {
+		const struct config_model *m = &c->models.items[at.index];
+		const struct yaml_item *target = yaml_member(item, SPAN("target"));
+		struct path target_path = {&at, SPAN("target"), 0};
+
+		if (target != NULL)
+			check_target_name(r, target, &target_path, c, m->target);
+		if (m->strip_prefix.len > 0 && m->send_as.len > 0)
+			fault_member(
+				r, item, &at, "sendAs", NULL,
+				"stands beside stripPrefix: one of the two decides what is sent");
+	}
+}
+
+static void
+check_default(struct reader *r, const struct yaml_item *root, const struct config *c)
+{
+	const struct yaml_item *item = yaml_member(root, SPAN("defaultTarget"));
+	struct path above = {NULL, SPAN("defaultTarget"), 0};
+
+	if (item != NULL)
+		check_target_name(r, item, &above, c, c->default_target.all);
+	for (unsigned d = 0; d < DIALECTS; d++) {
+		struct span name = c->default_target.dialects[d];
+		struct span key = span_of(dialect_name((enum dialect)d));
+		const struct yaml_item *member = yaml_member(item, key);
+		struct path at = {&above, key, 0};
+		long target = config_target_find(c, name);
+
+		if (member == NULL || !check_target_name(r, member, &at, c, name) || target < 0)
+			continue;
+		if ((dialects_of((enum provider)c->targets.items[target].provider) & (1U << d)) ==
+		    0)
+			reader_fault(
+				r, member, &at, NULL, "provider %s does not speak it",
+				provider_name((enum provider)c->targets.items[target].provider));
+	}
+}
+
+static bool
+is_same_listener(const struct config_listener *a, const struct config_listener *b)
+{
+	if (a->is_unix != b->is_unix)
+		return false;
+	if (a->is_unix)
+		return a->path.len > 0 && span_eq(a->path, b->path);
+	return a->port != 0 && a->port == b->port && span_eq(a->host, b->host);
+}
+
+static void
+check_listeners(struct reader *r, const struct yaml_item *root, const char *key,
+		const struct config_listeners *list, const struct config_listeners *other,
+		bool loopback_only)
+{
+	const struct yaml_item *item = yaml_member(root, span_of(key));
+	struct path above = {NULL, span_of(key), 0};
+	struct path at = {&above, {NULL, 0}, 0};
+
+	item = item == NULL ? root : item->first;
+	for (; at.index < list->n && item != NULL; at.index++) {
+		const struct config_listener *l = &list->items[at.index];
+		bool twice = false;
+
+		for (size_t i = 0; i < at.index; i++)
+			twice = twice || is_same_listener(l, &list->items[i]);
+		for (size_t i = 0; other != NULL && i < other->n; i++)
+			twice = twice || is_same_listener(l, &other->items[i]);
+		if (twice)
+			reader_fault(r, item, &at, NULL, "this listener stands here a second time");
+		if (loopback_only && !l->is_loopback && l->port != 0)
+			reader_fault(
+				r, item, &at,
+				"listen on loopback or a Unix socket, or say unsafeListen: true",
+				"beyond loopback, whoever reaches it can use the keys");
+		item = item == root ? root : item->next;
+	}
+}
+
+static void
+check_sizes(struct reader *r, const struct yaml_item *root, const struct config *c)
+{
+	struct path limits = {NULL, SPAN("limits"), 0}, secrets = {NULL, SPAN("secrets"), 0};
+
+	if (c->limits.buffer_total < c->limits.body_bytes)
+		fault_member(r, yaml_member(root, SPAN("limits")), &limits, "bufferTotal",
+			     "one body must fit", "is less than bodyBytes");
+	if (c->secrets.max_stale_ms < c->secrets.ttl_ms)
+		fault_member(r, yaml_member(root, SPAN("secrets")), &secrets, "maxStale", NULL,
+			     "is less than ttl");
+}
+
+static void
+check_endpoints(struct reader *r, const struct yaml_item *root, const struct config *c)
+{
+	const struct yaml_item *aws = yaml_member(root, SPAN("aws"));
+	struct path above = {NULL, SPAN("aws"), 0}, path = {&above, SPAN("endpoints"), 0};
+	struct span text = c->aws.endpoints.secretsmanager;
+	const char *wrong;
+	struct url url;
+
+	if (text.len == 0)
+		return;
+	wrong = endpoint_check_store(text, &url);
+	if (wrong != NULL)
+		fault_member(r, yaml_member(aws, SPAN("endpoints")), &path, "secretsmanager", NULL,
+			     wrong);
+}
+
+void
+rules_check(struct reader *r, const struct yaml_item *root, struct config *c)
+{
+	if (root->kind != YAML_MAP)
+		return;
+	check_targets(r, root, c);
+	check_models(r, root, c);
+	check_default(r, root, c);
+	check_listeners(r, root, "listen", &c->listen, NULL, !c->unsafe_listen);
+	check_listeners(r, root, "admin", &c->admin, &c->listen, false);
+	check_endpoints(r, root, c);
+	check_sizes(r, root, c);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/schema.h"
+#include "config/config.h"
+#include "config/form.h"
+#include "config/url.h"
+
+enum {
+	SECOND = 1000,
+	MINUTE = 60 * SECOND,
+	HOUR = 60 * MINUTE,
+	DAY = 24 * HOUR,
+	KIB = 1024,
+	MIB = 1024 * KIB,
+	GIB = 1024 * MIB,
+	SOCKET_PATH_MAX = 107, /* sun_path of sockaddr_un, less its NUL */
+};
+
+#define KEYS(table)    (table), sizeof(table) / sizeof((table)[0])
+
+#define LATER_IDENTITY "aws.credentials: auto, environment or container work"
+#define LATER_CALLERS  "without it, whoever reaches the listener may call"
+
+/* Rows of a table, not code: more of them are seen at once than clang-format would show. */
+/* clang-format off */
+
+static const struct schema_key listener_rows[] = {
+	{.name = "unix", .type = SCHEMA_TEXT, .required = true, .max = SOCKET_PATH_MAX,
+	    .form = &form_path, .offset = offsetof(struct listener_keys, path),
+	    .help = "Path of the Unix socket."},
+	{.name = "mode", .type = SCHEMA_TEXT, .fallback = "0600", .max = 4, .form = &form_mode,
+	    .offset = offsetof(struct listener_keys, mode),
+	    .help = "Who may connect, as an octal mode in quotes."},
+	{.name = "group", .type = SCHEMA_INTEGER, .max = INT32_MAX,
+	    .offset = offsetof(struct listener_keys, group),
+	    .help = "Group id that the socket is given to."},
+};
+
+const struct schema schema_listener = {sizeof(struct listener_keys), KEYS(listener_rows)};
+
+static const struct schema_key sandbox_rows[] = {
+	{.name = "require", .type = SCHEMA_WORDS, .word = form_word_sandbox,
+	    .offset = offsetof(struct config_sandbox_keys, require),
+	    .help = "Protections that must be there; without them sidekey does not start."},
+};
+
+static const struct schema sandbox_schema = {sizeof(struct config_sandbox_keys),
+					     KEYS(sandbox_rows)};
+
+static const struct schema_key access_rows[] = {
+	{.name = "clientId", .type = SCHEMA_REFERENCE, .required = true,
+	    .offset = offsetof(struct config_access, client_id),
+	    .help = "Where the service token's Client ID is."},
+	{.name = "clientSecret", .type = SCHEMA_REFERENCE, .required = true,
+	    .offset = offsetof(struct config_access, client_secret),
+	    .help = "Where the service token's Client Secret is."},
+	{.name = "header", .type = SCHEMA_TEXT, .max = 128, .form = &form_token,
+	    .offset = offsetof(struct config_access, header),
+	    .help = "Send both in this one header, as the application is set to read them."},
+};
+
+static const struct schema access_schema = {sizeof(struct config_access), KEYS(access_rows)};
+
+static const struct schema_key tls_rows[] = {
+	{.name = "ca", .type = SCHEMA_MATERIAL, .offset = offsetof(struct config_tls, ca),
+	    .help = "Certificates to trust (PEM): a path or a reference. Default: the system's."},
+	{.name = "clientCert", .type = SCHEMA_MATERIAL,
+	    .offset = offsetof(struct config_tls, client_cert),
+	    .help = "Certificate chain to present (PEM): a path or a reference."},
+	{.name = "clientKey", .type = SCHEMA_MATERIAL,
+	    .offset = offsetof(struct config_tls, client_key),
+	    .help = "Its private key (PEM): a path or a reference."},
+	{.name = "serverName", .type = SCHEMA_TEXT, .max = URL_HOST_MAX, .form = &form_host,
+	    .offset = offsetof(struct config_tls, server_name),
+	    .help = "Name for SNI and verification. Default: apiBase's host."},
+};
+
+static const struct schema tls_schema = {sizeof(struct config_tls), KEYS(tls_rows)};
+
+static const struct schema_key timeout_rows[] = {
+	{.name = "connect", .type = SCHEMA_DURATION, .fallback = "5s", .min = 100,
+	    .max = 5 * MINUTE, .offset = offsetof(struct config_timeouts, connect_ms),
+	    .help = "For the connection and its TLS handshake."},
+	{.name = "firstByte", .type = SCHEMA_DURATION, .fallback = "600s", .min = 100, .max = DAY,
+	    .offset = offsetof(struct config_timeouts, first_byte_ms),
+	    .help = "From the request's end to the answer's first byte."},
+	{.name = "idle", .type = SCHEMA_DURATION, .fallback = "600s", .min = 100, .max = DAY,
+	    .offset = offsetof(struct config_timeouts, idle_ms),
+	    .help = "Between two pieces of an answer."},
+	{.name = "poolIdle", .type = SCHEMA_DURATION, .fallback = "50s", .min = 100, .max = HOUR,
+	    .offset = offsetof(struct config_timeouts, pool_idle_ms),
+	    .help = "How long an unused connection is kept."},
+};
+
+static const struct schema timeout_schema = {sizeof(struct config_timeouts), KEYS(timeout_rows)};
+
+static const struct schema_key role_rows[] = {
+	{.name = "roleArn", .type = SCHEMA_TEXT, .required = true, .max = 2048,
+	    .later = LATER_IDENTITY, .help = "The role to assume."},
+	{.name = "externalId", .type = SCHEMA_REFERENCE, .later = LATER_IDENTITY,
+	    .help = "The external id that the role asks for."},
+};
+
+static const struct schema role_schema = {0, KEYS(role_rows)};
+
+static const struct schema_key target_aws_rows[] = {
+	{.name = "assumeRole", .type = SCHEMA_SECTION, .of = &role_schema,
+	    .later = LATER_IDENTITY, .help = "A role of this target's own."},
+};
+
+static const struct schema target_aws_schema = {0, KEYS(target_aws_rows)};
+
+static const struct schema_key target_rows[] = {
+	{.name = "provider", .type = SCHEMA_WORD, .fallback = "openaiCompatible",
+	    .word = form_word_provider, .later_words = 1U << PROVIDER_BEDROCK,
+	    .offset = offsetof(struct config_target, provider),
+	    .help = "What answers there: where the key goes, and which operations there are."},
+	{.name = "apiBase", .type = SCHEMA_URL, .required = true,
+	    .offset = offsetof(struct config_target, api_base),
+	    .help = "URL that the operations' paths are put behind."},
+	{.name = "allowPlaintext", .type = SCHEMA_BOOL, .fallback = "false",
+	    .offset = offsetof(struct config_target, allow_plaintext),
+	    .help = "Allow an apiBase of plain http, loopback included."},
+	{.name = "apiKey", .type = SCHEMA_REFERENCE, .required = true, .word = form_word_none,
+	    .offset = offsetof(struct config_target, api_key),
+	    .help = "Where the API key is: arn:…, env:NAME, file:/path, or none."},
+	{.name = "headers", .type = SCHEMA_TEMPLATES, .max = 32,
+	    .offset = offsetof(struct config_target, headers),
+	    .help = "Headers to add; a value may hold references: ${arn:…} ${env:NAME} "
+		    "${file:/path}, with ? before } for an optional one."},
+	{.name = "cloudflareAccess", .type = SCHEMA_SECTION, .of = &access_schema,
+	    .offset = offsetof(struct config_target, access),
+	    .help = "Service token of the Cloudflare Access application in front."},
+	{.name = "tls", .type = SCHEMA_SECTION, .of = &tls_schema,
+	    .offset = offsetof(struct config_target, tls),
+	    .help = "Trust, client certificate and server name."},
+	{.name = "timeouts", .type = SCHEMA_SECTION, .of = &timeout_schema,
+	    .offset = offsetof(struct config_target, timeouts), .help = "How long to wait."},
+	{.name = "operations", .type = SCHEMA_WORDS, .min = 1, .word = form_word_operation,
+	    .offset = offsetof(struct config_target, operations),
+	    .help = "What may be called. Default: the provider's safe set."},
+	{.name = "query", .type = SCHEMA_PAIRS, .max = 16,
+	    .offset = offsetof(struct config_target, query),
+	    .help = "Fixed query members, such as api-version."},
+	{.name = "redact", .type = SCHEMA_BOOL, .fallback = "true",
+	    .offset = offsetof(struct config_target, redact), .later = "leave it out",
+	    .help = "Overwrite secrets that come back in an answer."},
+	{.name = "includeUsage", .type = SCHEMA_BOOL, .later = "leave it out",
+	    .help = "Ask for usage in streams that did not."},
+	{.name = "required", .type = SCHEMA_CHOICE,
+	    .offset = offsetof(struct config_target, required),
+	    .help = "Whether /readyz waits for it. Default: true for default targets."},
+	{.name = "region", .type = SCHEMA_TEXT, .max = 32, .form = &form_region,
+	    .later = "use apiBase and apiKey", .help = "Region of a bedrock target."},
+	{.name = "auth", .type = SCHEMA_WORD, .word = form_word_auth, .later = "use apiKey",
+	    .help = "How a bedrock target proves who is calling."},
+	{.name = "aws", .type = SCHEMA_SECTION, .of = &target_aws_schema, .later = LATER_IDENTITY,
+	    .help = "This target's own cloud identity."},
+};
+
+static const struct schema target_schema = {sizeof(struct config_target), KEYS(target_rows)};
+
+static const struct schema_key model_rows[] = {
+	{.name = "match", .type = SCHEMA_TEXT, .required = true, .min = 1, .max = 512,
+	    .form = &form_match, .offset = offsetof(struct config_model, match),
+	    .help = "A model's name, or a prefix that ends in *."},
+	{.name = "target", .type = SCHEMA_TEXT, .required = true, .max = 64,
+	    .form = &form_name, .offset = offsetof(struct config_model, target),
+	    .help = "The target that its calls go to."},
+	{.name = "stripPrefix", .type = SCHEMA_TEXT, .min = 1, .max = 512,
+	    .offset = offsetof(struct config_model, strip_prefix),
+	    .help = "Cut off the front of the name before it is sent."},
+	{.name = "sendAs", .type = SCHEMA_TEXT, .min = 1, .max = 512,
+	    .offset = offsetof(struct config_model, send_as),
+	    .help = "Sent in place of the name."},
+};
+
+static const struct schema model_schema = {sizeof(struct config_model), KEYS(model_rows)};
+
+static const struct schema_key budget_rows[] = {
+	{.name = "tokens", .type = SCHEMA_INTEGER, .min = 1, .max = INT64_MAX, .required = true,
+	    .later = LATER_CALLERS, .help = "Tokens that may be spent."},
+	{.name = "period", .type = SCHEMA_DURATION, .min = MINUTE, .max = 31 * (uint64_t)DAY,
+	    .required = true, .later = LATER_CALLERS, .help = "In which time."},
+};
+
+static const struct schema budget_schema = {0, KEYS(budget_rows)};
+
+static const struct schema_key caller_rows[] = {
+	{.name = "name", .type = SCHEMA_TEXT, .required = true, .max = 64,
+	    .form = &form_name, .later = LATER_CALLERS, .help = "For log and metrics."},
+	{.name = "token", .type = SCHEMA_REFERENCE, .later = LATER_CALLERS,
+	    .help = "What the caller must present: a reference, or sha256:HEX."},
+	{.name = "uids", .type = SCHEMA_TEXTS, .later = LATER_CALLERS,
+	    .help = "Users of the Unix socket."},
+	{.name = "models", .type = SCHEMA_TEXTS, .later = LATER_CALLERS,
+	    .help = "Models that the caller may name."},
+	{.name = "operations", .type = SCHEMA_WORDS, .word = form_word_operation,
+	    .later = LATER_CALLERS, .help = "What the caller may call."},
+	{.name = "requestsPerMinute", .type = SCHEMA_INTEGER, .min = 1, .max = UINT32_MAX,
+	    .later = LATER_CALLERS, .help = "Calls a minute."},
+	{.name = "tokensPerMinute", .type = SCHEMA_INTEGER, .min = 1, .max = UINT32_MAX,
+	    .later = LATER_CALLERS, .help = "Tokens a minute."},
+	{.name = "concurrentRequests", .type = SCHEMA_INTEGER, .min = 1, .max = UINT32_MAX,
+	    .later = LATER_CALLERS, .help = "Calls at a time."},
+	{.name = "tokenBudget", .type = SCHEMA_SECTION, .of = &budget_schema,
+	    .later = LATER_CALLERS, .help = "Tokens in a longer time."},
+};
+
+static const struct schema caller_schema = {0, KEYS(caller_rows)};
+
+static const struct schema_key endpoint_rows[] = {
+	{.name = "secretsmanager", .type = SCHEMA_URL,
+	    .offset = offsetof(struct config_endpoints, secretsmanager),
+	    .help = "URL of the Secrets Manager endpoint, such as a VPC endpoint's."},
+	{.name = "ssm", .type = SCHEMA_URL, .later = "secretsmanager works",
+	    .help = "URL of the SSM endpoint."},
+	{.name = "sts", .type = SCHEMA_URL, .later = "secretsmanager works",
+	    .help = "URL of the STS endpoint."},
+};
+
+static const struct schema endpoint_schema = {sizeof(struct config_endpoints), KEYS(endpoint_rows)};
+
+static const struct schema_key aws_rows[] = {
+	{.name = "credentials", .type = SCHEMA_WORD, .fallback = "auto",
+	    .word = form_word_credentials,
+	    .later_words = 1U << 3 | 1U << 4 | 1U << 5,
+	    .offset = offsetof(struct config_aws, credentials),
+	    .help = "Where the identity comes from; auto takes the first that is there."},
+	{.name = "profile", .type = SCHEMA_TEXT, .max = 128, .later = LATER_IDENTITY,
+	    .help = "Profile of the shared configuration files."},
+	{.name = "region", .type = SCHEMA_TEXT, .max = 32, .form = &form_region,
+	    .offset = offsetof(struct config_aws, region),
+	    .help = "Region where no ARN says one."},
+	{.name = "assumeRole", .type = SCHEMA_SECTION, .of = &role_schema,
+	    .later = LATER_IDENTITY, .help = "A role to assume with that identity."},
+	{.name = "endpoints", .type = SCHEMA_SECTION, .of = &endpoint_schema,
+	    .offset = offsetof(struct config_aws, endpoints),
+	    .help = "Endpoints of the services."},
+};
+
+static const struct schema aws_schema = {sizeof(struct config_aws), KEYS(aws_rows)};
+
+static const struct schema_key secrets_rows[] = {
+	{.name = "ttl", .type = SCHEMA_DURATION, .fallback = "300s", .min = SECOND, .max = DAY,
+	    .offset = offsetof(struct config_secrets, ttl_ms),
+	    .help = "Age at which a secret is fetched again."},
+	{.name = "maxStale", .type = SCHEMA_DURATION, .fallback = "24h", .min = SECOND,
+	    .max = 30 * (uint64_t)DAY, .offset = offsetof(struct config_secrets, max_stale_ms),
+	    .help = "How long a secret is used when its store cannot be reached."},
+	{.name = "failureTtl", .type = SCHEMA_DURATION, .fallback = "10s", .min = SECOND,
+	    .max = HOUR, .offset = offsetof(struct config_secrets, failure_ttl_ms),
+	    .help = "How long a failure is not asked again."},
+};
+
+static const struct schema secrets_schema = {sizeof(struct config_secrets), KEYS(secrets_rows)};
+
+static const struct schema_key limit_rows[] = {
+	{.name = "headerBytes", .type = SCHEMA_SIZE, .fallback = "64KiB", .min = 4 * KIB,
+	    .max = MIB, .offset = offsetof(struct config_limits, header_bytes),
+	    .help = "Largest request head."},
+	{.name = "bodyBytes", .type = SCHEMA_SIZE, .fallback = "32MiB", .min = KIB, .max = GIB,
+	    .offset = offsetof(struct config_limits, body_bytes),
+	    .help = "Largest request body."},
+	{.name = "bufferTotal", .type = SCHEMA_SIZE, .fallback = "256MiB", .min = MIB,
+	    .max = 64 * (uint64_t)GIB, .offset = offsetof(struct config_limits, buffer_total),
+	    .help = "Memory for the bodies of all calls together."},
+	{.name = "connections", .type = SCHEMA_INTEGER, .fallback = "1024", .min = 1,
+	    .max = 65536, .offset = offsetof(struct config_limits, connections),
+	    .help = "Connections of agents at a time."},
+	{.name = "headerTimeout", .type = SCHEMA_DURATION, .fallback = "10s", .min = 100,
+	    .max = 10 * MINUTE, .offset = offsetof(struct config_limits, header_timeout_ms),
+	    .help = "For a request's head to arrive."},
+	{.name = "keepAlive", .type = SCHEMA_DURATION, .fallback = "75s", .min = 100, .max = HOUR,
+	    .offset = offsetof(struct config_limits, keep_alive_ms),
+	    .help = "How long a connection may wait for its next request."},
+	{.name = "drain", .type = SCHEMA_DURATION, .fallback = "25s", .max = HOUR,
+	    .offset = offsetof(struct config_limits, drain_ms),
+	    .help = "For calls to end after SIGTERM."},
+};
+
+static const struct schema limit_schema = {sizeof(struct config_limits), KEYS(limit_rows)};
+
+static const struct schema_key log_rows[] = {
+	{.name = "format", .type = SCHEMA_WORD, .fallback = "json", .word = form_word_log_format,
+	    .offset = offsetof(struct config_log, format), .help = "How the log is written."},
+	{.name = "level", .type = SCHEMA_WORD, .fallback = "info", .word = form_word_log_level,
+	    .offset = offsetof(struct config_log, level), .help = "The least that is written."},
+};
+
+static const struct schema log_schema = {sizeof(struct config_log), KEYS(log_rows)};
+
+static const struct schema_key root_rows[] = {
+	{.name = "listen", .type = SCHEMA_LISTENERS, .fallback = "127.0.0.1:7717", .min = 1,
+	    .max = 16, .of = &schema_listener, .offset = offsetof(struct config, listen),
+	    .help = "Where agents call: ADDRESS:PORT, unix:PATH, or {unix, mode, group}."},
+	{.name = "unsafeListen", .type = SCHEMA_BOOL, .fallback = "false",
+	    .offset = offsetof(struct config, unsafe_listen),
+	    .help = "Allow listen beyond loopback: whoever reaches it can use the keys."},
+	{.name = "hosts", .type = SCHEMA_TEXTS, .max = 64, .form = &form_host,
+	    .offset = offsetof(struct config, hosts),
+	    .help = "Further names accepted in Host, without port."},
+	{.name = "admin", .type = SCHEMA_LISTENERS, .fallback = "127.0.0.1:7718", .max = 16,
+	    .of = &schema_listener, .offset = offsetof(struct config, admin),
+	    .help = "Where /healthz and /readyz are."},
+	{.name = "adminToken", .type = SCHEMA_REFERENCE,
+	    .later = "/healthz and /readyz need none", .help = "Token for /status and the page."},
+	{.name = "sandbox", .type = SCHEMA_SECTION, .of = &sandbox_schema,
+	    .offset = offsetof(struct config, sandbox), .help = "Protections of sidekey itself."},
+	{.name = "targets", .type = SCHEMA_NAMED, .required = true, .min = 1, .max = 256,
+	    .of = &target_schema, .offset = offsetof(struct config, targets),
+	    .help = "The upstreams, by name."},
+	{.name = "models", .type = SCHEMA_ROWS, .max = 4096, .of = &model_schema,
+	    .offset = offsetof(struct config, models),
+	    .help = "Which model goes where; the first match wins, and no match is refused."},
+	{.name = "defaultTarget", .type = SCHEMA_DEFAULT_TARGET,
+	    .offset = offsetof(struct config, default_target),
+	    .help = "Target of calls that name no model: a name, or a map by dialect."},
+	{.name = "deniedFields", .type = SCHEMA_TEXTS, .max = 256,
+	    .later = "the built-in list holds", .offset = offsetof(struct config, denied_fields),
+	    .help = "Further members of a JSON body to refuse."},
+	{.name = "callers", .type = SCHEMA_ROWS, .max = 4096, .of = &caller_schema,
+	    .later = LATER_CALLERS, .help = "Who may call, and how much."},
+	{.name = "aws", .type = SCHEMA_SECTION, .of = &aws_schema,
+	    .offset = offsetof(struct config, aws),
+	    .help = "The cloud identity and its endpoints."},
+	{.name = "secrets", .type = SCHEMA_SECTION, .of = &secrets_schema,
+	    .offset = offsetof(struct config, secrets), .help = "How long secrets are kept."},
+	{.name = "limits", .type = SCHEMA_SECTION, .of = &limit_schema,
+	    .offset = offsetof(struct config, limits), .help = "Bounds on what agents send."},
+	{.name = "log", .type = SCHEMA_SECTION, .of = &log_schema,
+	    .offset = offsetof(struct config, log), .help = "The log on standard error."},
+};
+
+const struct schema schema_root = {sizeof(struct config), KEYS(root_rows)};
+
+/* clang-format on */
+
+const struct schema_key *
+schema_find(const struct schema *s, struct span name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (span_is(name, s->keys[i].name))
+			return &s->keys[i];
+	return NULL;
+}
+
+long
+schema_word_find(schema_word *word, struct span text)
+{
+	for (unsigned i = 0; word(i) != NULL; i++)
+		if (span_is(text, word(i)))
+			return (long)i;
+	return -1;
+}

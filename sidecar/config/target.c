@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <string.h>
+
+#include "config/preset.h"
+#include "config/projector.h"
+#include "config/template.h"
+#include "config/url.h"
+
+/* ---- headers ---- */
+
+static struct egress_header *
+add_header(struct projector *pr, const char *name, size_t nparts)
+{
+	struct egress_header *h = &pr->egress->headers[pr->egress->nheaders++];
+
+	h->name = span_of(name);
+	h->parts = projector_room(pr, nparts * sizeof(struct egress_part));
+	return h;
+}
+
+static void
+add_literal(struct egress_header *h, struct span text)
+{
+	if (text.len > 0)
+		h->parts[h->nparts++] = (struct egress_part){text, PLAN_NONE};
+}
+
+static void
+add_secret(struct egress_header *h, uint16_t slot)
+{
+	h->parts[h->nparts++] = (struct egress_part){{NULL, 0}, slot};
+}
+
+static void
+add_key_header(struct projector *pr)
+{
+	const struct preset *preset = preset_of((enum provider)pr->target->provider);
+	struct egress_header *h;
+
+	if (preset->header == NULL || span_is(pr->target->api_key, "none"))
+		return;
+	h = add_header(pr, preset->header, 2);
+	add_literal(h, span_of(preset->prefix));
+	add_secret(h, projector_slot(pr, pr->target->api_key, false, ".", SPAN("apiKey")));
+}
+
+static size_t
+count_parts(struct span text)
+{
+	struct template_part part;
+	size_t at = 0, n = 0;
+
+	while (template_next(text, &at, &part) == TEMPLATE_PART)
+		n++;
+	return n;
+}
+
+static void
+add_template_header(struct projector *pr, const struct config_pair *pair)
+{
+	struct egress_header *h = add_header(pr, pair->name.ptr, count_parts(pair->value));
+	struct template_part part;
+	size_t at = 0;
+
+	while (template_next(pair->value, &at, &part) == TEMPLATE_PART)
+		h->optional = h->optional || part.is_optional;
+	at = 0;
+	while (template_next(pair->value, &at, &part) == TEMPLATE_PART)
+		if (part.is_reference)
+			add_secret(h, projector_slot(pr, part.text, h->optional, ".headers.",
+						     pair->name));
+		else
+			add_literal(h, part.text);
+}
+
+static void
+add_access_headers(struct projector *pr)
+{
+	const struct config_access *access = &pr->target->access;
+	uint16_t id, secret;
+	struct egress_header *h;
+
+	if (access->client_id.len == 0)
+		return;
+	id = projector_slot(pr, access->client_id, false, ".cloudflareAccess.", SPAN("clientId"));
+	secret = projector_slot(pr, access->client_secret, false, ".cloudflareAccess.",
+				SPAN("clientSecret"));
+	if (access->header.len == 0) {
+		add_secret(add_header(pr, PRESET_ACCESS_ID, 1), id);
+		add_secret(add_header(pr, PRESET_ACCESS_SECRET, 1), secret);
+		return;
+	}
+	h = add_header(pr, access->header.ptr, 5);
+	add_literal(h, SPAN("{\"cf-access-client-id\": \""));
+	add_secret(h, id);
+	add_literal(h, SPAN("\", \"cf-access-client-secret\": \""));
+	add_secret(h, secret);
+	add_literal(h, SPAN("\"}"));
+}
+
+/* ---- targets ---- */
+
+static struct span
+encode_query(struct projector *pr, struct span text)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	struct buf out;
+
+	buf_init(&out, PROJECT_TEXT_MAX);
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			     (c >= '0' && c <= '9') || strchr("-._~", c) != NULL;
+
+		if (plain)
+			buf_add_char(&out, (char)c);
+		else
+			buf_addf(&out, "%%%c%c", hex[c >> 4], hex[c & 15]);
+	}
+	return projector_take(pr, &out);
+}
+
+static struct span
+authority_of(struct projector *pr, const struct url *url, struct span host)
+{
+	struct buf text;
+
+	buf_init(&text, PROJECT_TEXT_MAX);
+	buf_addf(&text, url->is_v6 ? "[%.*s]" : "%.*s", (int)host.len, host.ptr);
+	if (url->port != (url->https ? 443 : 80))
+		buf_addf(&text, ":%u", url->port);
+	return projector_take(pr, &text);
+}
+
+static void
+set_address(struct projector *pr)
+{
+	struct egress_plan *e = &pr->p->egress;
+	struct egress_target *out = pr->egress;
+	const struct config_tls *tls = &pr->target->tls;
+	struct url url;
+	enum url_fault fault = url_parse(pr->target->api_base, &url);
+
+	assert(fault == URL_OK); /* read.c let nothing else through */
+	out->https = url.https;
+	out->host = projector_lower(pr, url.host);
+	out->port = url.port;
+	out->authority = authority_of(pr, &url, out->host);
+	out->base_path = url.path;
+	out->server_name =
+		tls->server_name.len > 0 ? projector_lower(pr, tls->server_name) : out->host;
+	out->resolve = projector_host(pr, e->names, &e->nnames, out->host);
+	projector_number(pr, e->ports, &e->nports, PORTS_MAX, out->port);
+}
+
+static void
+set_tls(struct projector *pr, struct keeper_target *out)
+{
+	const struct config_tls *tls = &pr->target->tls;
+
+	out->name = pr->target->name;
+	out->ca = out->cert = out->key = PLAN_NONE;
+	out->system_ca = pr->egress->https && tls->ca.len == 0;
+	if (tls->ca.len > 0)
+		out->ca = projector_slot(pr, tls->ca, false, ".tls.", SPAN("ca"));
+	if (tls->client_cert.len > 0)
+		out->cert =
+			projector_slot(pr, tls->client_cert, false, ".tls.", SPAN("clientCert"));
+	if (tls->client_key.len > 0)
+		out->key = projector_slot(pr, tls->client_key, false, ".tls.", SPAN("clientKey"));
+	pr->egress->has_tls_client = tls->client_cert.len > 0;
+}
+
+void
+target_project(struct projector *pr, size_t i)
+{
+	const struct config_target *t = &pr->c->targets.items[i];
+	struct egress_target *e = &pr->p->egress.targets[i];
+	struct ingress_target *g = &pr->p->ingress.targets[i];
+
+	pr->target = t;
+	pr->egress = e;
+	pr->ingress = g;
+	e->name = g->name = t->name;
+	e->provider = g->provider = t->provider;
+	e->operations = g->operations = t->operations;
+	e->redact = t->redact;
+	e->access = t->access.client_id.len > 0;
+	e->connect_ms = t->timeouts.connect_ms;
+	e->first_byte_ms = t->timeouts.first_byte_ms;
+	e->idle_ms = t->timeouts.idle_ms;
+	e->pool_idle_ms = t->timeouts.pool_idle_ms;
+	g->slots = projector_room(pr, SLOTS_MAX * sizeof(struct plan_number));
+	e->headers = projector_room(pr, (t->headers.n + 3) * sizeof(struct egress_header));
+	e->query = projector_room(pr, t->query.n * sizeof(struct egress_query));
+	set_address(pr);
+	add_key_header(pr);
+	for (size_t h = 0; h < t->headers.n; h++)
+		add_template_header(pr, &t->headers.items[h]);
+	add_access_headers(pr);
+	set_tls(pr, &pr->p->keeper.targets[i]);
+	for (size_t q = 0; q < t->query.n; q++)
+		e->query[e->nquery++] = (struct egress_query){
+			t->query.items[q].name, encode_query(pr, t->query.items[q].value)};
+}

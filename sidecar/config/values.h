@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The smaller values that a configuration is made of. */
+#ifndef CONFIG_VALUES_H
+#define CONFIG_VALUES_H
+
+#include <stdint.h>
+
+#include "base/span.h"
+
+struct config_texts {
+	struct span *items;
+	size_t n;
+};
+
+struct config_pair {
+	struct span name, value;
+};
+
+struct config_pairs {
+	struct config_pair *items;
+	size_t n;
+};
+
+struct config_listener {
+	bool is_unix;
+	bool is_loopback;
+	struct span text; /* "127.0.0.1:7717" or "unix:/run/…": for the log */
+	struct span host; /* an IP literal without brackets */
+	uint16_t port;
+	struct span path; /* of the Unix socket */
+	uint32_t mode;    /* default 0600 */
+	int64_t group;    /* -1: as it comes */
+};
+
+struct config_listeners {
+	struct config_listener *items;
+	size_t n;
+};
+
+enum config_choice { CHOICE_UNSET, CHOICE_NO, CHOICE_YES };
+
+struct config_access {                        /* Cloudflare Access; empty when there is none */
+	struct span client_id, client_secret; /* references */
+	struct span header;                   /* the single-header mode's, or empty */
+};
+
+struct config_tls { /* references, a bare path having become file:PATH; empty when not given */
+	struct span ca, client_cert, client_key;
+	struct span server_name;
+};
+
+struct config_timeouts {
+	uint64_t connect_ms, first_byte_ms, idle_ms, pool_idle_ms;
+};
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "egress/egress.h"
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "box/box.h"
+#include "box/channel.h"
+#include "box/spawn.h"
+#include "egress/serve.h"
+#include "policy/box/boxes.h"
+
+enum { ALIVE_MS = 1000, CA_BYTES_MAX = 4 * 1024 * 1024 };
+
+struct role_egress {
+	struct egress e; /* first: serve.c hands it back */
+	struct egress_plan plan;
+	struct channel *parent, *resolver, *keeper, *ingress;
+	struct timer alive;
+};
+
+static void
+lost(void *arg, const char *why)
+{
+	struct role_egress *r = arg;
+
+	if (why == NULL)
+		return; /* the parent sees which process died, and ends the rest */
+	log_say(LOG_ERROR, "a process broke the protocol", LOG_C("why", why));
+	loop_stop(r->e.loop, 1);
+}
+
+/* The parent ends a generation by closing its channel. */
+static void
+parent_lost(void *arg, const char *why)
+{
+	struct role_egress *r = arg;
+
+	(void)why;
+	loop_stop(r->e.loop, 0);
+}
+
+/* ---- what ingress is told ---- */
+
+static void
+report(struct role_egress *r, struct target *t)
+{
+	struct header_set *set = vault_headers(r->e.vault, (size_t)(t - r->e.targets));
+	struct msg_target m = {
+		.target = (uint16_t)(t - r->e.targets),
+		.usable = set != NULL && t->lane != NULL,
+		.resolved = target_is_resolved(t),
+		.certificate_expiry = t->certificate_expiry,
+	};
+
+	header_set_release(set);
+	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved)
+		return;
+	t->reported = true;
+	t->was_usable = m.usable;
+	t->was_resolved = m.resolved;
+	(void)channel_send(r->ingress, MSG_TARGET, &m, -1);
+}
+
+static void
+report_all(struct role_egress *r)
+{
+	for (size_t i = 0; i < r->plan.ntargets; i++)
+		report(r, &r->e.targets[i]);
+}
+
+static void
+say_alive(struct timer *t)
+{
+	struct role_egress *r = ev_owner(t, struct role_egress, alive);
+	struct msg_alive m = {(uint8_t)secret_level()};
+
+	(void)channel_send(r->ingress, MSG_ALIVE, &m, -1);
+	timer_set(r->e.loop, t, ALIVE_MS);
+}
+
+/* ---- what comes ---- */
+
+static void
+look_up(struct egress *e, const struct target *t)
+{
+	struct role_egress *r = ev_owner(e, struct role_egress, e);
+	struct msg_resolve m = {.name = t->plan->resolve};
+
+	if (m.name != PLAN_NONE)
+		(void)channel_send(r->resolver, MSG_RESOLVE, &m, -1);
+}
+
+static void
+from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct role_egress *r = arg;
+	const struct msg_addresses *m = obj;
+
+	(void)type;
+	(void)fd;
+	for (size_t i = 0; i < r->plan.ntargets; i++) {
+		if (r->plan.targets[i].resolve != m->name)
+			continue;
+		target_set_addresses(&r->e.targets[i], m);
+		report(r, &r->e.targets[i]);
+	}
+}
+
+static void
+take_tls(struct role_egress *r, const struct msg_tls *m, int fd)
+{
+	struct buf ca;
+	const char *why = "there is no such target";
+	struct target *t = NULL;
+
+	buf_init(&ca, CA_BYTES_MAX);
+	if (m->target < r->plan.ntargets)
+		t = &r->e.targets[m->target];
+	if (t != NULL && m->has_ca && (fd < 0 || spawn_unseal(fd, &ca) != 0))
+		why = "the CA bundle could not be read";
+	else if (t != NULL)
+		why = target_set_tls(t, m->version, buf_span(&ca), m->cert, m->key);
+	if (why != NULL)
+		log_say(LOG_ERROR, "TLS material was not taken", LOG_C("why", why),
+			LOG_IF(t != NULL, LOG_S("target", t == NULL ? SPAN("") : t->plan->name)));
+	buf_free(&ca);
+}
+
+static void
+from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct role_egress *r = arg;
+
+	if (type == MSG_SECRET) {
+		const struct msg_secret *m = obj;
+
+		if (vault_put(r->e.vault, m->slot, m->version, m->value) != 0)
+			log_say(LOG_ERROR, "a secret could not be kept: the secret pages are full",
+				LOG_U("slot", m->slot));
+	} else if (type == MSG_SECRET_GONE) {
+		vault_drop(r->e.vault, ((const struct msg_secret_gone *)obj)->slot);
+	} else {
+		take_tls(r, obj, fd);
+	}
+	if (fd >= 0)
+		close(fd);
+	report_all(r);
+}
+
+/* Only a stream socket of the Unix family may be handed over. */
+static bool
+is_unix_stream(int fd)
+{
+	int domain = 0, kind = 0;
+	socklen_t len = sizeof(domain);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 || domain != AF_UNIX)
+		return false;
+	len = sizeof(kind);
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &len) == 0 && kind == SOCK_STREAM;
+}
+
+static void
+from_ingress(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct role_egress *r = arg;
+
+	(void)type;
+	(void)obj;
+	if (fd < 0 || !is_unix_stream(fd) || r->e.nstreams >= r->plan.connections) {
+		log_write(LOG_ERROR, "ingress handed over a descriptor that cannot be used", NULL,
+			  0);
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	serve_new(&r->e, fd);
+}
+
+static void
+from_parent(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	(void)arg;
+	(void)type;
+	(void)obj;
+	(void)fd;
+}
+
+/* ---- start ---- */
+
+static struct channel *
+join(struct role_egress *r, int fd, const char *peer, uint32_t accepts, channel_fn *fn)
+{
+	struct channel_options o = {peer, accepts, fn, lost, r};
+
+	if (fd == SPAWN_PARENT)
+		o.on_lost = parent_lost;
+	return channel_new(r->e.loop, fd, &o);
+}
+
+static int
+enter(struct role_egress *r, struct box_level *level)
+{
+	uint16_t *ports = calloc(r->plan.nports + 1, sizeof(*ports));
+	struct box_options o = {
+		.ports = ports,
+		.nports = r->plan.nports,
+		.require_landlock = r->plan.require_landlock,
+		.require_landlock_net = r->plan.require_landlock_net,
+	};
+	const char *why = NULL;
+	int bad;
+
+	if (ports == NULL)
+		abort();
+	for (size_t i = 0; i < r->plan.nports; i++)
+		ports[i] = r->plan.ports[i].number;
+	bad = box_enter(&egress_box, &o, level, &why);
+	if (bad != 0)
+		log_say(LOG_ERROR, "the sandbox could not be entered", LOG_C("why", why));
+	free(ports);
+	return bad;
+}
+
+int
+egress_main(void)
+{
+	static struct role_egress r;
+	struct box_level level = {0};
+	struct msg_ready ready;
+
+	log_setup(LOG_JSON, LOG_INFO, "egress");
+	if (plan_receive(&egress_plan_type, &r.plan) != 0) {
+		log_write(LOG_ERROR, "the projection could not be read", NULL, 0);
+		return 1;
+	}
+	log_setup(r.plan.log_format, r.plan.log_level, "egress");
+	r.e = (struct egress){.loop = loop_new(), .plan = &r.plan, .look_up = look_up};
+	r.e.targets = calloc(r.plan.ntargets + 1, sizeof(*r.e.targets));
+	if (r.e.targets == NULL || enter(&r, &level) != 0)
+		return 1;
+	r.parent = join(&r, SPAWN_PARENT, "parent", 0, from_parent);
+	r.resolver = join(&r, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
+	r.keeper = join(&r, SPAWN_CHANNEL_B, "keeper",
+			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS, from_keeper);
+	r.ingress = join(&r, SPAWN_CHANNEL_C, "ingress", 1u << MSG_STREAM, from_ingress);
+	r.e.vault = vault_new(&r.plan);
+	for (size_t i = 0; i < r.plan.ntargets; i++)
+		target_init(&r.e.targets[i], r.e.loop, &r.plan.targets[i]);
+	report_all(&r);
+	r.alive.fn = say_alive;
+	say_alive(&r.alive);
+	ready = (struct msg_ready){level.landlock_abi, level.landlock_net, level.landlock_scope,
+				   (uint8_t)secret_level(), level.seccomp_calls};
+	(void)channel_send(r.parent, MSG_READY, &ready, -1);
+	return loop_run(r.e.loop);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "egress/inject.h"
+
+#include "http/grammar.h"
+#include "policy/access/headers.h"
+#include "policy/access/operations.h"
+
+enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 5 };
+
+/* Query members by which clients send a key (reference/llm.md 4.3). */
+static const char *const credential_members[] = {
+	"key",
+	"api-key",
+	"api_key",
+	"access_token",
+};
+
+/* ---- the second check ---- */
+
+static const char *
+check_route(const struct egress_target *t, const struct frame_call *call)
+{
+	const struct route *route;
+	bool known;
+
+	if (call->dialect >= DIALECTS || call->operation >= OPERATIONS)
+		return "a dialect or operation that does not exist";
+	if ((t->operations >> call->operation & 1) == 0)
+		return "an operation that is not enabled for the target";
+	if (!grammar_is_path(call->path, call->dialect == DIALECT_BEDROCK))
+		return "a path that is not safe";
+	if (call->has_query && !grammar_is_query(call->query))
+		return "a query that is not safe";
+	route = route_find(call->dialect, call->method, call->path, &known);
+	if (route == NULL || route->operation != call->operation)
+		return "a path that is not the operation's";
+	return NULL;
+}
+
+const char *
+inject_check(const struct egress_target *t, const struct frame_call *call, uint64_t body_max)
+{
+	const char *wrong = check_route(t, call);
+
+	if (wrong != NULL)
+		return wrong;
+	if (call->body_len > body_max || (!call->has_body && call->body_len > 0))
+		return "a body that is too large";
+	for (size_t i = 0; i < call->nfields; i++) {
+		const struct http_field *f = &call->fields[i];
+
+		if (!grammar_is_token(f->name) || !grammar_is_field_value(f->value) ||
+		    !header_request_passes(f->name))
+			return "a header field that may not pass";
+	}
+	return NULL;
+}
+
+/* ---- the request target ---- */
+
+static struct span
+member_name(struct span member)
+{
+	return span_cut(member, 0, span_find(member, 0, '='));
+}
+
+static bool
+is_replaced(const struct egress_target *t, struct span name)
+{
+	for (size_t i = 0; i < sizeof(credential_members) / sizeof(credential_members[0]); i++)
+		if (span_iis(name, credential_members[i]))
+			return true;
+	for (size_t i = 0; i < t->nquery; i++)
+		if (span_eq(name, t->query[i].name))
+			return true;
+	return false;
+}
+
+static void
+add_query(struct buf *b, const struct egress_target *t, const struct frame_call *call)
+{
+	char mark = '?';
+
+	for (size_t at = 0; call->has_query && at < call->query.len;) {
+		size_t end = span_find(call->query, at, '&');
+		struct span member = span_cut(call->query, at, end);
+
+		at = end + 1;
+		if (member.len == 0 || is_replaced(t, member_name(member)))
+			continue;
+		(void)buf_add_char(b, mark);
+		(void)buf_add_span(b, member);
+		mark = '&';
+	}
+	for (size_t i = 0; i < t->nquery; i++) {
+		(void)buf_add_char(b, mark);
+		(void)buf_add_span(b, t->query[i].name);
+		(void)buf_add_char(b, '=');
+		(void)buf_add_span(b, t->query[i].value);
+		mark = '&';
+	}
+}
+
+static void
+add_target(struct buf *b, const struct egress_target *t, const struct frame_call *call)
+{
+	struct span base = t->base_path;
+
+	/* apiBase may end in the /v1 that Anthropic's paths begin with. */
+	if (span_ends(base, SPAN("/v1")) && span_starts(call->path, SPAN("/v1/")))
+		base = span_cut(base, 0, base.len - 3);
+	(void)buf_add_span(b, base);
+	(void)buf_add_span(b, call->path);
+	add_query(b, t, call);
+	(void)buf_add_char(b, '\0');
+}
+
+/* ---- the header lines ---- */
+
+static bool
+is_configured(const struct egress_target *t, struct span name)
+{
+	for (size_t i = 0; i < t->nheaders; i++)
+		if (span_ieq(name, t->headers[i].name))
+			return true;
+	return false;
+}
+
+static bool
+has_field(const struct frame_call *call, const char *name)
+{
+	for (size_t i = 0; i < call->nfields; i++)
+		if (span_iis(call->fields[i].name, name))
+			return true;
+	return false;
+}
+
+/* Lines are gathered as offsets, since the text may move while it grows. */
+struct gather {
+	struct buf text;
+	size_t *at;
+	size_t n;
+};
+
+static void
+add_line(struct gather *g, struct span name, struct span value)
+{
+	g->at[g->n++] = g->text.len;
+	(void)buf_add_span(&g->text, name);
+	/* libcurl's way to send a field without a value is "Name;" */
+	(void)buf_add_str(&g->text, value.len > 0 ? ": " : ";");
+	(void)buf_add_span(&g->text, value);
+	(void)buf_add_char(&g->text, '\0');
+}
+
+/* "Name:" takes out a field that libcurl would add by itself. */
+static void
+add_removal(struct gather *g, const char *line)
+{
+	g->at[g->n++] = g->text.len;
+	(void)buf_add(&g->text, line, strlen(line) + 1);
+}
+
+static void
+add_lines(struct gather *g, const struct egress_target *t, const struct frame_call *call)
+{
+	add_line(g, SPAN("Host"), t->authority);
+	for (size_t i = 0; i < call->nfields; i++)
+		if (!is_configured(t, call->fields[i].name) &&
+		    !span_iis(call->fields[i].name, "accept-encoding"))
+			add_line(g, call->fields[i].name, call->fields[i].value);
+	/* Usage is read from, and secrets are looked for in, bytes that are not compressed. */
+	add_line(g, SPAN("Accept-Encoding"), SPAN("identity"));
+	add_removal(g,
+		    "Expect:"); /* else libcurl waits 1 s for a 100 when the body is over 1 MiB */
+	if (!has_field(call, "accept") && !is_configured(t, SPAN("accept")))
+		add_removal(g, "Accept:");
+	if (!has_field(call, "content-type") && !is_configured(t, SPAN("content-type")))
+		add_removal(g, "Content-Type:");
+}
+
+void
+inject_build(struct inject *out, const struct egress_target *t, const struct frame_call *call,
+	     struct header_set *secrets)
+{
+	size_t nsecrets = header_set_count(secrets);
+	struct gather g = {.n = 0};
+
+	buf_init(&g.text, TEXT_BYTES_MAX);
+	g.at = calloc(call->nfields + OWN_LINES, sizeof(*g.at));
+	out->lines = calloc(call->nfields + OWN_LINES + nsecrets, sizeof(*out->lines));
+	if (g.at == NULL || out->lines == NULL)
+		abort();
+	add_target(&g.text, t, call);
+	add_lines(&g, t, call);
+	out->nlines = 0;
+	out->text = g.text.ptr; /* ownership passes; never secret, so free(3) will do */
+	out->target = out->text;
+	for (size_t i = 0; i < g.n; i++)
+		out->lines[out->nlines++] = out->text + g.at[i];
+	for (size_t i = 0; i < nsecrets; i++)
+		out->lines[out->nlines++] = header_set_line(secrets, i);
+	out->secrets = secrets;
+	free(g.at);
+}
+
+void
+inject_free(struct inject *in)
+{
+	header_set_release(in->secrets);
+	free(in->lines);
+	free(in->text);
+	*in = (struct inject){0};
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "egress/target.h"
+
+/* apiBase names an address: there is nothing to resolve. */
+static void
+set_literal(struct target *t)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (t->plan->resolve != PLAN_NONE || t->plan->host.len >= sizeof(text))
+		return;
+	memcpy(text, t->plan->host.ptr, t->plan->host.len);
+	text[t->plan->host.len] = '\0';
+	if (inet_pton(AF_INET, text, t->addresses.at[0].bytes) == 1) {
+		t->addresses.n = 1;
+	} else if (inet_pton(AF_INET6, text, t->addresses.at[0].bytes) == 1) {
+		t->addresses.at[0].v6 = true;
+		t->addresses.n = 1;
+	}
+}
+
+static void
+open_lane(struct target *t, struct tls *tls)
+{
+	lane_release(t->lane);
+	t->lane = lane_new(t->loop, t->plan, tls);
+	if (t->lane != NULL && t->addresses.n > 0)
+		lane_set_addresses(t->lane, &t->addresses);
+}
+
+void
+target_init(struct target *t, struct loop *l, const struct egress_target *plan)
+{
+	*t = (struct target){.plan = plan, .loop = l};
+	set_literal(t);
+	if (!plan->https)
+		open_lane(t, NULL);
+}
+
+const char *
+target_set_tls(struct target *t, uint32_t version, struct span ca, struct span cert,
+	       struct span key)
+{
+	const char *why = NULL;
+	struct tls *tls;
+
+	if (!t->plan->https)
+		return "TLS material for a target without TLS";
+	if (t->plan->has_tls_client && (cert.len == 0 || key.len == 0))
+		return "the client certificate or its key is missing";
+	tls = tls_new(ca, cert, key, &why);
+	if (tls == NULL)
+		return why;
+	t->tls_version = version;
+	t->certificate_expiry = tls_expiry(tls);
+	open_lane(t, tls);
+	tls_release(tls); /* the lane has its own reference */
+	return t->lane == NULL ? "libcurl could not make a handle" : NULL;
+}
+
+void
+target_set_addresses(struct target *t, const struct msg_addresses *m)
+{
+	struct addresses a = {0};
+
+	for (size_t i = 0; i < m->naddresses; i++) {
+		const struct msg_address *from = &m->addresses[i];
+
+		if (from->bytes.len != (from->v6 ? 16u : 4u))
+			continue;
+		a.at[a.n].v6 = from->v6;
+		memcpy(a.at[a.n].bytes, from->bytes.ptr, from->bytes.len);
+		a.n++;
+	}
+	if (a.n == 0)
+		return; /* the last good answer stays in use */
+	t->addresses = a;
+	if (t->lane != NULL)
+		lane_set_addresses(t->lane, &a);
+}
+
+bool
+target_is_resolved(const struct target *t)
+{
+	return t->addresses.n > 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A target at run time: its addresses, its TLS material, the lane in use, and whether it can be
+ * called.
+ */
+#ifndef EGRESS_TARGET_H
+#define EGRESS_TARGET_H
+
+#include "egress/transfer.h"
+
+struct target {
+	const struct egress_target *plan;
+	struct loop *loop;
+	struct lane *lane; /* NULL: not ready to be dialled */
+	uint32_t tls_version;
+	uint64_t certificate_expiry;
+	struct addresses addresses;
+	bool reported, was_usable, was_resolved; /* what ingress was told last */
+};
+
+void target_init(struct target *t, struct loop *l, const struct egress_target *plan);
+
+/*
+ * Takes new TLS material for new connections; calls under way keep theirs. NULL, or a static
+ * sentence why it was not taken (what was there before stays in use).
+ */
+const char *target_set_tls(struct target *t, uint32_t version, struct span ca, struct span cert,
+			   struct span key);
+/* Takes the resolver's answer. */
+void target_set_addresses(struct target *t, const struct msg_addresses *m);
+
+bool target_is_resolved(const struct target *t);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "egress/tls.h"
+
+struct tls {
+	unsigned refs;
+	bool alert;
+	X509_STORE *store;
+	X509 *cert;
+	STACK_OF(X509) * chain;
+	EVP_PKEY *key;
+};
+
+static int tls_index = -1; /* of the struct tls in an SSL_CTX */
+
+/* A key under a passphrase is refused: there is nobody to ask. */
+static int
+no_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)rwflag;
+	(void)arg;
+	return -1;
+}
+
+static int
+read_store(struct tls *t, struct span pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+	X509 *x;
+	int n = 0;
+
+	if (bio == NULL)
+		return -1;
+	while ((x = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL)) != NULL) {
+		if (X509_STORE_add_cert(t->store, x) == 1)
+			n++;
+		X509_free(x);
+	}
+	ERR_clear_error();
+	BIO_free(bio);
+	return n > 0 ? 0 : -1;
+}
+
+static int
+read_chain(struct tls *t, struct span pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+	X509 *x;
+
+	if (bio == NULL)
+		return -1;
+	t->cert = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+	t->chain = sk_X509_new_null();
+	while (t->cert != NULL && t->chain != NULL &&
+	       (x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
+		if (sk_X509_push(t->chain, x) == 0) {
+			X509_free(x);
+			break;
+		}
+	}
+	ERR_clear_error();
+	BIO_free(bio);
+	return t->cert != NULL && t->chain != NULL ? 0 : -1;
+}
+
+static int
+read_key(struct tls *t, struct span pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+
+	if (bio == NULL)
+		return -1;
+	t->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	BIO_free(bio);
+	ERR_clear_error();
+	return t->key == NULL ? -1 : 0;
+}
+
+struct tls *
+tls_new(struct span ca, struct span cert, struct span key, const char **why)
+{
+	struct tls *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		abort();
+	t->refs = 1;
+	t->store = X509_STORE_new();
+	*why = NULL;
+	if (t->store == NULL)
+		*why = "out of memory";
+	else if (ca.len > 0 && read_store(t, ca) != 0)
+		*why = "the CA file holds no certificate in PEM form";
+	else if (cert.len > 0 && read_chain(t, cert) != 0)
+		*why = "the client certificate is not in PEM form";
+	else if (key.len > 0 && read_key(t, key) != 0)
+		*why = "the client key is not an unencrypted key in PEM form";
+	else if (cert.len > 0 && X509_check_private_key(t->cert, t->key) != 1)
+		*why = "the client key does not belong to the client certificate";
+	ERR_clear_error();
+	if (*why == NULL)
+		return t;
+	tls_release(t);
+	return NULL;
+}
+
+struct tls *
+tls_keep(struct tls *t)
+{
+	t->refs++;
+	return t;
+}
+
+void
+tls_release(struct tls *t)
+{
+	if (t == NULL || --t->refs > 0)
+		return;
+	X509_STORE_free(t->store);
+	X509_free(t->cert);
+	sk_X509_pop_free(t->chain, X509_free);
+	EVP_PKEY_free(t->key);
+	free(t);
+}
+
+/*
+ * Alerts by which a server refuses the client's certificate or the handshake (RFC 8446 section
+ * 6.2).
+ */
+static bool
+is_trust_alert(int description)
+{
+	switch (description) {
+	case SSL_AD_HANDSHAKE_FAILURE:
+	case SSL_AD_BAD_CERTIFICATE:
+	case SSL_AD_UNSUPPORTED_CERTIFICATE:
+	case SSL_AD_CERTIFICATE_REVOKED:
+	case SSL_AD_CERTIFICATE_EXPIRED:
+	case SSL_AD_CERTIFICATE_UNKNOWN:
+	case SSL_AD_UNKNOWN_CA:
+	case SSL_AD_ACCESS_DENIED:
+	case SSL_AD_INSUFFICIENT_SECURITY:
+	case SSL_AD_CERTIFICATE_REQUIRED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+on_info(const SSL *ssl, int where, int ret)
+{
+	struct tls *t;
+
+	if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT || !is_trust_alert(ret & 0xff))
+		return;
+	t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tls_index);
+	if (t != NULL)
+		t->alert = true;
+}
+
+bool
+tls_took_alert(struct tls *t)
+{
+	bool took = t->alert;
+
+	t->alert = false;
+	return took;
+}
+
+/* The connection's SSL_CTX holds a reference, since it may outlive the lane's. */
+static void
+ctx_gone(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+{
+	(void)parent;
+	(void)ad;
+	(void)idx;
+	(void)argl;
+	(void)argp;
+	tls_release(ptr);
+}
+
+int
+tls_apply(const struct tls *t, void *arg)
+{
+	SSL_CTX *ctx = arg;
+
+	if (tls_index < 0)
+		tls_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, ctx_gone);
+	if (tls_index < 0 || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
+		return -1;
+	SSL_CTX_set1_cert_store(ctx, t->store);
+	SSL_CTX_set_info_callback(ctx, on_info);
+	if (SSL_CTX_set_ex_data(ctx, tls_index, (void *)(uintptr_t)t) != 1)
+		return -1;
+	tls_keep((struct tls *)(uintptr_t)t);
+	if (t->cert == NULL)
+		return 0;
+	if (SSL_CTX_use_certificate(ctx, t->cert) != 1 || SSL_CTX_use_PrivateKey(ctx, t->key) != 1)
+		return -1;
+	for (int i = 0; i < sk_X509_num(t->chain); i++)
+		if (SSL_CTX_add1_chain_cert(ctx, sk_X509_value(t->chain, i)) != 1)
+			return -1;
+	return 0;
+}
+
+uint64_t
+tls_expiry(const struct tls *t)
+{
+	ASN1_TIME *epoch;
+	int days = 0, seconds = 0;
+
+	if (t->cert == NULL)
+		return 0;
+	epoch = ASN1_TIME_set(NULL, 0);
+	if (epoch == NULL ||
+	    ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(t->cert)) != 1)
+		days = seconds = 0;
+	ASN1_TIME_free(epoch);
+	return days < 0 ? 1 : (uint64_t)days * 86400 + (uint64_t)seconds;
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <curl/curl.h>
+
+#include "egress/transfer.h"
+
+#include "base/num.h"
+#include "ev/multi.h"
+
+enum {
+	POOLED_MAX = 256,           /* idle connections a target keeps */
+	IDLE_HANDLES_MAX = 64,      /* easy handles kept for reuse: 1 to 2 µs a call */
+	HEAD_BYTES_MAX = 64 * 1024, /* of an answer */
+	STATUS_LINE_MIN = 12,       /* "HTTP/1.1 200" */
+};
+
+struct lane {
+	unsigned refs;
+	struct loop *loop;
+	const struct egress_target *target;
+	struct tls *tls;
+	struct multi *multi;
+	struct addresses addresses;
+	struct curl_slist *resolve;
+	struct curl_slist *resolve_before; /* a handle added this round may still point to it */
+	bool resolve_fresh;
+	CURL *idle[IDLE_HANDLES_MAX];
+	size_t nidle;
+	struct later reap; /* frees the lane outside of libcurl's callbacks */
+};
+
+struct transfer {
+	struct lane *lane;
+	CURL *easy;
+	const struct transfer_events *ev;
+	void *arg;
+	struct curl_slist *nodes; /* ours: libcurl is lent the lines in place */
+	unsigned requests;        /* how often libcurl was about to send the request */
+	bool head_done;
+	enum verdict verdict; /* why we ended it, if we did */
+	struct buf head;
+};
+
+/* ---- the lane ---- */
+
+static void
+lane_free(struct later *l)
+{
+	struct lane *lane = ev_owner(l, struct lane, reap);
+
+	for (size_t i = 0; i < lane->nidle; i++)
+		curl_easy_cleanup(lane->idle[i]);
+	multi_free(lane->multi);
+	curl_slist_free_all(lane->resolve);
+	curl_slist_free_all(lane->resolve_before);
+	tls_release(lane->tls);
+	free(lane);
+}
+
+void
+lane_release(struct lane *lane)
+{
+	if (lane != NULL && --lane->refs == 0)
+		loop_later(lane->loop, &lane->reap);
+}
+
+static void transfer_done(void *arg, void *easy, int result);
+
+struct lane *
+lane_new(struct loop *l, const struct egress_target *target, struct tls *tls)
+{
+	struct lane *lane = calloc(1, sizeof(*lane));
+
+	if (lane == NULL)
+		abort();
+	lane->refs = 1;
+	lane->loop = l;
+	lane->target = target;
+	lane->reap.fn = lane_free;
+	lane->multi = multi_new(l, POOLED_MAX, transfer_done, lane);
+	if (lane->multi == NULL) {
+		free(lane);
+		return NULL;
+	}
+	if (tls != NULL)
+		lane->tls = tls_keep(tls);
+	return lane;
+}
+
+/* "server.name:443:192.0.2.1,[2001:db8::1]": libcurl then neither resolves nor opens a file. */
+void
+lane_set_addresses(struct lane *lane, const struct addresses *a)
+{
+	struct buf b;
+	char text[INET6_ADDRSTRLEN];
+
+	lane->addresses = *a;
+	buf_init(&b, 1024);
+	(void)buf_addf(&b, "%.*s:%u:", (int)lane->target->server_name.len,
+		       lane->target->server_name.ptr, (unsigned)lane->target->port);
+	for (size_t i = 0; i < a->n; i++) {
+		inet_ntop(a->at[i].v6 ? AF_INET6 : AF_INET, a->at[i].bytes, text, sizeof(text));
+		(void)buf_addf(&b, a->at[i].v6 ? "%s[%s]" : "%s%s", i > 0 ? "," : "", text);
+	}
+	(void)buf_add_char(&b, '\0');
+	curl_slist_free_all(lane->resolve_before);
+	lane->resolve_before = lane->resolve;
+	lane->resolve = a->n > 0 ? curl_slist_append(NULL, b.ptr) : NULL;
+	lane->resolve_fresh = lane->resolve != NULL;
+	buf_free(&b);
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION: only an address that the resolver gave, and the target's port. */
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+	const struct lane *lane = arg;
+	const struct sockaddr_in *in4 = (const void *)&addr->addr;
+	const struct sockaddr_in6 *in6 = (const void *)&addr->addr;
+	bool v6 = addr->family == AF_INET6;
+
+	if (purpose != CURLSOCKTYPE_IPCXN || (addr->family != AF_INET && !v6))
+		return CURL_SOCKET_BAD;
+	if (ntohs(v6 ? in6->sin6_port : in4->sin_port) != lane->target->port)
+		return CURL_SOCKET_BAD;
+	for (size_t i = 0; i < lane->addresses.n; i++) {
+		const unsigned char *known = lane->addresses.at[i].bytes;
+
+		if (lane->addresses.at[i].v6 == v6 &&
+		    memcmp(known, v6 ? (const void *)&in6->sin6_addr : (const void *)&in4->sin_addr,
+			   v6 ? 16 : 4) == 0)
+			return socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+				      IPPROTO_TCP);
+	}
+	return CURL_SOCKET_BAD;
+}
+
+static CURLcode
+ssl_ctx(CURL *easy, void *ctx, void *arg)
+{
+	const struct lane *lane = arg;
+
+	(void)easy;
+	if (lane->tls == NULL || tls_apply(lane->tls, ctx) != 0)
+		return CURLE_SSL_CERTPROBLEM;
+	return CURLE_OK;
+}
+
+/* ---- callbacks of a transfer ---- */
+
+/*
+ * Called when a connection is there and the request is about to be sent. libcurl 7.88 sends a
+ * POST again by itself when a reused connection dies without an answer: a paid call would be
+ * made twice. The second time for one transfer is refused.
+ */
+static int
+before_request(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+	struct transfer *t = arg;
+
+	(void)ip;
+	(void)local_ip;
+	(void)port;
+	(void)local_port;
+	return t->requests++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+/*
+ * Splits the collected lines into head's fields (views into t->head). 0, or -1: too many or not
+ * fields.
+ */
+static int
+split_head(struct transfer *t, struct frame_head *head)
+{
+	struct span all = buf_span(&t->head), status = {NULL, 0};
+	uint64_t code;
+	size_t at = span_find(all, 0, '\n');
+
+	status = span_cut(all, 0, at);
+	if (status.len < STATUS_LINE_MIN ||
+	    num_u64(span_cut(status, 9, STATUS_LINE_MIN), 999, &code) != 0)
+		return -1;
+	head->status = (uint16_t)code;
+	while (at < all.len) {
+		size_t end = span_find(all, at + 1, '\n');
+		struct span line = span_cut(all, at + 1, end);
+		size_t colon = span_find(line, 0, ':');
+
+		at = end;
+		if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+			line.len--;
+		if (line.len == 0)
+			continue;
+		if (colon >= line.len || head->nfields == HTTP_FIELDS_MAX)
+			return -1;
+		head->fields[head->nfields++] = (struct http_field){
+			span_cut(line, 0, colon), span_trim(span_cut(line, colon + 1, line.len))};
+	}
+	return 0;
+}
+
+static void
+note_length(CURL *easy, struct frame_head *head)
+{
+	curl_off_t length = -1;
+
+	if (curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) == CURLE_OK &&
+	    length >= 0) {
+		head->has_length = true;
+		head->length = (uint64_t)length;
+	}
+}
+
+static enum verdict
+head_complete(struct transfer *t)
+{
+	struct http_field fields[HTTP_FIELDS_MAX];
+	struct frame_head head = {.fields = fields};
+
+	if (split_head(t, &head) != 0)
+		return VERDICT_UPSTREAM_INVALID;
+	if (head.status < 200 && head.status != 101) {
+		buf_clear(&t->head, HEAD_BYTES_MAX); /* an interim answer (RFC 9110 section 15.2) */
+		return VERDICT_OK;
+	}
+	if (head.status < 200)
+		return VERDICT_UPSTREAM_INVALID;
+	t->head_done = true;
+	note_length(t->easy, &head);
+	return t->ev->head(t->arg, &head);
+}
+
+/*
+ * CURLOPT_HEADERFUNCTION: a line at a time, the empty one last; trailers come after the body
+ * and are dropped.
+ */
+static size_t
+on_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t len = size * n;
+
+	if (t->head_done)
+		return len;
+	if (len > 2) {
+		if (buf_add(&t->head, line, len) == 0)
+			return len;
+		t->verdict = VERDICT_UPSTREAM_INVALID;
+		return 0;
+	}
+	t->verdict = head_complete(t);
+	return t->verdict == VERDICT_OK ? len : 0;
+}
+
+static size_t
+on_data(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+
+	if (!t->head_done) {
+		t->verdict = VERDICT_UPSTREAM_INVALID;
+		return 0;
+	}
+	return t->ev->data(t->arg, (struct span){bytes, size * n}) ? size * n
+								   : CURL_WRITEFUNC_PAUSE;
+}
+
+/* ---- the end ---- */
+
+static enum verdict
+verdict_of(const struct transfer *t, CURLcode result)
+{
+	if (t->verdict != VERDICT_OK)
+		return t->verdict;
+	switch (result) {
+	case CURLE_OK:
+		return t->head_done ? VERDICT_OK : VERDICT_UPSTREAM_INVALID;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return VERDICT_UPSTREAM_UNTRUSTED;
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_BAD_CONTENT_ENCODING:
+		return VERDICT_UPSTREAM_INVALID;
+	default:
+		break;
+	}
+	if (t->lane->tls != NULL && !t->head_done && tls_took_alert(t->lane->tls))
+		return VERDICT_UPSTREAM_UNTRUSTED;
+	return t->requests == 0 ? VERDICT_UPSTREAM_UNREACHABLE : VERDICT_UPSTREAM_BROKEN;
+}
+
+/* The handle without a pointer into this call, kept for the next one or freed. */
+static void
+put_easy(struct lane *lane, CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+	curl_easy_setopt(easy, CURLOPT_RESOLVE, NULL);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+	if (lane->nidle < IDLE_HANDLES_MAX)
+		lane->idle[lane->nidle++] = easy;
+	else
+		curl_easy_cleanup(easy);
+}
+
+static void
+transfer_free(struct transfer *t)
+{
+	struct lane *lane = t->lane;
+
+	multi_remove(lane->multi, t->easy);
+	put_easy(lane, t->easy);
+	buf_free(&t->head);
+	free(t->nodes);
+	free(t);
+	lane_release(lane);
+}
+
+static void
+transfer_done(void *arg, void *easy, int result)
+{
+	struct transfer *t = NULL;
+	const struct transfer_events *ev;
+	enum verdict v;
+	bool sent;
+	void *owner;
+
+	(void)arg;
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+	v = verdict_of(t, (CURLcode)result);
+	sent = t->requests > 0;
+	ev = t->ev;
+	owner = t->arg;
+	transfer_free(t);
+	ev->done(owner, v, sent);
+}
+
+void
+transfer_cancel(struct transfer *t)
+{
+	if (t != NULL)
+		transfer_free(t);
+}
+
+void
+transfer_resume(struct transfer *t)
+{
+	multi_unpause(t->lane->multi, t->easy);
+}
+
+/* ---- the start ---- */
+
+/* What never changes between calls of a lane. */
+static CURL *
+new_easy(struct lane *lane)
+{
+	const struct egress_target *target = lane->target;
+	CURL *e = curl_easy_init();
+	char url[512];
+
+	if (e == NULL)
+		return NULL;
+	snprintf(url, sizeof(url), "%s://%.*s:%u/", target->https ? "https" : "http",
+		 (int)target->server_name.len, target->server_name.ptr, (unsigned)target->port);
+	curl_easy_setopt(e, CURLOPT_URL, url);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, target->https ? "https" : "http");
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L); /* else three rt_sigaction a request */
+	curl_easy_setopt(e, CURLOPT_NOPROGRESS, 1L);
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_ms);
+	/* A pooled connection is dropped before the upstream's idle limit (an ALB's is 60 s). */
+	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)(target->pool_idle_ms / 1000));
+	/* The trust store and the key come from memory, parsed once: no CA file, no CA path. */
+	curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
+	curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, ssl_ctx);
+	curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, lane);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, lane);
+	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, multi_close_socket);
+	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, lane->multi);
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_request);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data);
+	return e;
+}
+
+static void
+set_call(struct transfer *t, const struct transfer_request *r, char *method)
+{
+	CURL *e = t->easy;
+	bool post = r->has_body || span_is(r->method, "POST");
+
+	memcpy(method, r->method.ptr, r->method.len);
+	method[r->method.len] = '\0';
+	if (post) {
+		curl_easy_setopt(e, CURLOPT_POST, 1L);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDS, r->body.len > 0 ? r->body.ptr : "");
+	} else {
+		curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+	}
+	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,
+			 span_is(r->method, post ? "POST" : "GET") ? NULL : method);
+	curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, r->target);
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->nodes);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+	if (t->lane->resolve_fresh)
+		curl_easy_setopt(e, CURLOPT_RESOLVE, t->lane->resolve);
+	t->lane->resolve_fresh = false;
+}
+
+static struct curl_slist *
+make_nodes(const struct transfer_request *r)
+{
+	struct curl_slist *nodes = calloc(r->nlines + 1, sizeof(*nodes));
+
+	if (nodes == NULL)
+		abort();
+	for (size_t i = 0; i < r->nlines; i++) {
+		nodes[i].data = (char *)(uintptr_t)r->lines[i];
+		nodes[i].next = i + 1 < r->nlines ? &nodes[i + 1] : NULL;
+	}
+	return nodes;
+}
+
+struct transfer *
+transfer_start(struct lane *lane, const struct transfer_request *r,
+	       const struct transfer_events *ev, void *arg)
+{
+	struct transfer *t = calloc(1, sizeof(*t));
+	char method[20];
+
+	if (t == NULL)
+		abort();
+	if (r->method.len >= sizeof(method) || r->nlines == 0) {
+		free(t);
+		return NULL;
+	}
+	*t = (struct transfer){.lane = lane, .ev = ev, .arg = arg};
+	buf_init(&t->head, HEAD_BYTES_MAX);
+	t->easy = lane->nidle > 0 ? lane->idle[--lane->nidle] : new_easy(lane);
+	if (t->easy == NULL) {
+		free(t);
+		return NULL;
+	}
+	t->nodes = make_nodes(r);
+	lane->refs++;
+	set_call(t, r, method);
+	if (lane->tls != NULL)
+		(void)tls_took_alert(lane->tls);
+	if (multi_add(lane->multi, t->easy) == 0)
+		return t;
+	transfer_free(t);
+	return NULL;
+}
+
+const char *
+transfer_library(void)
+{
+	return curl_version();
+}

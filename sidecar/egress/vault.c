@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "egress/vault.h"
+
+#include "base/secret.h"
+#include "http/grammar.h"
+
+enum { LINE_BYTES_MAX = 32 * 1024 };
+
+struct header_set {
+	unsigned refs;
+	size_t n;
+	struct secret *lines[];
+};
+
+struct vault_slot {
+	struct secret *value;
+	uint32_t version;
+};
+
+struct vault {
+	const struct egress_plan *plan;
+	struct vault_slot *slots;
+	struct header_set **sets; /* by target; NULL: to be composed */
+};
+
+struct vault *
+vault_new(const struct egress_plan *plan)
+{
+	struct vault *v = calloc(1, sizeof(*v));
+
+	if (v == NULL)
+		abort();
+	v->plan = plan;
+	v->slots = calloc((size_t)plan->nslots + 1, sizeof(*v->slots));
+	v->sets = calloc(plan->ntargets + 1, sizeof(struct header_set *));
+	if (v->slots == NULL || v->sets == NULL)
+		abort();
+	return v;
+}
+
+static bool
+uses_slot(const struct egress_target *t, uint16_t slot)
+{
+	for (size_t h = 0; h < t->nheaders; h++)
+		for (size_t p = 0; p < t->headers[h].nparts; p++)
+			if (t->headers[h].parts[p].slot == slot)
+				return true;
+	return false;
+}
+
+static void
+forget_sets(struct vault *v, uint16_t slot)
+{
+	for (size_t i = 0; i < v->plan->ntargets; i++) {
+		if (v->sets[i] == NULL || !uses_slot(&v->plan->targets[i], slot))
+			continue;
+		header_set_release(v->sets[i]);
+		v->sets[i] = NULL;
+	}
+}
+
+int
+vault_put(struct vault *v, uint16_t slot, uint32_t version, struct span value)
+{
+	struct secret *s;
+
+	if (slot >= v->plan->nslots)
+		return -1;
+	s = secret_new(value);
+	if (s == NULL)
+		return -1;
+	secret_free(v->slots[slot].value);
+	v->slots[slot] = (struct vault_slot){s, version};
+	forget_sets(v, slot);
+	return 0;
+}
+
+void
+vault_drop(struct vault *v, uint16_t slot)
+{
+	if (slot >= v->plan->nslots)
+		return;
+	secret_free(v->slots[slot].value);
+	v->slots[slot].value = NULL;
+	forget_sets(v, slot);
+}
+
+static struct span
+part_bytes(const struct vault *v, const struct egress_part *p)
+{
+	if (p->slot == PLAN_NONE)
+		return p->literal;
+	if (p->slot >= v->plan->nslots || v->slots[p->slot].value == NULL)
+		return (struct span){NULL, 0};
+	return secret_span(v->slots[p->slot].value);
+}
+
+/* The length of the line, or 0 when a secret of it is missing. */
+static size_t
+line_length(const struct vault *v, const struct egress_header *h)
+{
+	size_t len = h->name.len + 2;
+
+	for (size_t i = 0; i < h->nparts; i++) {
+		struct span s = part_bytes(v, &h->parts[i]);
+
+		if (s.ptr == NULL && h->parts[i].slot != PLAN_NONE)
+			return 0;
+		len += s.len;
+	}
+	return len;
+}
+
+/* "Name: value" in secret pages; NULL when they are full or the value cannot be a field's. */
+static struct secret *
+compose(const struct vault *v, const struct egress_header *h, size_t len)
+{
+	struct secret *line;
+	char *at;
+
+	if (len > LINE_BYTES_MAX)
+		return NULL;
+	line = secret_room(len);
+	if (line == NULL)
+		return NULL;
+	at = secret_bytes(line);
+	memcpy(at, h->name.ptr, h->name.len);
+	at += h->name.len;
+	*at++ = ':';
+	*at++ = ' ';
+	for (size_t i = 0; i < h->nparts; i++) {
+		struct span s = part_bytes(v, &h->parts[i]);
+
+		if (s.len > 0)
+			memcpy(at, s.ptr, s.len);
+		at += s.len;
+	}
+	*at = '\0';
+	if (!grammar_is_field_value(span_cut(secret_span(line), h->name.len + 2, len))) {
+		secret_free(line);
+		return NULL;
+	}
+	return line;
+}
+
+static struct header_set *
+compose_all(const struct vault *v, const struct egress_target *t)
+{
+	struct header_set *s = calloc(1, sizeof(*s) + t->nheaders * sizeof(struct secret *));
+
+	if (s == NULL)
+		abort();
+	s->refs = 1;
+	for (size_t i = 0; i < t->nheaders; i++) {
+		size_t len = line_length(v, &t->headers[i]);
+		struct secret *line;
+
+		if (len == 0 && t->headers[i].optional)
+			continue;
+		line = len == 0 ? NULL : compose(v, &t->headers[i], len);
+		if (line == NULL) {
+			header_set_release(s);
+			return NULL;
+		}
+		s->lines[s->n++] = line;
+	}
+	return s;
+}
+
+struct header_set *
+vault_headers(struct vault *v, size_t target)
+{
+	if (v->sets[target] == NULL)
+		v->sets[target] = compose_all(v, &v->plan->targets[target]);
+	if (v->sets[target] != NULL)
+		v->sets[target]->refs++;
+	return v->sets[target];
+}
+
+void
+header_set_release(struct header_set *s)
+{
+	if (s == NULL || --s->refs > 0)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		secret_free(s->lines[i]);
+	free(s);
+}
+
+size_t
+header_set_count(const struct header_set *s)
+{
+	return s->n;
+}
+
+const char *
+header_set_line(const struct header_set *s, size_t i)
+{
+	return secret_span(s->lines[i]).ptr;
+}

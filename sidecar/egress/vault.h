@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The secrets that egress holds, in secret pages: the value of each slot, and for each
+ * target its secret header lines, composed once for each set of versions and lent to
+ * libcurl in place. One of the few files that see secret bytes.
+ */
+#ifndef EGRESS_VAULT_H
+#define EGRESS_VAULT_H
+
+#include "config/plan_egress.h"
+
+struct vault;
+
+/* The composed header lines of one target: "Name: value", NUL-terminated. Counted references. */
+struct header_set;
+
+/* A vault for plan, which must outlive it. */
+struct vault *vault_new(const struct egress_plan *plan);
+
+/* Takes a copy of value for slot. 0, or -1 when slot is none, or the secret pages are full. */
+int vault_put(struct vault *v, uint16_t slot, uint32_t version, struct span value);
+void vault_drop(struct vault *v, uint16_t slot);
+
+/*
+ * The lines of target with a reference for the caller, or NULL when a secret it needs is not
+ * here.
+ */
+struct header_set *vault_headers(struct vault *v, size_t target);
+void header_set_release(struct header_set *s);
+size_t header_set_count(const struct header_set *s);
+/* The i-th line, valid while the reference is held. */
+const char *header_set_line(const struct header_set *s, size_t i);
+
+#endif

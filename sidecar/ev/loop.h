@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event loop: epoll, timers, and work put off until the end of a round.
+ * Watches and timers are embedded in the object that owns the descriptor, so
+ * starting cannot fail and stopping needs no cookie. epoll carries the number of
+ * the descriptor; the watch is looked up again before every call, so that a
+ * callback may drop any object. A watch that wants nothing stays registered
+ * (lazily) until it fires unwanted: a pooled connection costs no epoll_ctl.
+ */
+#ifndef EV_LOOP_H
+#define EV_LOOP_H
+
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#include "base/span.h"
+
+struct loop;
+struct watch;
+struct timer;
+
+typedef void watch_fn(struct watch *w, uint32_t events);
+typedef void timer_fn(struct timer *t);
+
+struct watch {
+	int fd;
+	uint32_t want; /* EPOLLIN, EPOLLOUT, EPOLLRDHUP */
+	watch_fn *fn;
+};
+
+struct timer {
+	size_t slot; /* 1-based place in the heap; 0 when not set */
+	uint64_t at; /* milliseconds of loop_now */
+	timer_fn *fn;
+};
+
+struct later { /* work for the end of this round; embed, zero before first use */
+	struct later *next;
+	bool queued;
+	void (*fn)(struct later *l);
+};
+
+/* The object that embeds member, from a pointer to that member. */
+#define ev_owner(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/* A loop of its own epoll descriptor; before the sandbox. Out of resources ends the process. */
+struct loop *loop_new(void);
+void loop_free(struct loop *l);
+
+/*
+ * Watches w->fd for want from now on (0: keep it, lazily). ERR and HUP are reported with any
+ * want.
+ */
+void watch_set(struct loop *l, struct watch *w, uint32_t want);
+/* Forgets w; call it before close(w->fd). A watch never set, or with fd -1, is fine. */
+void watch_stop(struct loop *l, struct watch *w);
+
+/* Fires once, ms from now; setting again moves it. */
+void timer_set(struct loop *l, struct timer *t, uint64_t ms);
+void timer_stop(struct loop *l, struct timer *t);
+
+/* Runs l->fn after this round's events; queued once however often it is asked for. */
+void loop_later(struct loop *l, struct later *later);
+void later_stop(struct loop *l, struct later *later);
+
+/* Milliseconds of CLOCK_MONOTONIC as of this round; microseconds as of now. */
+uint64_t loop_now(const struct loop *l);
+uint64_t loop_clock_us(void);
+/* Seconds since 1970 with milliseconds: CLOCK_REALTIME. */
+uint64_t loop_wall_ms(void);
+
+/* Runs until loop_stop, which returns code. */
+int loop_run(struct loop *l);
+void loop_stop(struct loop *l, int code);
+
+#endif

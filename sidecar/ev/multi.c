@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "ev/multi.h"
+
+#include "base/secret.h"
+
+struct sock {
+	struct watch watch;
+	struct multi *multi;
+};
+
+/* A transfer to be let go on at the round's end. */
+struct resume {
+	struct resume *next;
+	void *easy;
+};
+
+struct multi {
+	CURLM *curl;
+	struct loop *loop;
+	struct timer timer;
+	struct later later;
+	struct sock **socks; /* by descriptor */
+	size_t nsocks;
+	struct resume *resumes;
+	multi_done_fn *done;
+	void *arg;
+};
+
+void
+multi_setup(void)
+{
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, wipe_malloc, wipe_free, wipe_realloc,
+				 wipe_strdup, wipe_calloc) != CURLE_OK)
+		abort();
+}
+
+/* Finished transfers are reported outside of libcurl's callbacks, and one at a time, since
+ * done may free any of them. */
+static void
+reap(struct multi *m)
+{
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(m->curl, &left)) != NULL) {
+		if (msg->msg == CURLMSG_DONE)
+			m->done(m->arg, msg->easy_handle, (int)msg->data.result);
+	}
+}
+
+static void
+act(struct multi *m, int fd, int mask)
+{
+	int running;
+
+	curl_multi_socket_action(m->curl, fd, mask, &running);
+	reap(m);
+}
+
+static void
+sock_ready(struct watch *w, uint32_t events)
+{
+	struct sock *s = ev_owner(w, struct sock, watch);
+	int mask = 0;
+
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
+		mask |= CURL_CSELECT_IN;
+	if (events & EPOLLOUT)
+		mask |= CURL_CSELECT_OUT;
+	if (events & EPOLLERR)
+		mask |= CURL_CSELECT_ERR;
+	act(s->multi, w->fd, mask);
+}
+
+static struct sock *
+sock_of(struct multi *m, int fd)
+{
+	size_t want = (size_t)fd + 1;
+
+	if (want > m->nsocks) {
+		m->socks = reallocarray(m->socks, want * 2, sizeof(struct sock *));
+		if (m->socks == NULL)
+			abort();
+		memset(m->socks + m->nsocks, 0, (want * 2 - m->nsocks) * sizeof(struct sock *));
+		m->nsocks = want * 2;
+	}
+	if (m->socks[fd] == NULL) {
+		m->socks[fd] = calloc(1, sizeof(struct sock));
+		if (m->socks[fd] == NULL)
+			abort();
+		*m->socks[fd] = (struct sock){{fd, 0, sock_ready}, m};
+	}
+	return m->socks[fd];
+}
+
+static void
+sock_forget(struct multi *m, int fd)
+{
+	if ((size_t)fd >= m->nsocks || m->socks[fd] == NULL)
+		return;
+	watch_stop(m->loop, &m->socks[fd]->watch);
+	free(m->socks[fd]);
+	m->socks[fd] = NULL;
+}
+
+static int
+on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
+{
+	struct multi *m = arg;
+	uint32_t want = 0;
+
+	(void)easy;
+	(void)sock;
+	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+		want |= EPOLLIN;
+	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+		want |= EPOLLOUT;
+	if (what == CURL_POLL_REMOVE) {
+		/* Back to the pool, as a rule: keep it registered, lazily. */
+		if ((size_t)fd < m->nsocks && m->socks[fd] != NULL)
+			watch_set(m->loop, &m->socks[fd]->watch, 0);
+		return 0;
+	}
+	watch_set(m->loop, &sock_of(m, fd)->watch, want);
+	return 0;
+}
+
+int
+multi_close_socket(void *arg, int fd)
+{
+	sock_forget(arg, fd);
+	return close(fd);
+}
+
+static void
+timer_fired(struct timer *t)
+{
+	act(ev_owner(t, struct multi, timer), CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int
+on_timer(CURLM *curl, long ms, void *arg)
+{
+	struct multi *m = arg;
+
+	(void)curl;
+	if (ms < 0)
+		timer_stop(m->loop, &m->timer);
+	else
+		timer_set(m->loop, &m->timer, (uint64_t)ms);
+	return 0;
+}
+
+static void
+run_resumes(struct later *l)
+{
+	struct multi *m = ev_owner(l, struct multi, later);
+
+	while (m->resumes != NULL) {
+		struct resume *r = m->resumes;
+
+		m->resumes = r->next;
+		curl_easy_pause(r->easy, CURLPAUSE_CONT);
+		free(r);
+	}
+	reap(m);
+}
+
+static void
+forget_resume(struct multi *m, const void *easy)
+{
+	for (struct resume **at = &m->resumes; *at != NULL;) {
+		struct resume *r = *at;
+
+		if (r->easy != easy) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		free(r);
+	}
+}
+
+void
+multi_unpause(struct multi *m, void *easy)
+{
+	struct resume *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		abort();
+	forget_resume(m, easy);
+	*r = (struct resume){m->resumes, easy};
+	m->resumes = r;
+	loop_later(m->loop, &m->later);
+}
+
+struct multi *
+multi_new(struct loop *l, long max_connections, multi_done_fn *done, void *arg)
+{
+	struct multi *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	*m = (struct multi){.loop = l, .done = done, .arg = arg};
+	m->timer.fn = timer_fired;
+	m->later.fn = run_resumes;
+	m->curl = curl_multi_init();
+	if (m->curl == NULL) {
+		free(m);
+		return NULL;
+	}
+	curl_multi_setopt(m->curl, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(m->curl, CURLMOPT_SOCKETDATA, m);
+	curl_multi_setopt(m->curl, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(m->curl, CURLMOPT_TIMERDATA, m);
+	curl_multi_setopt(m->curl, CURLMOPT_MAXCONNECTS, max_connections);
+	curl_multi_setopt(m->curl, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+	return m;
+}
+
+void
+multi_free(struct multi *m)
+{
+	if (m == NULL)
+		return;
+	curl_multi_cleanup(m->curl); /* closes pooled connections through multi_close_socket */
+	for (size_t i = 0; i < m->nsocks; i++)
+		sock_forget(m, (int)i);
+	timer_stop(m->loop, &m->timer);
+	later_stop(m->loop, &m->later);
+	while (m->resumes != NULL)
+		forget_resume(m, m->resumes->easy);
+	free(m->socks);
+	free(m);
+}
+
+int
+multi_add(struct multi *m, void *easy)
+{
+	return curl_multi_add_handle(m->curl, easy) == CURLM_OK ? 0 : -1;
+}
+
+void
+multi_remove(struct multi *m, void *easy)
+{
+	forget_resume(m, easy);
+	curl_multi_remove_handle(m->curl, easy);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A libcurl multi handle on our loop (CURLMOPT_SOCKETFUNCTION, TIMERFUNCTION).
+ * Make it before the seccomp filter: libcurl's multi handles make socketpairs.
+ * Handles are passed as void * (CURL * and CURLM *) to keep curl.h out of headers.
+ */
+#ifndef EV_MULTI_H
+#define EV_MULTI_H
+
+#include "ev/loop.h"
+
+struct multi;
+
+/* libcurl's global set-up with wipe-on-free allocators; once in main, after secret_init. */
+void multi_setup(void);
+
+/* done(arg, easy, result) runs for each finished transfer; it may remove and free any handle. */
+typedef void multi_done_fn(void *arg, void *easy, int result);
+
+struct multi *multi_new(struct loop *l, long max_connections, multi_done_fn *done, void *arg);
+void multi_free(struct multi *m);
+
+/* Starts a transfer, or gives it up (its connection is closed if it was in use). */
+int multi_add(struct multi *m, void *easy);
+void multi_remove(struct multi *m, void *easy);
+
+/*
+ * For CURLOPT_CLOSESOCKETFUNCTION (client data: the struct multi): forgets the watch, then
+ * closes.
+ */
+int multi_close_socket(void *m, int fd);
+
+/*
+ * Lets a transfer that was paused go on; safe to call from any callback (runs at the round's
+ * end).
+ */
+void multi_unpause(struct multi *m, void *easy);
+
+#endif

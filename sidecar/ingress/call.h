@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One call, from its head to the end of its answer: what was decided, what was counted, its log
+ * line.
+ */
+#ifndef INGRESS_CALL_H
+#define INGRESS_CALL_H
+
+#include "http/body.h"
+#include "box/frame.h"
+#include "ingress/decide.h"
+
+enum { CALL_ID_LEN = 20 };
+
+struct call {
+	struct http_request request; /* views into the connection's input until the call is sent */
+	size_t head_len;
+	struct decision decision;
+	struct chunked chunked;
+	struct buf body;      /* when it did not come whole with the head, or was rewritten */
+	struct span content;  /* the body: a view into the input, or body */
+	size_t sent;          /* bytes of content framed for egress */
+	uint64_t reserved;    /* of limits.bufferTotal */
+	bool end_sent;
+	char id[CALL_ID_LEN + 1];
+	uint64_t start_us, first_byte_us;
+	uint64_t bytes_in, bytes_out;
+	unsigned status;
+	const char *code;     /* of an error of ours; NULL: the upstream's answer */
+	char upstream_id[96]; /* x-request-id and its like */
+};
+
+/* A fresh call with its id and start time; out of memory ends the process. */
+struct call *call_new(struct ingress *in);
+/* Gives back what it reserved; NULL does nothing. */
+void call_free(struct ingress *in, struct call *c);
+
+struct span call_id(const struct call *c);
+
+/* Takes n more bytes of limits.bufferTotal; false when there are none left. */
+bool call_reserve(struct ingress *in, struct call *c, uint64_t n);
+
+/* Puts the model's new name into the body, every other byte as it was. */
+void call_rewrite_model(struct call *c);
+
+/* Appends CALL to up. 0, or -1 when it is over a bound. */
+int call_frame(const struct call *c, struct buf *up);
+/* Appends the next piece of the body, and END behind the last. */
+void call_frame_body(struct call *c, struct buf *up);
+
+/* Keeps the upstream's request id for the log. */
+void call_note_head(struct call *c, const struct frame_head *head);
+
+/* The one log line (design section 8). */
+void call_log(const struct ingress *in, const struct call *c);
+
+#endif

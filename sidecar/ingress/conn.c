@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ingress/conn_parts.h"
+
+enum {
+	OUT_MAX = 4 * 1024 * 1024,
+	UP_MAX = FRAME_HEADER + FRAME_HEAD_MAX + 2 * (FRAME_HEADER + FRAME_BODY_MAX),
+	DOWN_MAX = 2 * (FRAME_HEADER + FRAME_HEAD_MAX),
+	LINGER_MS = 2 * 1000,
+	LINGER_BYTES = 16 * 1024,
+};
+
+/* What a state waits for from the client, and how long (0: no limit of ours). */
+static const struct conn_row {
+	uint32_t wants;
+	uint64_t deadline_ms; /* UINT64_MAX: from the configuration */
+} rows[CONN_STATES] = {
+	[CONN_IDLE] = {EPOLLIN | EPOLLRDHUP, UINT64_MAX},
+	[CONN_HEAD] = {EPOLLIN | EPOLLRDHUP, UINT64_MAX},
+	[CONN_BODY] = {EPOLLIN | EPOLLRDHUP, BODY_TIMEOUT_MS},
+	[CONN_CALL] = {EPOLLRDHUP, 0}, /* a FIN now means that the agent is gone */
+	[CONN_REPLY] = {EPOLLOUT, SEND_TIMEOUT_MS},
+	[CONN_LINGER] = {EPOLLIN | EPOLLRDHUP, LINGER_MS},
+};
+
+/* ---- life ---- */
+
+void
+conn_stream_close(struct conn *c)
+{
+	if (c->stream.fd < 0)
+		return;
+	watch_stop(c->in->loop, &c->stream);
+	close(c->stream.fd); /* egress lets the upstream go at once */
+	c->stream.fd = -1;
+	buf_free(&c->up);
+	buf_free(&c->down);
+}
+
+void
+conn_drop(struct conn *c)
+{
+	struct ingress *in = c->in;
+
+	conn_stream_close(c);
+	watch_stop(in->loop, &c->client);
+	timer_stop(in->loop, &c->timer);
+	later_stop(in->loop, &c->later);
+	if (c->call != NULL) {
+		in->ncalls--;
+		call_free(in, c->call);
+	}
+	close(c->client.fd);
+	buf_free(&c->inb);
+	buf_free(&c->out);
+	*c->prev = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	in->nconns--;
+	free(c);
+	if (in->draining)
+		in->idle(in);
+}
+
+/* The agent left, or the upstream broke after its head was relayed: never a clean end. */
+void
+conn_abort(struct conn *c, const char *code)
+{
+	struct linger now = {1, 0};
+
+	if (c->call != NULL) {
+		c->call->code = code;
+		call_log(c->in, c->call);
+	}
+	/* A client that reads until the close takes any FIN for a complete answer: only a reset
+	 * tells it. A chunked or counted body tells by itself that it is short. */
+	if (c->head_relayed && c->framing == REPLY_UNTIL_CLOSE)
+		setsockopt(c->client.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	conn_drop(c);
+}
+
+void
+conn_state(struct conn *c, enum conn_state state)
+{
+	uint64_t ms = rows[state].deadline_ms;
+
+	c->state = state;
+	if (ms == UINT64_MAX)
+		ms = state == CONN_IDLE ? c->in->plan.keep_alive_ms : c->in->plan.header_timeout_ms;
+	watch_set(c->in->loop, &c->client, rows[state].wants);
+	if (ms == 0)
+		timer_stop(c->in->loop, &c->timer);
+	else
+		timer_set(c->in->loop, &c->timer, ms);
+}
+
+/* ---- towards the client ---- */
+
+/* false: the client is gone. */
+bool
+conn_send(struct conn *c)
+{
+	size_t sent = 0;
+
+	while (sent < c->out.len) {
+		ssize_t n = send(c->client.fd, c->out.ptr + sent, c->out.len - sent, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0)
+			return false;
+		sent += (size_t)n;
+	}
+	if (c->call != NULL)
+		c->call->bytes_out += sent;
+	if (sent == c->out.len)
+		buf_clear(&c->out, READ_BYTES);
+	else
+		buf_drop(&c->out, sent);
+	return true;
+}
+
+/* An answer has gone out whole: the connection is idle again, lingers, or ends. */
+void
+conn_finished(struct conn *c)
+{
+	if (c->call != NULL) {
+		call_log(c->in, c->call);
+		call_free(c->in, c->call);
+		c->call = NULL;
+		c->in->ncalls--;
+	}
+	c->head_relayed = c->answer_done = false;
+	if (!c->close && !c->in->draining) {
+		conn_state(c, CONN_IDLE);
+		if (c->inb.len == 0)
+			buf_free(&c->inb);
+		else
+			loop_later(c->in->loop, &c->later);
+		return;
+	}
+	if (!c->unread) {
+		conn_drop(c);
+		return;
+	}
+	/* Closing with unread input would reset the connection, and the answer with it. */
+	shutdown(c->client.fd, SHUT_WR);
+	conn_stream_close(c);
+	conn_state(c, CONN_LINGER);
+}
+
+void
+conn_reply(struct conn *c)
+{
+	if (c->out.len > 0 && !conn_send(c)) {
+		conn_drop(c);
+		return;
+	}
+	if (c->out.len > 0)
+		conn_state(c, CONN_REPLY);
+	else
+		conn_finished(c);
+}
+
+/* Refuses the call. whole: all of its request has been read, so the connection may go on. */
+void
+conn_refuse(struct conn *c, enum verdict v, const char *why, bool whole)
+{
+	struct reply r = {.verdict = v, .why = why, .close = c->close};
+
+	c->unread = !whole;
+	c->close = r.close = c->close || !whole;
+	r.dialect = c->call->decision.dialect;
+	r.request_id = call_id(c->call);
+	if (c->call->decision.why[0] != '\0' && why == NULL)
+		r.why = c->call->decision.why;
+	c->call->code = verdict_row(v)->code;
+	c->call->status = reply_error(&c->out, &r);
+	if (whole)
+		buf_drop(&c->inb, c->inb.len < c->call->head_len ? c->inb.len : c->call->head_len);
+	conn_reply(c);
+}
+
+static void
+advance_later(struct later *l)
+{
+	request_advance(ev_owner(l, struct conn, later));
+}
+
+/* ---- events ---- */
+
+/* A read of nothing, or of an error that is not just "later", ends the connection: false then. */
+static bool
+client_is_here(struct conn *c, ssize_t n)
+{
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return true;
+	conn_abort(c, "client_gone");
+	return false;
+}
+
+static void
+read_chunks(struct conn *c)
+{
+	static char came[BODY_READ_BYTES];
+	ssize_t n = recv(c->client.fd, came, sizeof(came), 0);
+
+	if (!client_is_here(c, n) || n < 0)
+		return;
+	timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
+	request_chunks(c, (struct span){came, (size_t)n});
+}
+
+/* A head is read into inb, a counted body into its own buffer and never beyond its end. */
+static void
+read_counted(struct conn *c)
+{
+	bool body = c->state == CONN_BODY;
+	struct buf *into = body ? &c->call->body : &c->inb;
+	size_t room = body ? into->max - into->len : READ_BYTES;
+	char *at = buf_room(into, room);
+	ssize_t n = at == NULL ? 0 : recv(c->client.fd, at, room, 0);
+
+	if (!client_is_here(c, n) || n < 0)
+		return;
+	buf_grew(into, (size_t)n);
+	if (body)
+		timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
+	request_advance(c);
+}
+
+static void
+linger_read(struct conn *c)
+{
+	char thrown[LINGER_BYTES];
+	ssize_t n = recv(c->client.fd, thrown, sizeof(thrown), 0);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		conn_drop(c);
+}
+
+static void
+client_ready(struct watch *w, uint32_t got)
+{
+	struct conn *c = ev_owner(w, struct conn, client);
+
+	if (c->state == CONN_LINGER) {
+		linger_read(c);
+		return;
+	}
+	if (c->state == CONN_CALL && (got & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+		conn_abort(c, c->answer_done ? NULL : "client_gone");
+		return;
+	}
+	if (c->state == CONN_CALL) {
+		relay_out(c);
+		return;
+	}
+	if (c->state == CONN_REPLY) {
+		if ((got & (EPOLLHUP | EPOLLERR)) != 0 || !conn_send(c))
+			conn_drop(c);
+		else if (c->out.len == 0)
+			conn_finished(c);
+		return;
+	}
+	if (c->state == CONN_BODY && c->call->request.framing == HTTP_CHUNKED)
+		read_chunks(c);
+	else
+		read_counted(c);
+}
+
+static void
+timed_out(struct timer *t)
+{
+	struct conn *c = ev_owner(t, struct conn, timer);
+
+	if (c->state == CONN_HEAD || c->state == CONN_BODY)
+		conn_refuse(c, VERDICT_MALFORMED_REQUEST,
+			    "The request did not come in time; send it without pauses.", false);
+	else if (c->state == CONN_CALL)
+		conn_abort(c, "client_gone");
+	else
+		conn_drop(c);
+}
+
+void
+conn_new(struct ingress *in, const struct ingress_listener *l, int fd)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		abort();
+	*c = (struct conn){
+		.in = in, .listener = l, .client = {fd, 0, client_ready}, .stream = {-1, 0, NULL}};
+	c->timer.fn = timed_out;
+	c->later.fn = advance_later;
+	buf_init(&c->inb, in->plan.header_bytes + BODY_READ_BYTES);
+	buf_init(&c->out, OUT_MAX);
+	buf_init(&c->up, UP_MAX);
+	buf_init(&c->down, DOWN_MAX);
+	c->next = in->conns;
+	c->prev = &in->conns;
+	if (c->next != NULL)
+		c->next->prev = &c->next;
+	in->conns = c;
+	in->nconns++;
+	conn_state(c, CONN_IDLE);
+}
+
+void
+conn_drain_all(struct ingress *in)
+{
+	for (struct conn *c = in->conns, *next; c != NULL; c = next) {
+		next = c->next;
+		if (c->state == CONN_IDLE || c->state == CONN_LINGER)
+			conn_drop(c);
+	}
+}
+
+void
+conn_drop_all(struct ingress *in)
+{
+	while (in->conns != NULL)
+		conn_abort(in->conns, "shutting_down");
+}

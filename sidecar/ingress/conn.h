@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One client connection: a state machine over HTTP/1.1, one call at a time. Each state has
+ * what it waits for and a deadline; conn.c alone changes it.
+ */
+#ifndef INGRESS_CONN_H
+#define INGRESS_CONN_H
+
+#include "ingress/ingress.h"
+
+/* Takes an accepted socket over. */
+void conn_new(struct ingress *in, const struct ingress_listener *l, int fd);
+
+/* Idle connections end now; those with a call end after it. */
+void conn_drain_all(struct ingress *in);
+/* All end now, calls included. */
+void conn_drop_all(struct ingress *in);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a request may become a call, and which: every refusal names its rule and what to
+ * change.
+ */
+#ifndef INGRESS_DECIDE_H
+#define INGRESS_DECIDE_H
+
+#include "http/head.h"
+#include "ingress/ingress.h"
+#include "policy/access/verdict.h"
+
+enum { DECIDE_MODEL_MAX = 128 };
+
+struct decision {
+	enum dialect dialect;
+	const struct route *route; /* NULL: not known */
+	struct span rest;          /* the path that the route table knows: a view */
+	uint16_t target;
+	char model[DECIDE_MODEL_MAX + 1]; /* as the agent named it, cut, for the log */
+	bool stream;
+	struct span rewrite_at;    /* where in the body the model's value stands, with quotes … */
+	struct span rewrite_to;    /* … and the name to put there; ptr NULL: leave it */
+	char why[512];             /* of a refusal */
+};
+
+/* By the head alone: Host, Origin, upgrade, path, method, query, content type. */
+enum verdict decide_head(const struct ingress *in, const struct ingress_listener *l,
+			 const struct http_request *r, struct decision *d);
+
+/* With the whole body (views into it are kept in d): fields, model, target, secrets. */
+enum verdict decide_body(const struct ingress *in, struct span body, struct decision *d);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "ingress/ingress.h"
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "box/spawn.h"
+#include "ingress/admin.h"
+#include "ingress/conn.h"
+#include "ingress/listen.h"
+#include "policy/box/boxes.h"
+
+struct role_ingress {
+	struct ingress in;
+	struct channel *parent, *keeper;
+	struct listener *listeners;
+	struct timer drain;
+};
+
+static void
+lost(void *arg, const char *why)
+{
+	struct role_ingress *r = arg;
+
+	if (why == NULL)
+		return; /* the parent sees which process died, and ends the rest */
+	log_say(LOG_ERROR, "a process broke the protocol", LOG_C("why", why));
+	loop_stop(r->in.loop, 1);
+}
+
+static void
+parent_lost(void *arg, const char *why)
+{
+	struct role_ingress *r = arg;
+
+	(void)why;
+	loop_stop(r->in.loop, 0);
+}
+
+/* ---- the keeper and egress tell ---- */
+
+/* Start-up probes ask whether it has been ready once (health --started). */
+static void
+latch_started(struct ingress *in)
+{
+	if (in->started || !admin_is_ready(in))
+		return;
+	in->started = true;
+	log_write(LOG_INFO, "ready", NULL, 0);
+}
+
+static void
+copy_text(char *to, size_t size, struct span from)
+{
+	snprintf(to, size, "%.*s", (int)from.len, from.len > 0 ? from.ptr : "");
+}
+
+static void
+from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct role_ingress *r = arg;
+	const struct msg_slot *m = obj;
+	struct slot_view *s;
+
+	(void)fd;
+	r->in.keeper_seen = loop_now(r->in.loop);
+	if (type == MSG_ALIVE)
+		r->in.keeper_pages = ((const struct msg_alive *)obj)->secret_pages;
+	if (type != MSG_SLOT || m->slot >= r->in.plan.nslots)
+		return;
+	s = &r->in.slots[m->slot];
+	s->state = m->state;
+	s->version = m->version;
+	s->fetched_ms = m->fetched_ms;
+	s->next_ms = m->next_ms;
+	copy_text(s->version_id, sizeof(s->version_id), m->version_id);
+	copy_text(s->error_type, sizeof(s->error_type), m->error_type);
+	latch_started(&r->in);
+}
+
+static void
+from_egress(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct role_ingress *r = arg;
+	const struct msg_target *m = obj;
+
+	(void)fd;
+	r->in.egress_seen = loop_now(r->in.loop);
+	if (type == MSG_ALIVE)
+		r->in.egress_pages = ((const struct msg_alive *)obj)->secret_pages;
+	if (type == MSG_TARGET && m->target < r->in.plan.ntargets)
+		r->in.targets[m->target] =
+			(struct target_view){m->usable, m->resolved, m->certificate_expiry};
+	latch_started(&r->in);
+}
+
+/* ---- draining ---- */
+
+static void
+drained_if_idle(struct ingress *in)
+{
+	struct role_ingress *r = ev_owner(in, struct role_ingress, in);
+	struct msg_empty m = {0};
+
+	if (in->ncalls == 0)
+		(void)channel_send(r->parent, MSG_DRAINED, &m, -1);
+}
+
+static void
+drain_over(struct timer *t)
+{
+	struct role_ingress *r = ev_owner(t, struct role_ingress, drain);
+
+	log_say(LOG_WARN, "calls were cut off: limits.drain is over", LOG_U("calls", r->in.ncalls));
+	conn_drop_all(&r->in);
+	drained_if_idle(&r->in);
+}
+
+static void
+from_parent(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct role_ingress *r = arg;
+	const struct msg_drain *m = obj;
+
+	(void)fd;
+	if (type != MSG_DRAIN || r->in.draining)
+		return;
+	r->in.draining = true;
+	listen_stop(r->listeners);
+	r->drain.fn = drain_over;
+	timer_set(r->in.loop, &r->drain, m->ms);
+	conn_drain_all(&r->in);
+	drained_if_idle(&r->in);
+}
+
+/* ---- start ---- */
+
+static struct channel *
+join(struct role_ingress *r, int fd, const char *peer, uint32_t accepts, channel_fn *fn)
+{
+	struct channel_options o = {peer, accepts, fn, fd == SPAWN_PARENT ? parent_lost : lost, r};
+
+	return channel_new(r->in.loop, fd, &o);
+}
+
+static int
+start(struct role_ingress *r)
+{
+	struct ingress *in = &r->in;
+	struct box_options o = {0};
+	const char *why = NULL;
+
+	in->loop = loop_new();
+	in->idle = drained_if_idle;
+	in->slots = calloc(in->plan.nslots + 1, sizeof(*in->slots));
+	in->targets = calloc(in->plan.ntargets + 1, sizeof(*in->targets));
+	if (in->slots == NULL || in->targets == NULL ||
+	    getrandom(&in->id_prefix, sizeof(in->id_prefix), 0) != sizeof(in->id_prefix))
+		return -1;
+	o.require_landlock = in->plan.require_landlock;
+	o.require_landlock_net = in->plan.require_landlock_net;
+	if (box_enter(&ingress_box, &o, &in->level, &why) != 0) {
+		log_say(LOG_ERROR, "the sandbox could not be entered", LOG_C("why", why));
+		return -1;
+	}
+	r->parent = join(r, SPAWN_PARENT, "parent", 1u << MSG_DRAIN, from_parent);
+	r->keeper =
+		join(r, SPAWN_CHANNEL_A, "keeper", 1u << MSG_SLOT | 1u << MSG_ALIVE, from_keeper);
+	in->egress =
+		join(r, SPAWN_CHANNEL_B, "egress", 1u << MSG_TARGET | 1u << MSG_ALIVE, from_egress);
+	r->listeners = listen_start(in);
+	return 0;
+}
+
+int
+ingress_main(void)
+{
+	static struct role_ingress r;
+	struct msg_ready ready;
+
+	log_setup(LOG_JSON, LOG_INFO, "ingress");
+	if (plan_receive(&ingress_plan_type, &r.in.plan) != 0) {
+		log_write(LOG_ERROR, "the projection could not be read", NULL, 0);
+		return 1;
+	}
+	log_setup(r.in.plan.log_format, r.in.plan.log_level, "ingress");
+	if (start(&r) != 0)
+		return 1;
+	ready = (struct msg_ready){r.in.level.landlock_abi, r.in.level.landlock_net,
+				   r.in.level.landlock_scope, (uint8_t)secret_level(),
+				   r.in.level.seccomp_calls};
+	(void)channel_send(r.parent, MSG_READY, &ready, -1);
+	return loop_run(r.in.loop);
+}

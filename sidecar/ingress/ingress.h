@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ingress role: reads what the agent sends, decides, and hands allowed calls to egress.
+ * It holds nothing secret, opens no file and makes no internet socket.
+ */
+#ifndef INGRESS_INGRESS_H
+#define INGRESS_INGRESS_H
+
+#include "box/box.h"
+#include "box/channel.h"
+#include "config/plan_ingress.h"
+#include "ev/loop.h"
+
+struct conn;
+
+/* What the keeper last said of a slot. */
+struct slot_view {
+	enum slot_state state;
+	uint32_t version;
+	uint64_t fetched_ms, next_ms;
+	char version_id[64];
+	char error_type[64];
+};
+
+/* What egress last said of a target. */
+struct target_view {
+	bool usable, resolved;
+	uint64_t certificate_expiry;
+};
+
+struct ingress {
+	struct loop *loop;
+	struct ingress_plan plan;
+	struct channel *egress;
+	struct slot_view *slots;
+	struct target_view *targets;
+	struct box_level level;
+	uint8_t keeper_pages, egress_pages; /* enum secret_pages */
+	uint64_t keeper_seen, egress_seen; /* loop_now of the last sign of life */
+	size_t nconns, ncalls;
+	struct conn *conns; /* all of them, for draining */
+	uint64_t buffered;  /* bytes of request bodies held, against limits.bufferTotal */
+	bool draining;
+	bool started; /* it has been ready once */
+	void (*idle)(struct ingress *in); /* while draining: called when a connection has gone */
+	uint64_t id_prefix, id_count;
+};
+
+/*
+ * Runs the role on the descriptors of box/spawn.h until its parent is gone. Returns the exit
+ * status.
+ */
+int ingress_main(void);
+
+#endif

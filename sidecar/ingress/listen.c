@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ingress/listen.h"
+
+#include "base/log.h"
+#include "ingress/conn.h"
+
+enum { ACCEPTS_A_ROUND = 64, PAUSE_MS = 100, ADMIN_RESERVE = 8 };
+
+struct listener {
+	struct ingress *in;
+	const struct ingress_listener *plan;
+	struct watch watch;
+	struct timer pause;
+	size_t count; /* in the first: how many there are */
+};
+
+static const char busy[] =
+	"HTTP/1.1 503 Service Unavailable\r\n"
+	"Content-Type: application/json\r\nContent-Length: 145\r\n"
+	"x-sidekey-error: overloaded\r\nx-should-retry: true\r\n"
+	"Retry-After: 1\r\nConnection: close\r\n\r\n"
+	"{\"error\":{\"message\":\"sidekey has reached limits.connections; close "
+	"idle connections or raise the limit.\",\"type\":\"api_error\","
+	"\"code\":\"overloaded\"}}";
+
+/* Health checks get through when the agent has taken all connections. */
+static bool
+is_full(const struct listener *l)
+{
+	size_t max = l->in->plan.connections + (l->plan->is_admin ? ADMIN_RESERVE : 0);
+
+	return l->in->nconns >= max;
+}
+
+static void
+greet(struct listener *l, int fd)
+{
+	int on = 1;
+
+	if (is_full(l)) {
+		(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		close(fd);
+		return;
+	}
+	if (!l->plan->is_unix)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	conn_new(l->in, l->plan, fd);
+}
+
+static void
+ready(struct watch *w, uint32_t events)
+{
+	struct listener *l = ev_owner(w, struct listener, watch);
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
+		int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			greet(l, fd);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			log_say(LOG_WARN, "no descriptor for a new connection; pausing",
+				LOG_S("listener", l->plan->name));
+			watch_set(l->in->loop, w, 0);
+			timer_set(l->in->loop, &l->pause, PAUSE_MS);
+		}
+		if (errno != ECONNABORTED && errno != EINTR)
+			return;
+	}
+}
+
+static void
+resume(struct timer *t)
+{
+	struct listener *l = ev_owner(t, struct listener, pause);
+
+	watch_set(l->in->loop, &l->watch, EPOLLIN);
+}
+
+struct listener *
+listen_start(struct ingress *in)
+{
+	struct listener *all = calloc(in->plan.nlisteners + 1, sizeof(*all));
+
+	if (all == NULL)
+		abort();
+	all[0].count = in->plan.nlisteners;
+	for (size_t i = 0; i < in->plan.nlisteners; i++) {
+		struct listener *l = &all[i];
+
+		l->in = in;
+		l->plan = &in->plan.listeners[i];
+		l->watch = (struct watch){l->plan->fd, 0, ready};
+		l->pause.fn = resume;
+		watch_set(in->loop, &l->watch, EPOLLIN);
+	}
+	return all;
+}
+
+void
+listen_stop(struct listener *all)
+{
+	for (size_t i = 0; i < all[0].count; i++) {
+		timer_stop(all[i].in->loop, &all[i].pause);
+		watch_stop(all[i].in->loop, &all[i].watch);
+		close(all[i].watch.fd);
+	}
+	free(all);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ingress/conn_parts.h"
+
+#include "base/log.h"
+
+enum {
+	OUT_HIGH = 256 * 1024, /* unsent bytes above which the upstream is held back */
+	SCRATCH_BYTES = 128 * 1024,
+};
+
+/* Reads of the stream land here first; only what is left of a frame is kept with the connection. */
+static char scratch[SCRATCH_BYTES];
+
+/* ---- the answer, from egress ---- */
+
+static void
+relay_head(struct conn *c, const struct frame_head *head)
+{
+	if (c->in->draining)
+		c->close = true;
+	if (reply_head(&c->out, head, c->minor, call_id(c->call), &c->close, &c->framing) != 0) {
+		c->answer_done = true;
+		return;
+	}
+	call_note_head(c->call, head);
+	c->head_relayed = true;
+}
+
+static void
+relay_piece(struct conn *c, struct span piece)
+{
+	if (piece.len == 0 || c->framing == REPLY_EMPTY)
+		return;
+	if (c->framing == REPLY_CHUNKED)
+		(void)buf_addf(&c->out, "%zx\r\n", piece.len);
+	(void)buf_add_span(&c->out, piece);
+	if (c->framing == REPLY_CHUNKED)
+		(void)buf_add_str(&c->out, "\r\n");
+}
+
+/* What egress says; a static sentence when it broke the rules. Sets answer_done or fails. */
+static const char *
+take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
+{
+	_Alignas(max_align_t) char room[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	struct frame_head head;
+	struct frame_fail fail;
+	struct pool pool;
+
+	pool_over(&pool, room, sizeof(room));
+	switch (f->type) {
+	case FRAME_HEAD:
+		if (c->head_relayed || pack_read(&frame_head_type, f->payload, &pool, &head) != 0)
+			return "a head out of turn or out of form";
+		relay_head(c, &head);
+		return NULL;
+	case FRAME_BODY:
+		if (!c->head_relayed)
+			return "a body before its head";
+		relay_piece(c, f->payload);
+		return NULL;
+	case FRAME_END:
+		if (!c->head_relayed)
+			return "an end before a head";
+		if (c->framing == REPLY_CHUNKED)
+			(void)buf_add_str(&c->out, "0\r\n\r\n");
+		c->answer_done = true;
+		return NULL;
+	case FRAME_FAIL:
+		if (pack_read(&frame_fail_type, f->payload, &pool, &fail) != 0 ||
+		    fail.verdict == VERDICT_OK || fail.verdict >= VERDICTS)
+			return "a failure out of form";
+		*failed = fail.verdict;
+		return NULL;
+	default:
+		return "a frame of a type that it may not send";
+	}
+}
+
+/* false: the connection is gone, or has turned to an error reply. */
+static bool
+answer_failed(struct conn *c, enum verdict v)
+{
+	if (c->head_relayed) {
+		(void)conn_send(c); /* what came before the break is the agent's */
+		conn_abort(c, verdict_row(v)->code);
+		return false;
+	}
+	if (!c->call->end_sent)
+		conn_stream_close(c); /* it still waits for the rest of the body */
+	conn_refuse(c, v, NULL, true);
+	return false;
+}
+
+/* Relays all whole frames of in; *used says how much. false: the connection moved on. */
+static bool
+relay_frames(struct conn *c, struct span in, size_t *used)
+{
+	while (!c->answer_done) {
+		struct frame f;
+		enum verdict failed = VERDICT_OK;
+		long n = frame_next(span_cut(in, *used, in.len), &f);
+		const char *wrong;
+
+		if (n == 0)
+			return true;
+		wrong = n < 0 ? "bytes that are no frame" : take_frame(c, &f, &failed);
+		if (wrong != NULL) {
+			log_say(LOG_ERROR, "egress broke the protocol", LOG_C("why", wrong));
+			conn_abort(c, "upstream_broken");
+			return false;
+		}
+		*used += (size_t)n;
+		if (failed != VERDICT_OK)
+			return answer_failed(c, failed);
+	}
+	return true;
+}
+
+/* Holds the upstream back while the client does not read, and lets it go on when it does. */
+static void
+balance(struct conn *c)
+{
+	bool full = c->out.len >= OUT_HIGH;
+
+	watch_set(c->in->loop, &c->client, c->out.len > 0 ? EPOLLRDHUP | EPOLLOUT : EPOLLRDHUP);
+	if (c->stream.fd >= 0)
+		watch_set(c->in->loop, &c->stream,
+			  (full ? 0u : EPOLLIN) | (c->up.len > 0 ? EPOLLOUT : 0u));
+	if (c->out.len > 0 && c->timer.slot == 0)
+		timer_set(c->in->loop, &c->timer, SEND_TIMEOUT_MS);
+	else if (c->out.len == 0)
+		timer_stop(c->in->loop, &c->timer);
+}
+
+void
+relay_out(struct conn *c)
+{
+	if (!conn_send(c)) {
+		conn_abort(c, "client_gone");
+		return;
+	}
+	if (c->answer_done && c->out.len == 0)
+		conn_finished(c);
+	else
+		balance(c);
+}
+
+static void
+stream_read(struct conn *c)
+{
+	bool direct = c->down.len == 0;
+	char *room = direct ? scratch : buf_room(&c->down, READ_BYTES);
+	ssize_t n = -1;
+	size_t used = 0;
+	struct span in;
+
+	if (room != NULL)
+		n = recv(c->stream.fd, room, direct ? sizeof(scratch) : READ_BYTES, 0);
+	if (n < 0 && room != NULL && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		log_say(LOG_ERROR, "egress closed a stream", LOG_S("request_id", call_id(c->call)));
+		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
+		return;
+	}
+	if (!direct)
+		buf_grew(&c->down, (size_t)n);
+	in = direct ? (struct span){scratch, (size_t)n} : buf_span(&c->down);
+	if (!relay_frames(c, in, &used))
+		return;
+	if (direct)
+		(void)buf_add_span(&c->down, span_cut(in, used, in.len));
+	else
+		buf_drop(&c->down, used);
+	if (c->down.len == 0)
+		buf_free(&c->down);
+	relay_out(c);
+}
+
+/* ---- the call, towards egress ---- */
+
+/* false: egress is gone for this connection. */
+static bool
+stream_send(struct conn *c)
+{
+	for (;;) {
+		size_t sent = 0;
+
+		if (c->up.len < FRAME_BODY_MAX && !c->call->end_sent)
+			call_frame_body(c->call, &c->up);
+		if (c->up.len == 0)
+			break;
+		while (sent < c->up.len) {
+			ssize_t n = send(c->stream.fd, c->up.ptr + sent, c->up.len - sent,
+					 MSG_NOSIGNAL);
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n < 0 && errno == EAGAIN)
+				break;
+			if (n < 0)
+				return false;
+			sent += (size_t)n;
+		}
+		buf_drop(&c->up, sent);
+		if (c->up.len > 0)
+			return true;
+	}
+	/* All of it is with egress: the request's bytes need not be kept through a long answer. */
+	buf_free(&c->up);
+	buf_free(&c->call->body);
+	c->call->content.ptr = NULL;
+	c->in->buffered -= c->call->reserved;
+	c->call->reserved = 0;
+	buf_drop(&c->inb, c->call->head_len);
+	c->call->head_len = 0;
+	if (c->inb.len == 0)
+		buf_free(&c->inb);
+	return true;
+}
+
+static void
+stream_ready(struct watch *w, uint32_t got)
+{
+	struct conn *c = ev_owner(w, struct conn, stream);
+
+	if (c->state != CONN_CALL) {
+		conn_stream_close(c); /* nothing is due now: a dead stream, to be made anew */
+		return;
+	}
+	if (got & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+		stream_read(c);
+		return;
+	}
+	if (!stream_send(c))
+		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
+	else
+		balance(c);
+}
+
+/* One stream for each client connection, made when its first call needs it. */
+static bool
+stream_open(struct conn *c)
+{
+	struct msg_empty m = {0};
+	int fds[2];
+	bool good;
+
+	if (c->stream.fd >= 0)
+		return true;
+	if (frame_pair(fds) != 0)
+		return false;
+	good = channel_send(c->in->egress, MSG_STREAM, &m, fds[1]) == 0;
+	close(fds[1]);
+	if (!good) {
+		close(fds[0]);
+		return false;
+	}
+	c->stream = (struct watch){fds[0], 0, stream_ready};
+	return true;
+}
+
+void
+relay_start(struct conn *c)
+{
+	if (!stream_open(c) || call_frame(c->call, &c->up) != 0) {
+		conn_refuse(c, VERDICT_OVERLOADED, NULL, true);
+		return;
+	}
+	conn_state(c, CONN_CALL);
+	if (!stream_send(c))
+		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
+	else
+		balance(c);
+}

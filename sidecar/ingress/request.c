@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingress/conn_parts.h"
+
+#include "base/log.h"
+#include "ingress/admin.h"
+
+/* ---- the request, from the client ---- */
+
+/* more: bytes have come behind the message. */
+static void
+body_complete(struct conn *c, bool more)
+{
+	struct call *call = c->call;
+	enum verdict v;
+
+	/* No pipelining: bytes behind the message would be a second reading of it. */
+	if (more) {
+		conn_refuse(
+			c, VERDICT_MALFORMED_REQUEST,
+			"Bytes came behind the request before it was answered (pipelining, or a "
+			"body longer than its Content-Length); send one request at a time.",
+			false);
+		return;
+	}
+	call->bytes_in = call->head_len + call->content.len;
+	v = c->in->draining ? VERDICT_SHUTTING_DOWN
+			    : decide_body(c->in, call->content, &call->decision);
+	if (v != VERDICT_OK) {
+		conn_refuse(c, v, NULL, true);
+		return;
+	}
+	if (call->decision.rewrite_to.ptr != NULL)
+		call_rewrite_model(call);
+	relay_start(c);
+}
+
+static void
+body_too_large(struct conn *c)
+{
+	conn_refuse(c, VERDICT_BODY_TOO_LARGE, NULL, false);
+}
+
+/* A body that is here whole is used where it is; head_len then covers it. */
+static void
+take_counted(struct conn *c)
+{
+	struct call *call = c->call;
+	size_t have = c->inb.len - call->head_len, want = (size_t)call->request.length;
+
+	if (call->body.max == 0 && have >= want) {
+		call->content = (struct span){c->inb.ptr + call->head_len, want};
+		call->head_len += want;
+		body_complete(c, have > want);
+		return;
+	}
+	if (call->body.max == 0) {
+		buf_init(&call->body, want);
+		(void)buf_room(&call->body, want);
+	}
+	if (have > want - call->body.len)
+		have = want - call->body.len;
+	(void)buf_add(&call->body, c->inb.ptr + call->head_len, have);
+	buf_keep(&c->inb, c->inb.len - have);
+	if (call->body.len < want)
+		return;
+	call->content = buf_span(&call->body);
+	body_complete(c, false);
+}
+
+void
+request_chunks(struct conn *c, struct span in)
+{
+	struct call *call = c->call;
+	enum chunked_event ev;
+	size_t at = 0;
+
+	do {
+		struct span data;
+		size_t used;
+
+		ev = chunked_feed(&call->chunked, in.ptr + at, in.len - at, &used, &data);
+		at += used;
+		if (ev != CHUNKED_DATA)
+			continue;
+		if (!call_reserve(c->in, call, data.len)) {
+			conn_refuse(c, VERDICT_OVERLOADED, NULL, false);
+			return;
+		}
+		if (buf_add_span(&call->body, data) != 0)
+			ev = CHUNKED_TOO_LARGE;
+	} while (ev == CHUNKED_DATA);
+	if (ev == CHUNKED_BAD) {
+		conn_refuse(c, VERDICT_MALFORMED_REQUEST, http_fault_text(HTTP_BAD_CHUNK), false);
+	} else if (ev == CHUNKED_TOO_LARGE) {
+		body_too_large(c);
+	} else if (ev == CHUNKED_END) {
+		call->content = buf_span(&call->body);
+		body_complete(c, at < in.len);
+	}
+}
+
+static void
+body_start(struct conn *c)
+{
+	struct call *call = c->call;
+	uint64_t max = c->in->plan.body_bytes;
+
+	if (call->request.framing == HTTP_LENGTH && call->request.length > max) {
+		body_too_large(c);
+		return;
+	}
+	if (call->request.framing == HTTP_LENGTH &&
+	    !call_reserve(c->in, call, call->request.length)) {
+		conn_refuse(c, VERDICT_OVERLOADED, NULL, false);
+		return;
+	}
+	if (call->request.framing == HTTP_CHUNKED) {
+		chunked_init(&call->chunked, max);
+		buf_init(&call->body, max);
+	}
+	if (call->request.expect_continue && c->inb.len == call->head_len)
+		(void)buf_add_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+	if (!conn_send(c)) {
+		conn_drop(c);
+		return;
+	}
+	conn_state(c, CONN_BODY);
+	if (call->request.framing == HTTP_CHUNKED) {
+		struct span came = span_cut(buf_span(&c->inb), call->head_len, c->inb.len);
+
+		c->inb.len =
+			call->head_len; /* the bytes stay where they are; what views point to is the head */
+		request_chunks(c, came);
+		return;
+	}
+	take_counted(c);
+}
+
+/* A head that cannot be read: the connection has no future. */
+static void
+refuse_head(struct conn *c, enum http_fault fault)
+{
+	if (fault == HTTP_H2_PREFACE)
+		log_write(LOG_WARN,
+			  "a client speaks HTTP/2 with prior knowledge; the AWS SDK for "
+			  "JavaScript needs requestHandler: new NodeHttpHandler()",
+			  NULL, 0);
+	c->call->head_len = 0;
+	conn_refuse(c,
+		    fault == HTTP_HEAD_TOO_LARGE || fault == HTTP_TOO_MANY_FIELDS
+			    ? VERDICT_HEADER_TOO_LARGE
+			    : VERDICT_MALFORMED_REQUEST,
+		    http_fault_text(fault), false);
+}
+
+/* Requests that sidekey answers itself: all of the admin port, and its own life. */
+static bool
+answer_self(struct conn *c)
+{
+	const struct http_request *r = &c->call->request;
+	const char *type;
+	struct buf body;
+	unsigned status;
+
+	if (!c->listener->is_admin && !span_is(r->path, "/health/liveliness"))
+		return false;
+	buf_init(&body, 1024 * 1024);
+	status = admin_answer(c->in, c->listener->is_admin, r, &body, &type);
+	c->close |= r->framing != HTTP_NO_BODY;
+	(void)reply_plain(&c->out, status, type, buf_span(&body), c->close);
+	buf_free(&body);
+	buf_drop(&c->inb, c->call->head_len);
+	call_free(c->in, c->call); /* not a call: no log line */
+	c->call = NULL;
+	c->in->ncalls--;
+	conn_reply(c);
+	return true;
+}
+
+static void
+head_complete(struct conn *c)
+{
+	struct call *call = c->call;
+	struct http_request *r = &call->request;
+	bool bodyless = r->framing == HTTP_NO_BODY || (r->framing == HTTP_LENGTH && r->length == 0);
+	enum verdict v;
+
+	c->close = !r->keep_alive;
+	c->minor = r->http10 ? 0 : 1;
+	v = decide_head(c->in, c->listener, r, &call->decision);
+	if ((v == VERDICT_OK || v == VERDICT_ROUTE_NOT_FOUND ||
+	     v == VERDICT_OPERATION_NOT_ALLOWED || v == VERDICT_MALFORMED_REQUEST) &&
+	    answer_self(c))
+		return;
+	if (v != VERDICT_OK) {
+		conn_refuse(c, v, NULL, bodyless && c->inb.len == call->head_len);
+		return;
+	}
+	if (bodyless) {
+		call->content = (struct span){"", 0};
+		body_complete(c, c->inb.len > call->head_len);
+		return;
+	}
+	body_start(c);
+}
+
+static void
+take_head(struct conn *c)
+{
+	size_t max = c->in->plan.header_bytes;
+	long n;
+
+	if (c->call == NULL) {
+		c->call = call_new(c->in);
+		c->in->ncalls++;
+		c->seen = 0;
+	}
+	n = http_head_parse(&c->call->request, c->inb.ptr, c->inb.len, &c->seen, max);
+	if (n < 0) {
+		refuse_head(c, (enum http_fault) - n);
+		return;
+	}
+	if (n == 0) {
+		if (c->state == CONN_IDLE)
+			conn_state(c, CONN_HEAD);
+		return;
+	}
+	c->call->head_len = (size_t)n;
+	head_complete(c);
+}
+
+/* Acts on the bytes that are here. May drop c. */
+void
+request_advance(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_IDLE:
+	case CONN_HEAD:
+		if (c->inb.len > 0)
+			take_head(c);
+		break;
+	case CONN_BODY:
+		take_counted(c);
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "keeper/keeper.h"
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "box/box.h"
+#include "box/channel.h"
+#include "box/spawn.h"
+#include "keeper/store.h"
+#include "keeper/tls.h"
+#include "policy/box/boxes.h"
+
+enum { ALIVE_MS = 1000, CA_MAX = 4 * 1024 * 1024 };
+
+/* Where distributions keep the bundle of the system's certificate authorities. */
+static const char *const ca_bundles[] = {
+	"/etc/ssl/certs/ca-certificates.crt", /* Debian, and our image */
+	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, Amazon Linux */
+	"/etc/ssl/cert.pem",                  /* Alpine */
+};
+
+struct name { /* of a store, and where it is */
+	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
+	size_t naddresses;
+};
+
+struct keeper {
+	struct slot_owner owner;
+	struct store_context store;
+	struct keeper_plan plan;
+	struct loop *loop;
+	struct channel *parent, *resolver, *egress, *ingress;
+	struct slot *slots;
+	bool *waiting; /* by slot: for the identity */
+	struct tls_target *targets;
+	struct name *names;
+	struct buf system_ca;
+	struct timer alive;
+	bool started;
+};
+
+/* ---- slots ---- */
+
+static void
+tell_ingress(struct keeper *k, const struct slot *s)
+{
+	struct msg_slot m = {
+		.slot = s->number,
+		.state = (uint8_t)s->state,
+		.version = s->version,
+		.fetched_ms = s->fetched_ms,
+		.next_ms = s->next_ms,
+		.version_id = span_of(s->version_id),
+		.error_type = span_of(s->error_type),
+	};
+
+	(void)channel_send(k->ingress, MSG_SLOT, &m, -1);
+}
+
+static void
+tell_egress(struct keeper *k, struct slot *s)
+{
+	struct span value = slot_value(s);
+	struct msg_secret m = {s->number, s->version, value};
+	struct msg_secret_gone gone = {s->number};
+
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		if (tls_uses(&k->targets[i], s->number))
+			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
+	if (s->is_tls)
+		return;
+	if (value.ptr != NULL)
+		(void)channel_send(k->egress, MSG_SECRET, &m, -1);
+	else
+		(void)channel_send(k->egress, MSG_SECRET_GONE, &gone, -1);
+}
+
+/* Egress first: when ingress knows that a secret is there, egress has it. */
+static void
+slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
+{
+	struct keeper *k = ev_owner(o, struct keeper, owner);
+
+	if (value_changed) {
+		tell_egress(k, s);
+		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
+			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
+			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
+	} else if (s->state != SLOT_FRESH && s->reference.kind != REFERENCE_SECRETS_MANAGER) {
+		log_say(LOG_WARN, "a secret could not be read", LOG_S("slot", s->plan->name),
+			LOG_S("reference", s->plan->reference), LOG_C("error_type", s->error_type),
+			LOG_C("state", slot_state_name(s->state)));
+	}
+	tell_ingress(k, s);
+}
+
+static void
+slot_fetch(struct slot_owner *o, struct slot *s)
+{
+	struct keeper *k = ev_owner(o, struct keeper, owner);
+
+	k->waiting[s->number] = !store_fetch(&k->store, s);
+}
+
+static void
+identity_changed(void *arg)
+{
+	struct keeper *k = arg;
+
+	for (size_t i = 0; i < k->plan.nslots; i++)
+		if (k->waiting[i])
+			slot_fetch(&k->owner, &k->slots[i]);
+}
+
+static void
+refresh_all(struct keeper *k)
+{
+	for (size_t i = 0; i < k->plan.nslots; i++)
+		slot_refresh(&k->slots[i]);
+}
+
+/* ---- addresses ---- */
+
+static bool
+addresses_of(struct store_context *c, const struct slot *s, struct fetch_address *a, size_t *n)
+{
+	struct keeper *k = ev_owner(c, struct keeper, store);
+	struct msg_resolve ask = {.name = s->plan->resolve};
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (s->plan->resolve != PLAN_NONE) {
+		const struct name *name = &k->names[s->plan->resolve];
+
+		memcpy(a, name->addresses, name->naddresses * sizeof(*a));
+		*n = name->naddresses;
+		if (*n == 0 || s->failures > 0)
+			(void)channel_send(k->resolver, MSG_RESOLVE, &ask, -1);
+		return *n > 0;
+	}
+	if (s->plan->host.len >= sizeof(text))
+		return false;
+	memcpy(text, s->plan->host.ptr, s->plan->host.len);
+	a->v6 = inet_pton(AF_INET6, text, a->bytes) == 1;
+	*n = 1;
+	return a->v6 || inet_pton(AF_INET, text, a->bytes) == 1;
+}
+
+static void
+from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct keeper *k = arg;
+	const struct msg_addresses *m = obj;
+	struct name *name;
+	bool first;
+
+	(void)type;
+	(void)fd;
+	if (m->name >= k->plan.nnames || m->naddresses == 0)
+		return;
+	name = &k->names[m->name];
+	first = name->naddresses == 0;
+	name->naddresses = 0;
+	for (size_t i = 0; i < m->naddresses; i++) {
+		struct fetch_address *to = &name->addresses[name->naddresses];
+
+		if (m->addresses[i].bytes.len != (m->addresses[i].v6 ? 16u : 4u))
+			continue;
+		to->v6 = m->addresses[i].v6;
+		memcpy(to->bytes, m->addresses[i].bytes.ptr, m->addresses[i].bytes.len);
+		name->naddresses++;
+	}
+	identity_set_addresses(k->store.identity, m->name, name->addresses, name->naddresses);
+	for (size_t i = 0; first && k->started && i < k->plan.nslots; i++)
+		if (k->plan.slots[i].resolve == m->name)
+			slot_refresh(&k->slots[i]);
+}
+
+/* ---- the parent ---- */
+
+static void
+take_env(struct keeper *k, const struct msg_env *m)
+{
+	for (size_t i = 0; i < k->plan.nslots; i++)
+		(void)store_take_env(&k->slots[i], m->name, m->value);
+	(void)identity_take_env(k->store.identity, m->name, m->value);
+}
+
+/* All of the environment is here: the first fetch of everything. */
+static void
+begin(struct keeper *k)
+{
+	if (k->started)
+		return;
+	k->started = true;
+	refresh_all(k);
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		if (k->plan.targets[i].system_ca)
+			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
+}
+
+static void
+from_parent(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct keeper *k = arg;
+
+	(void)fd;
+	if (type == MSG_ENV)
+		take_env(k, obj);
+	else if (type == MSG_ENV_END)
+		begin(k);
+	else
+		refresh_all(k);
+}
+
+static void
+from_egress(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	(void)arg;
+	(void)type;
+	(void)obj;
+	(void)fd;
+}
+
+static void
+lost(void *arg, const char *why)
+{
+	struct keeper *k = arg;
+
+	if (why == NULL)
+		return; /* the parent sees which process died, and ends the rest */
+	log_say(LOG_ERROR, "a process broke the protocol", LOG_C("why", why));
+	loop_stop(k->loop, 1);
+}
+
+static void
+parent_lost(void *arg, const char *why)
+{
+	struct keeper *k = arg;
+
+	(void)why;
+	loop_stop(k->loop, 0);
+}
+
+static void
+say_alive(struct timer *t)
+{
+	struct keeper *k = ev_owner(t, struct keeper, alive);
+	struct msg_alive m = {(uint8_t)secret_level()};
+
+	(void)channel_send(k->ingress, MSG_ALIVE, &m, -1);
+	timer_set(k->loop, t, ALIVE_MS);
+}
+
+/* ---- start ---- */
+
+/* The bundle is read once, before the sandbox, which need not open its directory then. */
+static void
+read_system_ca(struct keeper *k)
+{
+	buf_init(&k->system_ca, CA_MAX);
+	for (size_t i = 0; i < sizeof(ca_bundles) / sizeof(ca_bundles[0]); i++) {
+		auto_close int fd = open(ca_bundles[i], O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : 1;
+
+		while (n > 0) {
+			char *room = buf_room(&k->system_ca, 64 * 1024);
+
+			n = room == NULL ? -1 : read(fd, room, 64 * 1024);
+			if (n > 0)
+				buf_grew(&k->system_ca, (size_t)n);
+		}
+		if (k->system_ca.len > 0)
+			return;
+	}
+}
+
+static int
+enter(struct keeper *k, struct box_level *level)
+{
+	const char **dirs = calloc(k->plan.nread_dirs + 1, sizeof(*dirs));
+	uint16_t *ports = calloc(k->plan.nports + 1, sizeof(*ports));
+	struct box_options o = {dirs, k->plan.nread_dirs, ports, k->plan.nports,
+				k->plan.require_landlock, k->plan.require_landlock_net};
+	const char *why = NULL;
+	int bad;
+
+	if (dirs == NULL || ports == NULL)
+		abort();
+	for (size_t i = 0; i < k->plan.nread_dirs; i++)
+		dirs[i] = strndup(k->plan.read_dirs[i].text.ptr, k->plan.read_dirs[i].text.len);
+	for (size_t i = 0; i < k->plan.nports; i++)
+		ports[i] = k->plan.ports[i].number;
+	bad = box_enter(&keeper_box, &o, level, &why);
+	if (bad != 0)
+		log_say(LOG_ERROR, "the sandbox could not be entered", LOG_C("why", why));
+	for (size_t i = 0; i < k->plan.nread_dirs; i++)
+		free((void *)(uintptr_t)dirs[i]);
+	free(dirs);
+	free(ports);
+	return bad;
+}
+
+static struct channel *
+join(struct keeper *k, int fd, const char *peer, uint32_t accepts, channel_fn *fn)
+{
+	struct channel_options o = {peer, accepts, fn, fd == SPAWN_PARENT ? parent_lost : lost, k};
+
+	return channel_new(k->loop, fd, &o);
+}
+
+static int
+prepare(struct keeper *k)
+{
+	unsigned seed = 0;
+
+	k->loop = loop_new();
+	k->owner = (struct slot_owner){k->loop, &k->plan, slot_fetch, slot_changed};
+	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
+	k->waiting = calloc(k->plan.nslots + 1, sizeof(*k->waiting));
+	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
+	k->names = calloc(k->plan.nnames + 1, sizeof(*k->names));
+	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL || k->names == NULL)
+		return -1;
+	for (size_t i = 0; i < k->plan.nslots; i++) {
+		slot_init(&k->slots[i], &k->owner, (uint16_t)i);
+		if (reference_parse(k->plan.slots[i].reference, &k->slots[i].reference) !=
+		    REFERENCE_OK)
+			return -1;
+	}
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
+	read_system_ca(k);
+	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan,
+					  .addresses = addresses_of};
+	k->store.fetcher = fetcher_new(k->loop, buf_span(&k->system_ca));
+	if (k->store.fetcher == NULL || getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return -1;
+	srand(seed); /* jitter only */
+	k->store.identity =
+		identity_new(k->loop, k->store.fetcher, &k->plan, identity_changed, k);
+	return 0;
+}
+
+int
+keeper_main(void)
+{
+	static struct keeper k;
+	struct box_level level = {0};
+	struct msg_ready ready;
+
+	log_setup(LOG_JSON, LOG_INFO, "keeper");
+	if (plan_receive(&keeper_plan_type, &k.plan) != 0) {
+		log_write(LOG_ERROR, "the projection could not be read", NULL, 0);
+		return 1;
+	}
+	log_setup(k.plan.log_format, k.plan.log_level, "keeper");
+	if (prepare(&k) != 0 || enter(&k, &level) != 0)
+		return 1;
+	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
+	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 0, from_egress);
+	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_egress);
+	k.parent = join(&k, SPAWN_PARENT, "parent",
+			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
+	k.alive.fn = say_alive;
+	say_alive(&k.alive);
+	ready = (struct msg_ready){level.landlock_abi, level.landlock_net, level.landlock_scope,
+				   (uint8_t)secret_level(), level.seccomp_calls};
+	(void)channel_send(k.parent, MSG_READY, &ready, -1);
+	return loop_run(k.loop);
+}

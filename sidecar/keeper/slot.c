@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keeper/slot.h"
+
+#include "http/grammar.h"
+
+enum {
+	HEADER_VALUE_MAX = 16 * 1024,
+	PEM_MAX = 1024 * 1024,
+	SOON_MS = 500,         /* the first retries while nobody answers … */
+	SOON_MAX_MS = 2 * 1000, /* … stay this close, so that all is well seconds after the store is */
+	BACK_OFF_MAX_MS = 60 * 1000,
+};
+
+static void
+timer_fired(struct timer *t)
+{
+	slot_refresh(ev_owner(t, struct slot, timer));
+}
+
+void
+slot_init(struct slot *s, struct slot_owner *o, uint16_t number)
+{
+	*s = (struct slot){.owner = o, .number = number, .plan = &o->plan->slots[number]};
+	s->timer.fn = timer_fired;
+	buf_init(&s->text, PEM_MAX);
+	for (size_t i = 0; i < o->plan->ntargets; i++) {
+		const struct keeper_target *t = &o->plan->targets[i];
+
+		s->is_tls |= t->ca == number || t->cert == number || t->key == number;
+		s->is_public |= t->ca == number || t->cert == number;
+	}
+}
+
+/* A tenth more or less, so that many sidecars do not ask at once. */
+static uint64_t
+jitter(uint64_t ms)
+{
+	uint64_t spread = ms / 5 + 1;
+
+	return ms - ms / 10 + (uint64_t)rand() % spread;
+}
+
+static void
+schedule(struct slot *s, uint64_t ms)
+{
+	s->next_ms = loop_wall_ms() + ms;
+	timer_set(s->owner->loop, &s->timer, ms);
+}
+
+void
+slot_refresh(struct slot *s)
+{
+	if (s->fetching)
+		return;
+	s->fetching = true;
+	s->owner->fetch(s->owner, s);
+}
+
+struct span
+slot_value(const struct slot *s)
+{
+	if (s->is_public)
+		return buf_span(&s->text);
+	return s->value == NULL ? (struct span){NULL, 0} : secret_span(s->value);
+}
+
+static bool
+has_value(const struct slot *s)
+{
+	return slot_value(s).ptr != NULL;
+}
+
+/* Takes the value in; NULL, or what is wrong with it. */
+static const char *
+keep(struct slot *s, struct span value, bool *changed)
+{
+	struct secret *copy;
+
+	*changed = !has_value(s) || !span_eq_ct(value, slot_value(s));
+	if (!*changed)
+		return NULL;
+	if (s->is_public) {
+		if (value.len == 0 || value.len > PEM_MAX)
+			return "BadLength";
+		buf_clear(&s->text, PEM_MAX);
+		(void)buf_add_span(&s->text, value);
+		return NULL;
+	}
+	if (value.len == 0 || value.len > HEADER_VALUE_MAX)
+		return "BadLength";
+	if (!s->is_tls && !grammar_is_field_value(value))
+		return "BadCharacter";
+	copy = secret_new(value);
+	if (copy == NULL)
+		return "SecretPagesFull";
+	secret_free(s->value);
+	s->value = copy;
+	return NULL;
+}
+
+void
+slot_fetched(struct slot *s, struct span value, struct span version_id)
+{
+	bool changed = false;
+	const char *wrong;
+
+	/* Editors and kubectl end a file with a newline that no header may have. */
+	if (!s->is_tls && value.len > 0 && value.ptr[value.len - 1] == '\n')
+		value.len--;
+	if (!s->is_tls && value.len > 0 && value.ptr[value.len - 1] == '\r')
+		value.len--;
+	wrong = keep(s, value, &changed);
+	if (wrong != NULL) {
+		slot_failed(s, SLOT_DENIED, wrong);
+		return;
+	}
+	s->fetching = s->tried_again = false;
+	s->failures = 0;
+	s->state = SLOT_FRESH;
+	s->error_type[0] = '\0';
+	s->fetched_ms = loop_wall_ms();
+	snprintf(s->version_id, sizeof(s->version_id), "%.*s", (int)version_id.len,
+		 version_id.len > 0 ? version_id.ptr : "");
+	s->version += changed ? 1 : 0;
+	schedule(s, jitter(s->owner->plan->ttl_ms * 4 / 5));
+	s->owner->changed(s->owner, s, changed);
+}
+
+static uint64_t
+wait_after_failure(const struct slot *s, enum slot_failure f)
+{
+	uint64_t base = s->owner->plan->failure_ttl_ms, max = BACK_OFF_MAX_MS;
+
+	if (f == SLOT_UNREACHED && !has_value(s)) {
+		base = base < SOON_MS ? base : SOON_MS;
+		max = SOON_MAX_MS;
+	}
+	for (unsigned i = 1; i < s->failures && base < max; i++)
+		base *= 2;
+	return base < max ? base : max;
+}
+
+/* Beyond maxStale a value is not used any more, wherever it is. */
+static bool
+is_too_old(const struct slot *s)
+{
+	return loop_wall_ms() > s->fetched_ms + s->owner->plan->max_stale_ms;
+}
+
+static void
+forget(struct slot *s)
+{
+	secret_free(s->value);
+	s->value = NULL;
+	buf_free(&s->text);
+}
+
+void
+slot_failed(struct slot *s, enum slot_failure f, const char *error_type)
+{
+	bool had = has_value(s);
+
+	s->fetching = s->tried_again = false;
+	s->failures++;
+	snprintf(s->error_type, sizeof(s->error_type), "%s", error_type);
+	if (had && is_too_old(s))
+		forget(s);
+	if (has_value(s))
+		s->state = SLOT_STALE;
+	else
+		s->state = f == SLOT_DENIED ? SLOT_REFUSED : SLOT_MISSING;
+	schedule(s, jitter(wait_after_failure(s, f)));
+	s->owner->changed(s->owner, s, had && !has_value(s));
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A slot: one reference, its value and age, and the state machine that keeps it fresh (design
+ * section 4): refresh ahead of ttl, one fetch at a time, back-off, stale until maxStale; a
+ * denial never takes away a good value.
+ */
+#ifndef KEEPER_SLOT_H
+#define KEEPER_SLOT_H
+
+#include "aws/arn.h"
+#include "base/secret.h"
+#include "box/msg.h"
+#include "config/plan.h"
+#include "ev/loop.h"
+
+struct slot;
+
+/* What a slot needs of the keeper. */
+struct slot_owner {
+	struct loop *loop;
+	const struct keeper_plan *plan;
+	/* Begins one fetch; slot_fetched or slot_failed ends it, now or later. */
+	void (*fetch)(struct slot_owner *o, struct slot *s);
+	/* A value, or the lack of one, or a state is new. */
+	void (*changed)(struct slot_owner *o, struct slot *s, bool value_changed);
+};
+
+struct slot {
+	struct slot_owner *owner;
+	uint16_t number;
+	const struct keeper_slot *plan;
+	struct reference reference;
+	bool is_tls;          /* its value is PEM, not a header's */
+	enum slot_state state;
+	struct secret *value; /* of a header or a key */
+	struct buf text;      /* of a certificate or CA bundle, which is not secret */
+	bool is_public;       /* text is used */
+	uint32_t version;     /* counts changed values */
+	char version_id[65];
+	char error_type[80];
+	uint64_t fetched_ms, next_ms; /* wall clock */
+	bool fetching, tried_again;
+	unsigned failures;
+	struct timer timer;
+};
+
+void slot_init(struct slot *s, struct slot_owner *o, uint16_t number);
+
+/* Fetches now, unless that is under way. */
+void slot_refresh(struct slot *s);
+
+/* How a fetch ended. The value is copied. A value that cannot be used ends as a failure. */
+void slot_fetched(struct slot *s, struct span value, struct span version_id);
+
+enum slot_failure {
+	SLOT_UNREACHED, /* nobody answered: asked again soon */
+	SLOT_ERROR,     /* the store answered with a fault that may pass */
+	SLOT_DENIED,    /* the store said no, or the reference is wrong */
+};
+
+void slot_failed(struct slot *s, enum slot_failure f, const char *error_type);
+
+/* The bytes in hand, or an empty span. */
+struct span slot_value(const struct slot *s);
+
+#endif

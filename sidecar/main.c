@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sidekey: holds the keys so that the agent does not have to. One binary; a verb, or a role by
+ * its name.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "box/spawn.h"
+#include "cli/check.h"
+#include "cli/health.h"
+#include "egress/egress.h"
+#include "egress/transfer.h"
+#include "ev/multi.h"
+#include "ingress/ingress.h"
+#include "keeper/keeper.h"
+#include "parent/parent.h"
+#include "resolver/resolver.h"
+
+enum { SECRET_HEAP = 64 * 1024 }; /* what Docker's default RLIMIT_MEMLOCK allows */
+
+struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+};
+
+static int
+verb_serve(int argc, char **argv)
+{
+	const char *path = NULL;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+			path = argv[++i];
+		} else if (strcmp(argv[i], "--help") == 0) {
+			puts("usage: sidekey serve [-c FILE]\n\nServes until SIGTERM or SIGINT, which "
+			     "drain; a second one ends at once.\nSIGUSR1 fetches every secret now.");
+			return 0;
+		} else {
+			fputs("usage: sidekey serve [-c FILE]\n", stderr);
+			return 2;
+		}
+	}
+	return parent_serve(path);
+}
+
+static int
+verb_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("sidekey %s (%s)\n", SIDEKEY_VERSION, transfer_library());
+	return 0;
+}
+
+static int verb_help(int argc, char **argv);
+
+static const struct verb verbs[] = {
+	{"serve", verb_serve, "serve calls (the default)"},
+	{"check", cli_check, "check the configuration"},
+	{"health", cli_health, "ask the running sidekey how it is, for probes"},
+	{"version", verb_version, "print the version"},
+	{"help", verb_help, "print this"},
+};
+
+static int
+verb_help(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	puts("usage: sidekey [VERB] [-c FILE] …\n");
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		printf("  %-9s %s\n", verbs[i].name, verbs[i].help);
+	puts("\n--help after a verb tells more. Exit status: 0 good, 1 failed, 2 usage or "
+	     "configuration.");
+	return 0;
+}
+
+/* A role has its secret pages, and the libraries their wiping allocators, before anything else. */
+static int
+run_role(enum role role)
+{
+	static int (*const mains[ROLES])(void) = {
+		[ROLE_RESOLVER] = resolver_main,
+		[ROLE_KEEPER] = keeper_main,
+		[ROLE_INGRESS] = ingress_main,
+		[ROLE_EGRESS] = egress_main,
+	};
+
+	if ((role == ROLE_KEEPER || role == ROLE_EGRESS) &&
+	    secret_init(SECRET_HEAP) == SECRET_PAGES_NONE) {
+		log_write(LOG_ERROR, "no secret pages can be had: raise RLIMIT_MEMLOCK to 64 KiB",
+			  NULL, 0);
+		return 1;
+	}
+	if (role == ROLE_KEEPER || role == ROLE_EGRESS)
+		multi_setup();
+	if (role == ROLE_KEEPER)
+		json_setup();
+	return mains[role]();
+}
+
+int
+main(int argc, char **argv)
+{
+	enum role role = argc > 0 ? role_of(argv[0]) : ROLE_NONE;
+	const char *name = "serve";
+
+	if (role != ROLE_NONE)
+		return run_role(role);
+	if (argc > 1 && argv[1][0] != '-') {
+		name = argv[1];
+		argc--;
+		argv++;
+	} else if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		return verb_help(argc, argv);
+	} else if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		return verb_version(argc, argv);
+	}
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return verbs[i].run(argc, argv);
+	fprintf(stderr, "sidekey: there is no verb \"%s\"; sidekey help lists them\n", name);
+	return 2;
+}

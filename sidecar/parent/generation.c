@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "parent/generation.h"
+
+#include "base/log.h"
+
+enum { PROJECTION_MAX = 4 * 1024 * 1024, PLACES_MAX = 64 };
+
+struct member { /* of a generation: one role's process */
+	struct generation *g;
+	enum role role;
+	pid_t pid;
+	struct channel *channel;
+	bool ready;
+};
+
+struct generation {
+	struct loop *loop;
+	struct generation_events ev;
+	struct member members[ROLES];
+	bool stopping, announced;
+};
+
+/* The channels between roles; an end of each goes to either. */
+struct wiring {
+	int parent[ROLES][2];   /* [0] stays here */
+	int keeper_resolver[2]; /* [0] resolver's */
+	int egress_resolver[2]; /* [0] resolver's */
+	int keeper_egress[2];   /* [0] keeper's */
+	int keeper_ingress[2];  /* [0] keeper's */
+	int ingress_egress[2];  /* [0] ingress's */
+};
+
+static int
+wire(struct wiring *w)
+{
+	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
+		if (channel_pair(w->parent[r]) != 0)
+			return -1;
+	return channel_pair(w->keeper_resolver) | channel_pair(w->egress_resolver) |
+	       channel_pair(w->keeper_egress) | channel_pair(w->keeper_ingress) |
+	       channel_pair(w->ingress_egress);
+}
+
+static void
+close_pair(int *pair)
+{
+	for (int i = 0; i < 2; i++)
+		if (pair[i] >= 0)
+			close(pair[i]);
+}
+
+/* All but the parent's own ends of its control channels. */
+static void
+unwire(struct wiring *w)
+{
+	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
+		close_pair(w->parent[r]);
+	close_pair(w->keeper_resolver);
+	close_pair(w->egress_resolver);
+	close_pair(w->keeper_egress);
+	close_pair(w->keeper_ingress);
+	close_pair(w->ingress_egress);
+}
+
+/* ---- what the roles tell ---- */
+
+static void
+announce(struct generation *g)
+{
+	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
+		if (!g->members[r].ready)
+			return;
+	if (g->announced)
+		return;
+	g->announced = true;
+	g->ev.ready(g->ev.arg, g);
+}
+
+static void
+on_message(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	static const char *const pages[] = {"none", "locked", "memfd_secret"};
+	struct member *m = arg;
+
+	(void)fd;
+	if (type == MSG_DRAINED && m->role == ROLE_INGRESS) {
+		m->g->ev.drained(m->g->ev.arg, m->g);
+	} else if (type == MSG_READY) {
+		const struct msg_ready *ready = obj;
+
+		log_say(LOG_INFO, "boxed", LOG_C("process", role_name(m->role)),
+			LOG_U("pid", m->pid), LOG_U("seccomp_rules", ready->seccomp_calls),
+			LOG_U("landlock_abi", ready->landlock_abi),
+			LOG_C("landlock_net", ready->landlock_net ? "yes" : "no"),
+			LOG_C("landlock_scope", ready->landlock_scope ? "yes" : "no"),
+			LOG_C("secret_pages", pages[ready->secret_pages]));
+		m->ready = true;
+		announce(m->g);
+	}
+}
+
+/* Its death comes as SIGCHLD, which tells more. */
+static void
+on_lost(void *arg, const char *why)
+{
+	(void)arg;
+	(void)why;
+}
+
+/* ---- starting ---- */
+
+static int
+seal_plan(const char *name, const struct pack_type *type, const void *plan)
+{
+	struct buf b;
+	int fd = -1;
+
+	buf_init(&b, PROJECTION_MAX);
+	if (pack_write(type, plan, &b) == 0)
+		fd = spawn_sealed(name, buf_span(&b));
+	buf_free(&b);
+	return fd;
+}
+
+static int
+spawn(struct generation *g, int self, enum role role, int *fds, size_t n)
+{
+	struct member *m = &g->members[role];
+
+	m->pid = fds[0] < 0 ? -1 : spawn_role(self, role, fds, n);
+	if (fds[0] >= 0)
+		close(fds[0]);
+	return m->pid < 0 ? -1 : 0;
+}
+
+static int
+spawn_all(struct generation *g, int self, const struct plans *p, const int *listeners,
+	  const struct wiring *w)
+{
+	int resolver[] = {seal_plan("resolver", &resolver_plan_type, &p->resolver),
+			  w->parent[ROLE_RESOLVER][1], w->keeper_resolver[0],
+			  w->egress_resolver[0]};
+	int keeper[] = {seal_plan("keeper", &keeper_plan_type, &p->keeper),
+			w->parent[ROLE_KEEPER][1], w->keeper_resolver[1], w->keeper_egress[0],
+			w->keeper_ingress[0]};
+	int egress[] = {seal_plan("egress", &egress_plan_type, &p->egress),
+			w->parent[ROLE_EGRESS][1], w->egress_resolver[1], w->keeper_egress[1],
+			w->ingress_egress[1]};
+	int ingress[PLACES_MAX] = {seal_plan("ingress", &ingress_plan_type, &p->ingress),
+				   w->parent[ROLE_INGRESS][1], w->keeper_ingress[1],
+				   w->ingress_egress[0], -1};
+	const size_t first = SPAWN_FIRST_LISTENER - SPAWN_PROJECTION;
+
+	if (p->nlisteners > PLACES_MAX - first) {
+		errno = E2BIG;
+		return -1;
+	}
+	for (size_t i = 0; i < p->nlisteners; i++)
+		ingress[first + i] = listeners[i];
+	if (spawn(g, self, ROLE_RESOLVER, resolver, sizeof(resolver) / sizeof(int)) != 0 ||
+	    spawn(g, self, ROLE_KEEPER, keeper, sizeof(keeper) / sizeof(int)) != 0 ||
+	    spawn(g, self, ROLE_EGRESS, egress, sizeof(egress) / sizeof(int)) != 0)
+		return -1;
+	return spawn(g, self, ROLE_INGRESS, ingress, first + p->nlisteners);
+}
+
+/* The start-up variables that the keeper needs; it waits for ENV_END. */
+static int
+send_env(struct generation *g, const struct plans *p, const struct environment *env)
+{
+	struct channel *keeper = g->members[ROLE_KEEPER].channel;
+	struct msg_empty end = {0};
+
+	for (size_t i = 0; i < p->nenv_names; i++) {
+		struct span name = p->env_names[i].text;
+		const char *value = env->get(env->arg, name.ptr);
+		struct msg_env m = {name, span_of(value)};
+
+		if (value != NULL && channel_send(keeper, MSG_ENV, &m, -1) != 0)
+			return -1;
+	}
+	return channel_send(keeper, MSG_ENV_END, &end, -1);
+}
+
+static void
+open_channels(struct generation *g, struct wiring *w)
+{
+	for (enum role r = ROLE_RESOLVER; r < ROLES; r++) {
+		struct channel_options o = {
+			.peer = role_name(r),
+			.accepts = 1u << MSG_READY | (r == ROLE_INGRESS ? 1u << MSG_DRAINED : 0),
+			.on_message = on_message,
+			.on_lost = on_lost,
+			.arg = &g->members[r],
+		};
+
+		g->members[r].channel = channel_new(g->loop, w->parent[r][0], &o);
+		w->parent[r][0] = -1;
+	}
+}
+
+struct generation *
+generation_start(struct loop *l, int self, const struct plans *plan, const int *listeners,
+		 const struct environment *env, const struct generation_events *ev)
+{
+	struct generation *g = calloc(1, sizeof(*g));
+	struct wiring w;
+	int bad;
+
+	if (g == NULL)
+		abort();
+	for (size_t i = 0; i < sizeof(w) / sizeof(int); i++)
+		((int *)&w)[i] = -1;
+	g->loop = l;
+	g->ev = *ev;
+	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
+		g->members[r] = (struct member){.g = g, .role = r, .pid = -1};
+	bad = wire(&w);
+	if (bad == 0) {
+		open_channels(g, &w);
+		bad = spawn_all(g, self, plan, listeners, &w);
+	}
+	unwire(&w);
+	if (bad == 0)
+		bad = send_env(g, plan, env);
+	if (bad == 0)
+		return g;
+	generation_stop(g, true);
+	generation_free(g);
+	return NULL;
+}
+
+/* ---- ending ---- */
+
+void
+generation_drain(struct generation *g, uint64_t ms)
+{
+	struct msg_drain m = {ms};
+
+	(void)channel_send(g->members[ROLE_INGRESS].channel, MSG_DRAIN, &m, -1);
+}
+
+void
+generation_refresh(struct generation *g)
+{
+	struct msg_empty m = {0};
+
+	(void)channel_send(g->members[ROLE_KEEPER].channel, MSG_REFRESH, &m, -1);
+}
+
+void
+generation_stop(struct generation *g, bool now)
+{
+	g->stopping = true;
+	for (enum role r = ROLE_RESOLVER; r < ROLES; r++) {
+		channel_free(g->members[r].channel);
+		g->members[r].channel = NULL;
+		if (now && g->members[r].pid > 0)
+			(void)kill(g->members[r].pid, SIGKILL);
+	}
+}
+
+enum role
+generation_reap(struct generation *g, pid_t pid)
+{
+	for (enum role r = ROLE_RESOLVER; r < ROLES; r++) {
+		if (g->members[r].pid != pid)
+			continue;
+		g->members[r].pid = -1;
+		return r;
+	}
+	return ROLE_NONE;
+}
+
+bool
+generation_is_gone(const struct generation *g)
+{
+	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
+		if (g->members[r].pid > 0)
+			return false;
+	return true;
+}
+
+void
+generation_free(struct generation *g)
+{
+	if (g == NULL)
+		return;
+	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
+		channel_free(g->members[r].channel);
+	free(g);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "parent/listeners.h"
+
+#include "base/auto.h"
+
+enum { BACKLOG = 1024 };
+
+static int
+open_tcp(const struct plan_listener *l)
+{
+	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(l->port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(l->port)};
+	bool v6 = inet_pton(AF_INET, l->host.ptr, &in4.sin_addr) != 1;
+	auto_close int fd = -1;
+	int on = 1;
+
+	if (v6 && inet_pton(AF_INET6, l->host.ptr, &in6.sin6_addr) != 1) {
+		errno = EINVAL;
+		return -1;
+	}
+	fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+		return -1;
+	if (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
+		return -1;
+	if (bind(fd, v6 ? (const struct sockaddr *)&in6 : (const struct sockaddr *)&in4,
+		 v6 ? sizeof(in6) : sizeof(in4)) != 0 ||
+	    listen(fd, BACKLOG) != 0)
+		return -1;
+	return take_fd(&fd);
+}
+
+/*
+ * A socket that nobody listens on any more is left over from a killed run; a live one is not
+ * taken.
+ */
+static int
+clear_stale(const struct sockaddr_un *un)
+{
+	struct stat st;
+	auto_close int fd = -1;
+
+	if (lstat(un->sun_path, &st) != 0)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	return errno == ECONNREFUSED ? unlink(un->sun_path) : -1;
+}
+
+static int
+open_unix(const struct plan_listener *l)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	auto_close int fd = -1;
+	mode_t before;
+	int bad;
+
+	if (l->path.len >= sizeof(un.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(un.sun_path, l->path.ptr, l->path.len);
+	if (clear_stale(&un) != 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	before = umask(0777); /* nobody gets in before the mode is set */
+	bad = bind(fd, (const struct sockaddr *)&un, sizeof(un));
+	umask(before);
+	if (bad != 0)
+		return -1;
+	if (l->group >= 0 && chown(un.sun_path, (uid_t)-1, (gid_t)l->group) != 0)
+		return -1;
+	if (chmod(un.sun_path, (mode_t)l->mode) != 0 || listen(fd, BACKLOG) != 0)
+		return -1;
+	return take_fd(&fd);
+}
+
+static void
+explain(const struct plan_listener *l, int error, struct buf *why)
+{
+	(void)buf_addf(why, "cannot listen on %.*s: %s", (int)l->name.len, l->name.ptr,
+		       strerrordesc_np(error));
+	if (error == EADDRINUSE)
+		(void)buf_add_str(why, "; another program holds it and would receive the agent's "
+				       "calls in sidekey's place: find and end it (ss -ltnp), or "
+				       "choose another port in `listen`");
+	else if (error == EACCES)
+		(void)buf_add_str(why, "; choose a port from 1024 up, or a directory that "
+				       "sidekey's user may write");
+}
+
+int
+listeners_open(const struct plans *plan, int *fds, struct buf *why)
+{
+	for (size_t i = 0; i < plan->nlisteners; i++) {
+		const struct plan_listener *l = &plan->listeners[i];
+
+		fds[i] = l->is_unix ? open_unix(l) : open_tcp(l);
+		if (fds[i] >= 0)
+			continue;
+		explain(l, errno, why);
+		while (i-- > 0)
+			close(fds[i]);
+		return -1;
+	}
+	return 0;
+}
+
+void
+listeners_remove(const struct plans *plan)
+{
+	for (size_t i = 0; i < plan->nlisteners; i++)
+		if (plan->listeners[i].is_unix)
+			(void)unlink(plan->listeners[i].path.ptr);
+}

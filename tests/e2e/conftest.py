@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the end-to-end tests share: a world of stand-ins, and sidekey running in it."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import openai
+import pytest
+from fakes.agent import Agent
+from fakes.sidekey import Sidekey
+from fakes.world import World
+
+Start = Callable[..., Sidekey]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """The store and an upstream that demands a client certificate, key and Access pair."""
+    with World(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def plain_world(tmp_path: Path) -> Iterator[World]:
+    """The same, with the upstream on plain http."""
+    with World(tmp_path, mtls=False) as made:
+        yield made
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts sidekey as often as the test asks, each in a folder of its own; ends all of them."""
+    with ExitStack() as stack:
+        count = 0
+
+        def run(config, env=None, **options) -> Sidekey:
+            nonlocal count
+            count += 1
+            folder = tmp_path / f"run{count}"
+            folder.mkdir()
+            return stack.enter_context(Sidekey(config, folder, env, **options))
+
+        yield run
+
+
+@pytest.fixture
+def sidekey(world: World, start: Start) -> Sidekey:
+    return start(world.config(), world.env())
+
+
+@pytest.fixture
+def plain_sidekey(plain_world: World, start: Start) -> Sidekey:
+    return start(plain_world.config(), plain_world.env())
+
+
+@pytest.fixture
+def agent(sidekey: Sidekey) -> Iterator[Agent]:
+    with Agent(sidekey.port) as made:
+        yield made
+
+
+@pytest.fixture
+def plain_agent(plain_sidekey: Sidekey) -> Iterator[Agent]:
+    with Agent(plain_sidekey.port) as made:
+        yield made
+
+
+@pytest.fixture
+def client(sidekey: Sidekey) -> Iterator[openai.OpenAI]:
+    """The SDK as an agent has it: an address, and a key that is worth nothing."""
+    with openai.OpenAI(base_url=sidekey.base, api_key="none") as made:
+        yield made
+
+
+@pytest.fixture
+def root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")

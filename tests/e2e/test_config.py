@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: a wrong configuration is explained completely, with positions, and never half obeyed."""
+
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from fakes.agent import Agent
+from fakes.pki import server_context
+from fakes.sidekey import ROOT, Sidekey, program, run
+from fakes.wire import free_port
+from fakes.world import World
+
+SECRET = "sk-live-0123456789abcdefghijklmnop"
+BAD = """\
+listen: [127.0.0.1:7717]
+limits: {bodyBytes: lots}
+colour: green
+targets:
+  one:
+    provider: openay
+    apiBase: https://api.example.com/v1
+    apiKey: SECRET
+  two:
+    provider: openai
+    apiBase: ftp://api.example.com
+    apiKeyArn: arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf
+    timeouts: {conect: 5s}
+models:
+  - {match: "a*", target: three}
+""".replace("SECRET", SECRET)
+# Line, path of the key, and words that the message must have.
+FAULTS = [
+    (2, "limits.bodyBytes", ""),
+    (3, "colour", ""),
+    (6, "targets.one.provider", "openai"),
+    (8, "targets.one.apiKey", "env:"),
+    (11, "targets.two.apiBase", "https"),
+    (12, "targets.two.apiKeyArn", "apiKey"),
+    (13, "targets.two.timeouts.conect", "connect"),
+]
+
+
+def check(folder: Path, text: str, env=None) -> tuple[int, str]:
+    file = folder / "sidekey.yaml"
+    file.write_text(text)
+    file.chmod(0o600)
+    done = run("check", "-c", str(file), env=env)
+    return done.returncode, done.stdout
+
+
+def test_all_faults_at_once_with_positions(tmp_path: Path) -> None:
+    status, said = check(tmp_path, BAD)
+    assert status == 2
+    place = re.compile(rf"^{re.escape(str(tmp_path))}/sidekey\.yaml:(\d+):(\d+): ([^:]+): (.+)$")
+    found = {(int(m[1]), m[3]): m[4] for m in map(place.match, said.splitlines()) if m}
+    for line, path, words in FAULTS:
+        assert (line, path) in found, said
+        assert words in found[line, path]
+    assert SECRET not in said, "a literal secret is not repeated"
+
+
+def test_serve_refuses_it_in_the_same_words(tmp_path: Path) -> None:
+    file = tmp_path / "sidekey.yaml"
+    file.write_text(BAD)
+    file.chmod(0o600)
+    done = run("serve", "-c", str(file))
+    assert done.returncode == 2
+    assert "targets.one.apiKey" in done.stdout and SECRET not in done.stdout
+
+
+TARGET = "targets: {one: {provider: openai, apiBase: 'https://a.example/v1', apiKey: KEY}}\n"
+GOOD = TARGET.replace("KEY", "env:OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "targets"),
+        ("targets: {}\n", "targets"),
+        ("targets: [", ":1:"),
+        (GOOD + "targets: {}\n", ""),
+        (TARGET.replace("KEY", "os.environ/OPENAI_API_KEY"), "env:OPENAI_API_KEY"),
+        (TARGET.replace("KEY", "'${OPENAI_API_KEY}'"), "env:OPENAI_API_KEY"),
+        (TARGET.replace("KEY", "arn:aws:s3:::bucket"), "targets.one.apiKey"),
+        (TARGET.replace("KEY", "file:relative/path"), "targets.one.apiKey"),
+        (GOOD + "listen: [0.0.0.0:7717]\n", "unsafeListen"),
+        (GOOD + "listen: [127.0.0.1:99999]\n", "listen"),
+        (GOOD + "secrets: {ttl: 5}\n", "secrets.ttl"),
+        (GOOD + "defaultTarget: two\n", "two"),
+        (GOOD + "callers: [{name: a}]\n", "not available yet"),
+        (GOOD + "adminToken: env:X\n", "not available yet"),
+        (GOOD.replace("https:", "http:"), "allowPlaintext"),
+        (GOOD.replace("https://a", "https://user:pw@a"), "apiBase"),
+        (GOOD.replace("}}", ", headers: {Host: x}}}"), "Host"),
+        (GOOD.replace("}}", ", headers: {Transfer-Encoding: x}}}"), "Transfer-Encoding"),
+    ],
+)
+def test_fault(tmp_path: Path, text: str, words: str) -> None:
+    status, said = check(tmp_path, text, {"OPENAI_API_KEY": SECRET})
+    assert status == 2, said
+    assert words in said
+    assert SECRET not in said
+
+
+def test_good_configuration(tmp_path: Path) -> None:
+    status, said = check(tmp_path, GOOD)
+    assert status == 0, said
+
+
+def test_json_is_yaml(tmp_path: Path) -> None:
+    text = (
+        '{"targets":{"a":{"provider":"openai","apiBase":"https://a.example/v1","apiKey":"env:K"}}}'
+    )
+    assert check(tmp_path, text)[0] == 0
+
+
+def test_variables_expand(tmp_path: Path) -> None:
+    text = GOOD.replace("a.example", "${HOST:-b.example}") + "log: {level: '${LEVEL}'}\n"
+    assert check(tmp_path, text, {"LEVEL": "debug"})[0] == 0
+    status, said = check(tmp_path, text, {"LEVEL": "shouting"})
+    assert status == 2 and "log.level" in said
+
+
+def test_file_that_others_may_write_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "sidekey.yaml"
+    file.write_text(GOOD)
+    file.chmod(0o666)
+    done = run("check", "-c", str(file))
+    assert done.returncode != 0
+    assert "sidekey.yaml" in done.stdout
+
+
+def test_the_working_directory_is_not_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "sidekey.yaml").write_text(GOOD)
+    env = {"HOME": str(tmp_path / "nobody"), "XDG_CONFIG_HOME": str(tmp_path / "nowhere")}
+    if Path("/etc/sidekey/sidekey.yaml").exists():
+        pytest.skip("this machine has a configuration of its own")
+    assert run("check", cwd=tmp_path, env=env).returncode != 0
+
+
+def readme_blocks() -> list[str]:
+    text = (ROOT / "README.md").read_text()
+    return re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("block", readme_blocks(), ids=range(len(readme_blocks())))
+def test_configurations_of_the_readme(tmp_path: Path, block: str) -> None:
+    status, said = check(tmp_path, block)
+    assert status == 0, said
+
+
+@pytest.mark.once
+def test_the_readme_has_configurations() -> None:
+    assert len(readme_blocks()) >= 5
+
+
+def test_occupied_port(world: World, start) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        config = world.config(listen=[f"127.0.0.1:{port}"])
+        sidekey = start(config, world.env(), wait=False)
+        sidekey.expected_death = True
+        assert sidekey.wait_end(10) == 1
+        assert f"127.0.0.1:{port}" in sidekey.text()
+        assert "another program" in sidekey.text(), "it says why that matters"
+
+
+def test_several_listeners(world: World, start) -> None:
+    first, second = free_port(), free_port()
+    config = world.config(listen=[f"127.0.0.1:{first}", f"127.0.0.1:{second}"])
+    start(config, world.env())
+    for port in (first, second):
+        with Agent(port) as agent:
+            assert agent.chat().status == 200
+
+
+def test_configuration_in_the_environment(world: World, start) -> None:
+    """As a task definition of ECS gives it."""
+    port, admin = free_port(), free_port()
+    listen = {"listen": [f"127.0.0.1:{port}"], "admin": [f"127.0.0.1:{admin}"]}
+    content = yaml.safe_dump({**listen, **world.config()})
+    sidekey = start(None, world.env(SIDEKEY_CONFIG_CONTENT=content), wait=False)
+    sidekey.port, sidekey.admin_port = port, admin
+    sidekey.wait_ready()
+    with Agent(port) as agent:
+        assert agent.chat().status == 200
+
+
+# ---- without a file ----
+
+
+def need_default_ports() -> None:
+    for port in (7717, 7718):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                pytest.skip(f"port {port}, the default, is taken on this machine")
+
+
+SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+@pytest.mark.usefixtures("root")
+def test_start_without_a_file(world: World, start) -> None:
+    """SIDEKEY_API_BASE and SIDEKEY_API_KEY are enough; the system's authorities are trusted."""
+    need_default_ports()
+    namespaces = subprocess.run(["unshare", "-m", "true"], check=False).returncode == 0
+    if not SYSTEM_BUNDLE.exists() or not namespaces:
+        pytest.skip("needs the system's bundle and a mount namespace to put a CA into it")
+    if Path("/etc/sidekey/sidekey.yaml").exists():
+        pytest.skip("this machine has a configuration of its own")
+    world.api.stop()
+    world.api.access, world.api.tls = None, server_context(world.authority.server())
+    world.api.start()
+    mount = f'mount --bind {world.ca} {SYSTEM_BUNDLE} && exec "$@"'
+    env = {
+        "SIDEKEY_API_BASE": world.api.base,
+        "SIDEKEY_API_KEY": "env:THE_KEY",
+        "THE_KEY": world.key,
+    }
+    sidekey: Sidekey = start(None, env, wrap=["unshare", "-m", "sh", "-c", mount, "sh"])
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+        assert world.found_in(bytes(agent.received)) == []
+    assert sorted(world.api.last().all("authorization")) == [f"Bearer {world.key}"]
+
+
+def test_literal_key_in_the_environment_is_refused() -> None:
+    env = {"SIDEKEY_API_BASE": "https://a.example/v1", "SIDEKEY_API_KEY": SECRET}
+    done = run("check", env=env)
+    assert done.returncode == 2
+    assert SECRET not in done.stdout and "SIDEKEY_API_KEY" in done.stdout
+
+
+# ---- verbs ----
+
+
+def test_version() -> None:
+    done = run("version")
+    assert done.returncode == 0
+    assert re.search(r"\d+\.\d+", done.stdout)
+
+
+@pytest.mark.parametrize("verb", [[], ["serve"], ["check"], ["health"]])
+def test_help(verb: list[str]) -> None:
+    done = run(*verb, "--help")
+    assert done.returncode == 0 and "sidekey" in done.stdout
+
+
+def test_unknown_verb_is_a_usage_error() -> None:
+    assert run("serv").returncode == 2
+    assert run("check", "--bogus").returncode == 2
+
+
+def test_the_program_is_there() -> None:
+    assert program().exists()

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: the published JSON Schema and `sidekey check` say the same of every document."""
+
+import copy
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SIDEKEY = os.environ.get("SIDEKEY", str(ROOT / "build" / "sidekey"))
+PUBLISHED = ROOT / "deploy" / "sidekey.schema.json"
+ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf"
+
+
+def run(*arguments, env=None):
+    return subprocess.run(
+        [SIDEKEY, "check", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={"PATH": os.environ.get("PATH", "/usr/bin"), **(env or {})},
+    )
+
+
+@pytest.fixture(scope="module")
+def schema():
+    result = run("--schema")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def validator(schema):
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def base():
+    return {"targets": {"a": {"apiBase": "https://h.example/v1", "apiKey": "env:K"}}}
+
+
+def at(path, value):
+    """The shortest good document with one more value, at a path such as targets.a.tls."""
+    document = copy.deepcopy(base())
+    place = document
+    *above, last = path.split(".")
+    for key in above:
+        place = place.setdefault(key, {})
+    place[last] = value
+    return document
+
+
+def target(**keys):
+    document = base()
+    document["targets"]["a"].update(keys)
+    return document
+
+
+def check(document, tmp_path):
+    path = tmp_path / "sidekey.yaml"
+    path.write_text(json.dumps(document))
+    path.chmod(0o600)
+    return run("-c", str(path), env={"SET": "https://h.example", "BOOL": "true"})
+
+
+GOOD = [
+    base(),
+    at("targets.b-2_x", {"apiBase": "https://[::1]:8443/x/", "apiKey": "none"}),
+    at("targets.a.apiKey", ARN),
+    at("targets.a.apiKey", ARN + ":key::"),
+    at("targets.a.apiKey", "file:/run/secrets/key"),
+    at("targets.a.apiBase", "${SET}"),
+    at("targets.a.apiBase", "https://${NOT_SET:-h.example}/v1"),
+    at("targets.a.provider", "anthropic"),
+    at("targets.a.provider", "${NOT_SET:-litellm}"),
+    at("targets.a.required", False),
+    at("targets.a.required", "${BOOL}"),
+    target(apiBase="http://127.0.0.1:8000", allowPlaintext=True),
+    at(
+        "targets.a.headers",
+        {"X-Team": "research", "cf-aig-authorization": "Bearer ${env:T?}"},
+    ),
+    at("targets.a.cloudflareAccess", {"clientId": "env:I", "clientSecret": "env:S"}),
+    at(
+        "targets.a.tls",
+        {"ca": "/ca", "clientCert": "/c", "clientKey": "env:K", "serverName": "s"},
+    ),
+    at("targets.a.timeouts", {"connect": "250ms", "firstByte": "5m", "idle": "1h"}),
+    at("targets.a.operations", ["chat", "models"]),
+    at("targets.a.query", {"api-version": "2024-10-21"}),
+    at("models", []),
+    at("models", [{"match": "x/*", "target": "a", "stripPrefix": "x/"}]),
+    at("defaultTarget", "a"),
+    at("defaultTarget", {"openai": "a"}),
+    at("listen", ["127.0.0.1:1", "[::1]:1", "localhost:2", "unix:/a", {"unix": "/b"}]),
+    at("listen", [{"unix": "/b", "mode": "0660", "group": 5}]),
+    {**at("listen", ["0.0.0.0:1"]), "unsafeListen": True},
+    at("admin", []),
+    at("hosts", ["sidekey", "10.0.0.1", "[::1]"]),
+    at("sandbox", {"require": ["landlock", "landlockNet", "secretPages"]}),
+    at("aws", {"credentials": "container", "region": "eu-central-1"}),
+    at("aws.endpoints", {"secretsmanager": "https://vpce.example"}),
+    at("secrets", {"ttl": "1m", "maxStale": "7d", "failureTtl": "2s"}),
+    at("limits", {"bodyBytes": 65536, "headerBytes": "32KiB", "connections": 5}),
+    at("limits.drain", "0s"),
+    at("log", {"format": "text", "level": "debug"}),
+]
+
+# Both refuse these.
+BAD = [
+    [],
+    "text",
+    {},
+    {"targets": {}},
+    {"targets": []},
+    {"targets": {"a": {}}},
+    {"targets": {"a b": base()["targets"]["a"]}},
+    {"targets": {"a": {"apiBase": "https://h"}}},
+    {"targets": {"a": {"apiKey": "none"}}},
+    at("unknown", 1),
+    at("targets.a.apiKeyArn", ARN),
+    at("targets.a.apiKey", "sk-literal"),
+    at("targets.a.apiKey", None),
+    at("targets.a.apiKey", 5),
+    at("targets.a.apiKey", "env:1A"),
+    at("targets.a.apiKey", "file:relative"),
+    at("targets.a.apiBase", "h.example"),
+    at("targets.a.apiBase", "ftp://h.example"),
+    at("targets.a.apiBase", "https://u:p@h.example"),
+    at("targets.a.apiBase", "https://h.example/?q"),
+    at("targets.a.apiBase", "https://h.example/#f"),
+    at("targets.a.provider", "openia"),
+    at("targets.a.provider", "bedrock"),
+    at("targets.a.required", "yes"),
+    at("targets.a.required", "true"),
+    at("targets.a.headers", ["X"]),
+    at("targets.a.headers", {"a b": "c"}),
+    at("targets.a.headers", {"A": 5}),
+    at("targets.a.cloudflareAccess", {"clientId": "env:I"}),
+    at("targets.a.cloudflareAccess", {"clientId": "literal", "clientSecret": "env:S"}),
+    at("targets.a.tls", {"ca": "relative"}),
+    at("targets.a.tls", {"certificate": "/x"}),
+    at("targets.a.timeouts", {"connect": 5}),
+    at("targets.a.timeouts", {"connect": "5"}),
+    at("targets.a.operations", ["chatt"]),
+    at("targets.a.operations", []),
+    at("targets.a.operations", "chat"),
+    at("targets.a.query", {"a=b": "c"}),
+    at("targets.a.redact", True),
+    at("targets.a.includeUsage", True),
+    at("targets.a.region", "us-east-1"),
+    at("targets.a.aws", {}),
+    at("callers", []),
+    at("deniedFields", ["x"]),
+    at("adminToken", "env:T"),
+    at("aws.credentials", "profile"),
+    at("aws.profile", "x"),
+    at("aws.region", "us"),
+    at("models", {}),
+    at("models", [{"match": "x"}]),
+    at("models", [{"match": "a*b", "target": "a"}]),
+    at("defaultTarget", 5),
+    at("defaultTarget", {"opena": "a"}),
+    at("listen", []),
+    at("listen", "127.0.0.1:1"),
+    at("listen", ["7717"]),
+    at("listen", ["unix:relative"]),
+    at("listen", [{"mode": "0660"}]),
+    at("listen", [{"unix": "/a", "mode": "660"}]),
+    at("listen", [{"unix": "/a", "group": "staff"}]),
+    at("hosts", ["a:1"]),
+    at("sandbox", {"require": ["lock"]}),
+    at("secrets", {"ttl": 300}),
+    at("limits", {"connections": 0}),
+    at("limits", {"connections": "5"}),
+    at("limits", {"headerBytes": 1}),
+    at("limits", {"headerBytes": "64K"}),
+    at("log", {"level": "trace"}),
+    at("log", "json"),
+]
+
+# What depends on two keys, or on a value's meaning, only `check` can say.
+BAD_TOGETHER = [
+    target(apiBase="http://127.0.0.1:8000"),
+    target(tls={"clientCert": "/c"}),
+    target(headers={"Authorization": "x"}),
+    target(headers={"Host": "x"}),
+    target(provider="openai", operations=["converse"]),
+    target(timeouts={"connect": "9h"}),
+    at("models", [{"match": "x", "target": "missing"}]),
+    at("defaultTarget", "missing"),
+    at("listen", ["0.0.0.0:7717"]),
+    at("targets.a.apiBase", "${NOT_SET}"),
+    at("limits", {"bodyBytes": "1GiB"}),
+]
+
+
+@pytest.mark.parametrize("document", GOOD, ids=range(len(GOOD)))
+def test_good(document, validator, tmp_path):
+    validator.validate(document)
+    result = check(document, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert ": ok\n" in result.stdout
+
+
+@pytest.mark.parametrize("document", BAD, ids=range(len(BAD)))
+def test_bad(document, validator, tmp_path):
+    assert not validator.is_valid(document)
+    result = check(document, tmp_path)
+    assert result.returncode == 2, result.stdout
+    assert "sidekey.yaml:1:" in result.stderr
+    assert "sk-literal" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("document", BAD_TOGETHER, ids=range(len(BAD_TOGETHER)))
+def test_bad_together(document, validator, tmp_path):
+    validator.validate(document)
+    assert check(document, tmp_path).returncode == 2
+
+
+def test_not_available_yet_names_what_works(tmp_path):
+    result = check(at("aws.credentials", "instance"), tmp_path)
+    assert "aws.credentials: not available yet (auto environment container work)" in result.stderr
+
+
+def test_every_key_has_a_description(schema):
+    def walk(node):
+        for name, key in node.get("properties", {}).items():
+            # The members of a map by dialect explain themselves.
+            if name not in ("openai", "anthropic", "azure", "bedrock"):
+                assert key["description"], name
+            walk(key)
+        for below in [
+            node.get("items"),
+            node.get("additionalProperties"),
+            *node.get("anyOf", []),
+        ]:
+            if isinstance(below, dict):
+                walk(below)
+
+    walk(schema)
+
+
+def test_published_schema_is_the_program_s():
+    assert PUBLISHED.read_text() == run("--schema").stdout
+
+
+def test_access_on_the_shared_gateway_host_is_warned_of(tmp_path):
+    document = target(
+        apiBase="https://gateway.ai.cloudflare.com/v1/acct/gw/openai",
+        cloudflareAccess={"clientId": "env:I", "clientSecret": "env:S"},
+    )
+    result = check(document, tmp_path)
+    assert result.returncode == 0
+    assert "warning: targets.a: Cloudflare Access does not protect" in result.stderr
+
+
+def test_usage():
+    assert run("--nonsense").returncode == 2
+    assert run("extra").returncode == 2
+    assert run("--help").returncode == 0
+    missing = run("-c", "/nonexistent/sidekey.yaml")
+    assert missing.returncode == 2
+    assert "/nonexistent/sidekey.yaml: there is no such file" in missing.stderr

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: sidekey starts, drains and ends as an orchestrator expects, and fails as a whole."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import httpx2
+import openai
+import pytest
+from fakes.agent import CHAT, STREAM, Agent, Closed
+from fakes.apibase import Act
+from fakes.sidekey import ROLES, SANITIZED, Sidekey, run
+from fakes.wire import wait_for
+from fakes.world import World
+
+
+def refuses_connections(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_sigterm_drains_a_stream(world: World, sidekey: Sidekey) -> None:
+    world.api.script(Act(events=20, gap=0.1))
+    with Agent(sidekey.port) as agent:
+        agent.begin("POST", CHAT, STREAM)
+        answer = agent.read_head()
+        pieces = agent.pieces(answer)
+        next(pieces)
+        os.kill(sidekey.pid, signal.SIGTERM)
+        wait_for(lambda: refuses_connections(sidekey.port), 1, "no new connections")
+        for _ in pieces:
+            pass
+        assert answer.body.endswith(b"data: [DONE]\n\n") and answer.complete
+    assert sidekey.wait_end(3) == 0
+
+
+def test_sigterm_ends_at_once_when_idle(world: World, sidekey: Sidekey) -> None:
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200  # and the connection stays open, idle
+        began = time.monotonic()
+        assert sidekey.stop(5) == 0
+        assert SANITIZED or time.monotonic() - began < 1
+        assert agent.at_end()
+
+
+def test_drain_has_an_end(world: World, start) -> None:
+    sidekey = start(world.config(limits={"drain": "1s"}), world.env())
+    world.api.script(Act(events=500, gap=0.1))
+    with Agent(sidekey.port) as agent:
+        agent.begin("POST", CHAT, STREAM)
+        agent.read_head()
+        began = time.monotonic()
+        assert sidekey.stop(10) == 0
+        assert 0.8 < time.monotonic() - began < 5
+    wait_for(lambda: world.api.last().gone_at is not None, 1)
+
+
+def test_second_sigterm_means_now(world: World, sidekey: Sidekey) -> None:
+    world.api.script(Act(events=500, gap=0.1))
+    with Agent(sidekey.port) as agent:
+        agent.begin("POST", CHAT, STREAM)
+        agent.read_head()
+        os.kill(sidekey.pid, signal.SIGTERM)
+        time.sleep(0.3)
+        began = time.monotonic()
+        sidekey.stop(5)
+        assert time.monotonic() - began < 3
+
+
+def test_nothing_is_left_running(world: World, sidekey: Sidekey) -> None:
+    pids = sidekey.pids()
+    assert set(pids) == {"parent", *ROLES}
+    assert sidekey.stop() == 0
+    for name, pid in pids.items():
+        assert not Path(f"/proc/{pid}").exists(), name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_death_of_a_role_ends_the_program(world: World, sidekey: Sidekey, role: str) -> None:
+    sidekey.expected_death = True
+    pids = sidekey.pids()
+    os.kill(pids[role], signal.SIGKILL)
+    assert sidekey.wait_end(5) > 0
+    told = sidekey.records(process=role, signal="KILL")
+    assert told and told[0]["level"] == "error", sidekey.text()
+    for name, pid in pids.items():
+        assert not Path(f"/proc/{pid}").exists(), name
+
+
+def test_death_of_the_parent_ends_the_roles(world: World, sidekey: Sidekey) -> None:
+    sidekey.expected_death = True
+    pids = sidekey.pids()
+    os.kill(sidekey.pid, signal.SIGKILL)
+    sidekey.wait_end(5)
+    for name, pid in pids.items():
+        wait_for(lambda p=pid: not Path(f"/proc/{p}").exists(), 5, f"{name} is gone")
+
+
+@pytest.mark.usefixtures("root")
+def test_stop_and_continue(world: World, sidekey: Sidekey) -> None:
+    """A stopped and continued process resumes its system call, which the filter must know."""
+    for signal_number in (signal.SIGSTOP, signal.SIGCONT):
+        for pid in sidekey.pids().values():
+            os.kill(pid, signal_number)
+        time.sleep(0.3)
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+
+
+def test_sigusr1_refreshes(world: World, sidekey: Sidekey) -> None:
+    before = world.store.fetches(world.key_arn)
+    os.kill(sidekey.pid, signal.SIGUSR1)
+    wait_for(lambda: world.store.fetches(world.key_arn) > before, 5, "a fresh fetch")
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+
+
+# ---- health ----
+
+
+def test_health_verb(world: World, start) -> None:
+    world.store.stop()
+    config = world.config(secrets={"failureTtl": "1s"})
+    sidekey = start(config, world.env(), wait=False)
+    sidekey.wait_listening()
+    file = ["-c", str(sidekey.folder / "sidekey.yaml")]
+    assert run("health", *file).returncode == 0
+    assert run("health", *file, "--ready").returncode == 1
+    assert run("health", *file, "--started").returncode == 1
+    world.store.start()
+    sidekey.wait_ready(15)
+    assert run("health", *file, "--ready").returncode == 0
+    assert run("health", *file, "--started").returncode == 0
+    assert sidekey.stop() == 0
+    assert run("health", *file).returncode == 1
+
+
+def test_admin_port(world: World, sidekey: Sidekey) -> None:
+    assert sidekey.admin("/healthz")[0] == 200
+    status, body = sidekey.admin("/readyz")
+    told = json.loads(body)
+    assert status == 200
+    assert all(s["state"] == "fresh" for s in told["slots"].values()) and told["slots"]
+    assert "main" in told["targets"]
+    assert "sandbox" in told and "generation" in told
+    assert b"arn:" not in body, "no references"
+    assert sidekey.admin("/nothing")[0] == 404
+    with Agent(sidekey.admin_port) as agent:
+        assert agent.chat().status in (404, 405), "the admin port relays no call"
+    assert not world.api.requests
+
+
+def test_liveliness_on_the_agent_s_port(agent: Agent) -> None:
+    answer = agent.call("GET", "/health/liveliness")
+    assert (answer.status, answer.body) == (200, b'"I\'m alive!"')
+
+
+# ---- a Unix socket ----
+
+
+@pytest.fixture
+def short_folder():
+    """A socket's path may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="sk") as folder:
+        yield Path(folder)
+
+
+def test_unix_socket(world: World, start, short_folder: Path) -> None:
+    path = short_folder / "agent.sock"
+    start(world.config(listen=[f"unix:{path}"]), world.env())
+    mode = path.stat().st_mode
+    assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o600
+    for host in ("localhost", "sidekey", "whatever.example:80"):
+        with Agent(unix=str(path), host=host) as agent:
+            assert agent.chat().status == 200
+            assert agent.chat(STREAM).complete
+    with Agent(unix=str(path), host="bad host") as agent:
+        assert agent.chat().status == 400
+
+
+def test_unix_socket_with_a_mode(world: World, start, short_folder: Path) -> None:
+    path = short_folder / "agent.sock"
+    listen = [{"unix": str(path), "mode": "0660", "group": os.getgid()}]
+    sidekey = start(world.config(listen=listen), world.env())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert sidekey.stop() == 0
+    assert not path.exists(), "it is removed at the end"
+
+
+def test_sdk_over_a_unix_socket(world: World, start, short_folder: Path) -> None:
+    path = short_folder / "agent.sock"
+    start(world.config(listen=[f"unix:{path}"]), world.env())
+    transport = httpx2.HTTPTransport(uds=str(path))
+    with httpx2.Client(transport=transport) as http:
+        client = openai.OpenAI(base_url="http://localhost/v1", api_key="none", http_client=http)
+        assert [m.id for m in client.models.list()] == ["gpt-4o", "small-embedder"]
+
+
+def test_stale_socket_is_replaced(world: World, start, short_folder: Path) -> None:
+    path = short_folder / "agent.sock"
+    left_over = socket.socket(socket.AF_UNIX)
+    left_over.bind(str(path))
+    left_over.close()
+    start(world.config(listen=[f"unix:{path}"]), world.env())
+    with Agent(unix=str(path)) as agent:
+        assert agent.chat().status == 200
+
+
+# ---- limits of time ----
+
+
+def test_slow_head_is_not_waited_for(world: World, start) -> None:
+    sidekey = start(world.config(limits={"headerTimeout": "500ms"}), world.env())
+    with Agent(sidekey.port) as agent:
+        agent.send(b"GET /v1/models HTTP/1.1\r\nHost: ")
+        began = time.monotonic()
+        while agent._more():
+            pass
+        assert time.monotonic() - began < 4
+
+
+def test_idle_connection_is_closed(world: World, start) -> None:
+    sidekey = start(world.config(limits={"keepAlive": "500ms"}), world.env())
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+        assert agent.at_end(4)
+
+
+def test_connections_have_a_limit(world: World, start) -> None:
+    """Beyond limits.connections somebody is told so or waits; those that are in work on."""
+    sidekey = start(world.config(limits={"connections": 4}), world.env())
+    agents = [Agent(sidekey.port, timeout=2) for _ in range(4)]
+    for agent in agents:
+        assert agent.chat().status == 200
+    outcomes: list[object] = []
+
+    def late() -> None:
+        try:
+            with Agent(sidekey.port, timeout=1) as agent:
+                outcomes.append(agent.chat().code)
+        except (OSError, Closed) as error:
+            outcomes.append(type(error))
+
+    thread = threading.Thread(target=late)
+    thread.start()
+    thread.join(5)
+    assert outcomes and outcomes[0] is not None, "the fifth got through"
+    for agent in agents:
+        assert agent.chat().status == 200
+        agent.close()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: a web page cannot use sidekey, whatever name it gave the loopback address."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes.agent import Agent
+from fakes.sidekey import Sidekey
+from fakes.world import World
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Sidekey]]:
+    folder: Path = tmp_path_factory.mktemp("listener")
+    with World(folder, mtls=False) as world:
+        config = world.config(hosts=["sidekey", "gateway.internal"])
+        with Sidekey(config, folder, world.env()) as sidekey:
+            yield world, sidekey
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:PORT", "localhost:PORT", "LocalHost:PORT", "sidekey:PORT"]
+)
+def test_our_own_names(served, host: str) -> None:
+    _, sidekey = served
+    with Agent(sidekey.port, host=host.replace("PORT", str(sidekey.port))) as agent:
+        assert agent.chat().status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:PORT",
+        "localhost.evil.example:PORT",
+        "127.0.0.1:1",
+        "127.0.0.2:PORT",
+        "0.0.0.0:PORT",
+        "127.1:PORT",
+        "2130706433:PORT",
+        "xsidekey:PORT",
+        "sidekey.evil.example:PORT",
+        "localhost:1",
+        "[::ffff:127.0.0.1]:PORT",
+    ],
+)
+def test_other_names(served, host: str) -> None:
+    world, sidekey = served
+    before = len(world.api.requests)
+    with Agent(sidekey.port, host=host.replace("PORT", str(sidekey.port))) as agent:
+        answer = agent.chat()
+    assert (answer.status, answer.code) == (403, "host_not_allowed")
+    assert "evil" not in answer.json()["error"]["message"]
+    assert len(world.api.requests) == before
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ([("Origin", "https://evil.example")], False),
+        ([("Origin", "null")], False),
+        ([("Origin", "http://127.0.0.1:7717")], False),
+        ([("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors")], False),
+        ([("Sec-Fetch-Site", "same-site"), ("Sec-Fetch-Mode", "cors")], False),
+        ([("Sec-Fetch-Site", "same-origin"), ("Origin", "https://evil.example")], False),
+        ([("Sec-Fetch-Mode", "cors")], True),  # what node's fetch sends
+        ([("Sec-Fetch-Site", "none"), ("Sec-Fetch-Mode", "navigate")], True),
+    ],
+)
+def test_browsers(served, headers: list, allowed: bool) -> None:
+    world, sidekey = served
+    before = len(world.api.requests)
+    with Agent(sidekey.port) as agent:
+        answer = agent.chat(headers=headers)
+    if allowed:
+        assert answer.status == 200
+        return
+    assert (answer.status, answer.code) == (403, "browser_refused")
+    assert not any(name.startswith("access-control-") for name in answer.names())
+    assert len(world.api.requests) == before
+
+
+def test_preflight_is_not_granted(served) -> None:
+    _, sidekey = served
+    preflight = [
+        ("Origin", "https://evil.example"),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "content-type"),
+        ("Access-Control-Request-Private-Network", "true"),
+    ]
+    with Agent(sidekey.port) as agent:
+        answer = agent.call("OPTIONS", "/v1/chat/completions", headers=preflight)
+    assert 400 <= answer.status < 500
+    assert not any(name.startswith("access-control-") for name in answer.names())
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_admin_port_has_the_same_rule(served, path: str) -> None:
+    _, sidekey = served
+    with Agent(sidekey.admin_port, host="evil.example") as agent:
+        answer = agent.call("GET", path)
+    assert (answer.status, answer.code) == (403, "host_not_allowed")

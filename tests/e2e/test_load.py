@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: under load nothing fails, and after it nothing is left behind."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fakes import load, processes
+from fakes.apibase import Act
+from fakes.sidekey import ROLES, SANITIZED, Sidekey
+from fakes.world import World
+
+CALLS, CONNECTIONS, STREAMS = 10_000, 64, 1_000
+GROWTH_BYTES = 1_500_000
+SETTLE_SECONDS = 1.0
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("root")]
+
+
+def drive(*arguments: object) -> dict:
+    command = [sys.executable, str(Path(load.__file__)), *(str(a) for a in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def both(sidekey: Sidekey) -> None:
+    calls = drive("requests", sidekey.port, CALLS, CONNECTIONS)
+    assert calls["outcomes"] == {"ok": CALLS}
+    streams = drive("streams", sidekey.port, STREAMS)
+    assert streams["outcomes"] == {"ok": STREAMS}
+    print(f"\n{CALLS} calls in {calls['seconds']:.1f} s, streams in {streams['seconds']:.1f} s")
+    time.sleep(SETTLE_SECONDS)
+
+
+def measure(sidekey: Sidekey, what) -> dict[str, int]:
+    return {name: what(pid) for name, pid in sidekey.pids().items()}
+
+
+def test_calls_and_streams(plain_world: World, start) -> None:
+    """Twice the same load: what the second leaves is what the first left."""
+    limits = {"connections": STREAMS + 100}
+    sidekey = start(plain_world.config(limits=limits), plain_world.env())
+    # Long enough that all of them are open at the same time.
+    plain_world.api.models["slow-stream"] = Act(events=8, gap=0.5)
+    files_idle = measure(sidekey, processes.descriptors)
+    both(sidekey)
+    assert len(plain_world.api.requests) == CALLS + STREAMS, "one request for each call"
+    files, memory = (measure(sidekey, w) for w in (processes.descriptors, processes.memory))
+    both(sidekey)
+    for name in ("parent", *ROLES):
+        assert processes.descriptors(sidekey.pids()[name]) <= files[name] + 4, name
+        if not SANITIZED:
+            grown = processes.memory(sidekey.pids()[name]) - memory[name]
+            assert grown < GROWTH_BYTES, f"{name}: {grown} bytes"
+    assert files["ingress"] <= files_idle["ingress"] + 2, "the agents are gone"
+    levels = {r.get("level") for r in sidekey.records()}
+    assert "error" not in levels, sidekey.text()[-4000:]
+
+
+def test_no_idle_work(plain_sidekey: Sidekey) -> None:
+    """Nothing polls: a quiet second costs next to no CPU."""
+    time.sleep(1)
+    before = measure(plain_sidekey, processes.cpu_seconds)
+    time.sleep(2)
+    for name, spent in measure(plain_sidekey, processes.cpu_seconds).items():
+        assert spent - before[name] < 0.02, name

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: an upstream may move, and a name server may die, without an agent's noticing.
+
+A mount namespace gives sidekey a resolv.conf that points at a name server of ours.
+"""
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fakes.agent import Agent, Closed
+from fakes.apibase import ApiBase
+from fakes.dns import NameServer
+from fakes.pki import server_context
+from fakes.secretsmanager import SecretsManager
+from fakes.sidekey import Sidekey
+from fakes.wire import wait_for
+from fakes.world import World
+
+UPSTREAM, STORE = "upstream.test", "store.test"
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+MOVED_SECONDS = 2.0
+
+
+@pytest.fixture
+def names(root) -> Iterator[NameServer]:
+    if subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+        pytest.skip("needs the right to make a mount namespace")
+    try:
+        server = NameServer({UPSTREAM: "127.0.0.2", STORE: "127.0.0.1"})
+    except OSError as error:
+        pytest.skip(f"port 53 of a loopback address cannot be had: {error}")
+    with server:
+        yield server
+
+
+@pytest.fixture
+def wrap(names: NameServer, world: World, tmp_path: Path) -> list[str]:
+    """The command that starts a program where our name server and CA are the system's."""
+    config = tmp_path / "resolv.conf"
+    config.write_text(f"nameserver {names.host}\noptions timeout:1 attempts:1\n")
+    mounts = [f"mount --bind {config} /etc/resolv.conf"]
+    if Path(BUNDLE).exists():
+        mounts.append(f"mount --bind {world.ca} {BUNDLE}")
+    return ["unshare", "-m", "sh", "-c", " && ".join([*mounts, 'exec "$@"']), "sh"]
+
+
+def upstream(world: World, host: str, port: int = 0) -> ApiBase:
+    context = server_context(world.authority.server(UPSTREAM), world.authority)
+    return ApiBase(world.key, world.access, tls=context, host=host, port=port)
+
+
+def at_name(world: World, port: int, **sections) -> dict:
+    return world.config(world.target(apiBase=f"https://{UPSTREAM}:{port}/v1"), **sections)
+
+
+class Caller:
+    """Calls again and again, and notes when a call failed."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.ended = port, False
+        self.good: list[float] = []
+        self.failed: list[tuple[float, object]] = []
+
+    def run(self) -> None:
+        while not self.ended:
+            began = time.monotonic()
+            try:
+                with Agent(self.port, timeout=5) as agent:
+                    answer = agent.chat()
+                    why = None if answer.status == 200 else (answer.code or answer.status)
+            except (OSError, Closed) as error:
+                why = error
+            if why is None:
+                self.good.append(began)
+            else:
+                self.failed.append((began, why))
+            time.sleep(0.005)
+
+
+@contextmanager
+def load(sidekey: Sidekey, count: int = 4) -> Iterator[list[Caller]]:
+    callers = [Caller(sidekey.port) for _ in range(count)]
+    threads = [threading.Thread(target=c.run) for c in callers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield callers
+    finally:
+        for caller in callers:
+            caller.ended = True
+        for thread in threads:
+            thread.join(10)
+
+
+def test_upstream_moves_under_load(names: NameServer, world: World, start, wrap) -> None:
+    with upstream(world, "127.0.0.2") as old, upstream(world, "127.0.0.3", old.port) as new:
+        sidekey = start(at_name(world, old.port), world.env(), wrap=wrap)
+        with load(sidekey) as callers:
+            time.sleep(1)
+            names.names[UPSTREAM] = "127.0.0.3"
+            old.stop()
+            moved = time.monotonic()
+            time.sleep(MOVED_SECONDS + 2)
+        late = [f for c in callers for f in c.failed if f[0] > moved + MOVED_SECONDS]
+        early = [f for c in callers for f in c.failed if f[0] < moved - 0.5]
+        assert not early and not late, (early, late)
+        assert any(at > moved + MOVED_SECONDS for c in callers for at in c.good)
+        assert new.requests
+
+
+def test_name_server_falls_silent(names: NameServer, world: World, start, wrap) -> None:
+    """Calls on pooled connections, refreshes of secrets by name and the shutdown go on."""
+    if not Path(BUNDLE).exists():
+        pytest.skip("needs the system's bundle, to put a CA for the store into it")
+    context = server_context(world.authority.server(STORE))
+    with upstream(world, "127.0.0.2") as api, SecretsManager(tls=context) as store:
+        store.principals, store.secrets = world.store.principals, world.store.secrets
+        env = world.env(AWS_ENDPOINT_URL_SECRETS_MANAGER=f"https://{STORE}:{store.port}")
+        config = at_name(world, api.port, secrets={"ttl": "1s", "failureTtl": "1s"})
+        sidekey = start(config, env, wrap=wrap)
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+        names.silent = True
+        time.sleep(0.5)
+        fetched, worst = store.fetches(), 0.0
+        for _ in range(20):
+            began = time.monotonic()
+            with Agent(sidekey.port) as agent:
+                assert agent.chat().status == 200
+            worst = max(worst, time.monotonic() - began)
+            time.sleep(0.1)
+        assert worst < 1, "a call waited for the name server"
+        wait_for(lambda: store.fetches() > fetched, 5, "refreshes go on")
+        assert sidekey.readiness() == 200
+        api.close_idle()  # a new connection goes to the last good address
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+        began = time.monotonic()
+        assert sidekey.stop() == 0
+        assert time.monotonic() - began < 3
+
+
+def test_name_that_does_not_exist_yet(names: NameServer, world: World, start, wrap) -> None:
+    """An upstream without an address is unreachable, and well as soon as it has one."""
+    del names.names[UPSTREAM]
+    with upstream(world, "127.0.0.2") as api:
+        config = world.config(
+            world.target(apiBase=f"https://{UPSTREAM}:{api.port}/v1", timeouts={"connect": "1s"})
+        )
+        sidekey = start(config, world.env(), wrap=wrap, wait=False)
+        sidekey.wait_listening()
+
+        def code() -> str | None:
+            with Agent(sidekey.port) as agent:
+                return agent.chat().code
+
+        wait_for(lambda: code() == "upstream_unreachable", 10)
+        names.names[UPSTREAM] = "127.0.0.2"
+        wait_for(lambda: code() is None, 10, "calls succeed")

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: no secret can be read anywhere but where it is used: not by the agent, not in the log,
+not at the admin port, not in /proc, and not even by root in the memory of any process at rest."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+from fakes import processes
+from fakes.agent import CHAT, HELLO, STREAM, Agent
+from fakes.apibase import Act, refusal
+from fakes.sidekey import ROLES, SANITIZED, Sidekey
+from fakes.world import World
+
+REST_SECONDS = 1.0
+
+
+def work(world: World, sidekey: Sidekey) -> bytes:
+    """Calls of every kind, good and bad; all bytes that the agent got."""
+    received = bytearray()
+    acts = [
+        Act(),
+        Act(302, (("Location", "https://x.cloudflareaccess.com/login"),)),
+        Act(200, (("Content-Type", "text/html"),), b"<html>login</html>"),
+        Act(close_unanswered=True),
+        Act(raw=b"SSH-2.0-OpenSSH_9.2\r\n"),
+        refusal(429, "slow down"),
+        refusal(500, "oops"),
+        Act(close_after=True),
+    ]
+    for act in acts:
+        world.api.script(act)
+        with Agent(sidekey.port, received=received) as agent:
+            agent.chat()
+    with Agent(sidekey.port, received=received) as agent:
+        agent.chat(STREAM)
+        agent.call("GET", "/v1/models")
+        agent.call("POST", "/v1/images/generations", HELLO)
+        agent.chat({**HELLO, "api_key": "x"})
+        agent.send(b"nonsense\r\n\r\n")
+        agent.read()
+    for path in ("/health/liveliness", "/readyz", CHAT):
+        with Agent(sidekey.port, received=received) as agent:
+            agent.call("GET", path)
+    return bytes(received)
+
+
+def test_agent_log_and_admin_port(world: World, sidekey: Sidekey) -> None:
+    received = work(world, sidekey)
+    assert b"You said: hello" in received  # the search has something to search
+    assert world.found_in(received) == []
+    assert world.found_in(sidekey.output) == []
+    for path in ("/readyz", "/healthz", "/metrics", "/status", "/"):
+        assert world.found_in(sidekey.admin(path)[1]) == []
+
+
+def test_error_paths_of_the_store_keep_it_too(world: World, start) -> None:
+    """A secret that cannot be used must not be shown by the complaint about it."""
+    world.store.put(world.key_arn, world.key + "\r\nX-Injected: yes")
+    sidekey = start(world.config(), world.env(), wait=False)
+    sidekey.wait_listening()
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 503
+        assert world.found_in(bytes(agent.received)) == []
+    sidekey.wait_status(503)
+    assert world.found_in(sidekey.output) == []
+    assert not world.api.requests
+
+
+@pytest.mark.usefixtures("root")
+def test_environment_and_arguments(world: World, sidekey: Sidekey) -> None:
+    work(world, sidekey)
+    pids = sidekey.pids()
+    assert set(pids) == {"parent", *ROLES}
+    for name, pid in pids.items():
+        for file in ("environ", "cmdline", "comm", "status"):
+            data = Path(f"/proc/{pid}/{file}").read_bytes()
+            assert world.found_in(data) == [], f"{file} of {name}"
+
+
+@pytest.mark.usefixtures("root")
+def test_environment_of_the_roles_is_empty(sidekey: Sidekey) -> None:
+    pids = sidekey.pids()
+    for name in ROLES:
+        environ = Path(f"/proc/{pids[name]}/environ").read_bytes()
+        assert SANITIZED or environ.strip(b"\0") == b"", name
+
+
+@pytest.mark.usefixtures("root")
+def test_no_core_and_no_debugger(sidekey: Sidekey) -> None:
+    for name, pid in sidekey.pids().items():
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE), name
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert re.search(r"^NoNewPrivs:\s1$", status, re.MULTILINE), name
+        assert re.search(r"^Seccomp:\s2$", status, re.MULTILINE), name
+        assert re.search(r"^CapEff:\s0+$", status, re.MULTILINE), name
+
+
+def search(world: World, sidekey: Sidekey) -> dict[str, list[str]]:
+    found = {n: processes.search_memory(p, world.traces()) for n, p in sidekey.pids().items()}
+    return {name: hits for name, hits in found.items() if hits}
+
+
+@pytest.fixture
+def searchable(root) -> None:
+    if not processes.has_secret_pages():
+        pytest.skip("this kernel has no memfd_secret: root reads locked pages too")
+
+
+@pytest.mark.once
+@pytest.mark.usefixtures("searchable")
+def test_memory_at_rest(world: World, sidekey: Sidekey) -> None:
+    work(world, sidekey)
+    time.sleep(REST_SECONDS)
+    assert search(world, sidekey) == {}
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200, "and it still works"
+
+
+@pytest.mark.once
+@pytest.mark.usefixtures("searchable")
+def test_memory_before_the_first_call(world: World, sidekey: Sidekey) -> None:
+    time.sleep(REST_SECONDS)
+    assert search(world, sidekey) == {}
+
+
+@pytest.mark.once
+@pytest.mark.usefixtures("searchable")
+def test_memory_after_rotation(world: World, start) -> None:
+    """An old value is wiped as well as a new one is kept."""
+    sidekey = start(world.config(secrets={"ttl": "1s"}), world.env())
+    work(world, sidekey)
+    old = world.key
+    world.key = world.api.key = "sk-" + "7" * 40
+    world.store.put(world.key_arn, world.key)
+    fetched = world.store.fetches(world.key_arn)
+    deadline = time.monotonic() + 15
+    while world.store.fetches(world.key_arn) == fetched and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(REST_SECONDS)
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+    time.sleep(REST_SECONDS)
+    traces = {"old key": old.encode(), "new key": world.key.encode()}
+    for name, pid in sidekey.pids().items():
+        assert processes.search_memory(pid, traces) == [], name
+
+
+@pytest.mark.usefixtures("root")
+def test_the_search_itself_finds() -> None:
+    """The searches above prove nothing unless they find what is there."""
+
+    needle = os.urandom(32)
+    assert processes.search_memory(os.getpid(), {"needle": needle})
+
+
+def test_what_the_agent_s_side_could_reach(world: World, sidekey: Sidekey, tmp_path: Path) -> None:
+    """Nothing is left on disk: the configuration holds references alone."""
+    for file in sidekey.folder.rglob("*"):
+        if file.is_file():
+            assert world.found_in(file.read_bytes()) == [], file

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: what is not allowed is refused before the upstream hears of it, with a code and a reason."""
+
+import pytest
+from fakes.agent import CHAT, HELLO, Agent
+from fakes.sidekey import Sidekey
+from fakes.world import World
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("POST", "/v1/images/generations", 403, "operation_not_allowed"),
+        ("POST", "/v1/files", 403, "operation_not_allowed"),
+        ("POST", "/v1/batches", 403, "operation_not_allowed"),
+        ("POST", "/v1/key/generate", 404, "route_not_found"),
+        ("POST", "/key/generate", 404, "route_not_found"),
+        ("GET", "/v1/organization/admin_api_keys", 404, "route_not_found"),
+        ("POST", "/v1/model/new", 404, "route_not_found"),
+        ("GET", "/", 404, "route_not_found"),
+        ("GET", "/readyz", 404, "route_not_found"),
+        ("GET", "/metrics", 404, "route_not_found"),
+        ("POST", "/v1/nothing", 404, "route_not_found"),
+    ],
+)
+def test_operations(world: World, agent: Agent, method, path, status, code) -> None:
+    answer = agent.call(method, path, HELLO if method == "POST" else None)
+    assert (answer.status, answer.code) == (status, code)
+    assert answer.header("x-should-retry") == "false"
+    error = answer.json()["error"]
+    assert (
+        error["code"] == code
+        and error["message"]
+        and set(error)
+        == {
+            "message",
+            "type",
+            "param",
+            "code",
+        }
+    )
+    assert not world.api.requests
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"api_base": "https://evil.example"},
+        {"base_url": "https://evil.example"},
+        {"API_Base": "https://evil.example"},
+        {"api_key": "sk-mine"},
+        {"extra_headers": {"x": "y"}},
+        {"custom_llm_provider": "openai"},
+        {"aws_region_name": "us-east-1"},
+        {"vertex_project": "p"},
+        {"model_list": []},
+        {"fallbacks": ["other"]},
+        {"models": ["other"]},
+        {"user_config": {}},
+    ],
+    ids=lambda m: next(iter(m)),
+)
+def test_steering_members(world: World, agent: Agent, member: dict) -> None:
+    answer = agent.chat({**HELLO, **member})
+    assert (answer.status, answer.code) == (403, "field_not_allowed")
+    assert next(iter(member)).lower() in answer.json()["error"]["message"].lower()
+    assert not world.api.requests
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"text"',
+        b"null",
+        b'{"model":1}',
+        b'{"model":["gpt-4o"]}',
+        b'{"model":"a","model":"b"}',
+        b'{"model":"a","Model":"b"}',
+        b'{"model":"a","mod\\u0065l":"b"}',
+        b'{"model":"gpt-4o"} trailing',
+        b'{"model":"gpt-4o",}',
+        b"{'model':'gpt-4o'}",
+        b'\xef\xbb\xbf{"model":"gpt-4o"}',
+        b'{"model":"\xff"}',
+        b'{"model":"\xed\xa0\x80"}',
+        b'{"model":"a\nb"}',
+        b'{"model":"gpt-4o","n":01}',
+        b'{"model":"gpt-4o","n":NaN}',
+        b'{"x":' + b"[" * 100_000,
+    ],
+    ids=range(20),
+)
+def test_bodies_that_are_not_the_json_we_take(world: World, agent: Agent, body: bytes) -> None:
+    answer = agent.chat(body, [("Content-Type", "application/json")])
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert not world.api.requests
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        [],
+        [("Content-Type", "text/plain")],
+        [("Content-Type", "application/json"), ("Content-Type", "application/json")],
+        [("Content-Type", "application/json"), ("Content-Encoding", "gzip")],
+    ],
+    ids=["none", "text", "two", "compressed"],
+)
+def test_json_operations_take_json(world: World, agent: Agent, kind: list) -> None:
+    answer = agent.chat(b'{"model":"gpt-4o","messages":[]}', kind)
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert not world.api.requests
+
+
+def test_websocket_is_refused_with_426(world: World, agent: Agent) -> None:
+    headers = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("Sec-WebSocket-Version", "13"),
+    ]
+    answer = agent.call("GET", "/v1/responses", headers=headers)
+    assert (answer.status, answer.code) == (426, "upgrade_refused")
+    assert not world.api.requests
+
+
+def test_a_refused_call_does_not_end_the_connection(world: World, agent: Agent) -> None:
+    assert agent.chat({**HELLO, "api_key": "x"}).status == 403
+    assert agent.chat().status == 200
+
+
+def test_body_too_large(world: World, start) -> None:
+    sidekey = start(world.config(limits={"bodyBytes": "4KiB"}), world.env())
+    with Agent(sidekey.port) as agent:
+        answer = agent.chat({**HELLO, "pad": "x" * 8192})
+        assert (answer.status, answer.code) == (413, "body_too_large")
+        assert agent.at_end()
+    assert not world.api.requests
+
+
+def test_chunked_body_too_large(world: World, start) -> None:
+    sidekey = start(world.config(limits={"bodyBytes": "4KiB"}), world.env())
+    with Agent(sidekey.port) as agent:
+        agent.send(
+            f"POST {CHAT} HTTP/1.1\r\nHost: {agent.host}\r\nContent-Type: application/json\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n2000\r\n".encode()
+        )
+        agent.send(b"x" * 0x2000)
+        answer = agent.read()
+        assert (answer.status, answer.code) == (413, "body_too_large")
+    assert not world.api.requests
+
+
+# ---- models ----
+
+
+@pytest.fixture
+def ruled(world: World, start) -> Sidekey:
+    models = [
+        {"match": "litellm_proxy/*", "target": "main", "stripPrefix": "litellm_proxy/"},
+        {"match": "gpt-4o", "target": "main", "sendAs": "my-deployment"},
+        {"match": "claude-*", "target": "main"},
+    ]
+    return start(world.config(models=models, defaultTarget="main"), world.env())
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("litellm_proxy/mistral", "mistral"),
+        ("gpt-4o", "my-deployment"),
+        ("claude-haiku", "claude-haiku"),
+    ],
+)
+def test_model_rules(world: World, ruled: Sidekey, asked: str, sent: str) -> None:
+    body = b'{"a": 1 ,"model" : "%b", "messages":[],"z":[1, 2]}'
+    with Agent(ruled.port) as agent:
+        answer = agent.chat(body % asked.encode(), [("Content-Type", "application/json")])
+    assert answer.status == 200, answer.body
+    assert world.api.last().body == body % sent.encode()
+
+
+@pytest.mark.parametrize("asked", ["gpt-4", "GPT-4o", "gpt-4o-mini", "xclaude-", ""])
+def test_model_that_matches_nothing(world: World, ruled: Sidekey, asked: str) -> None:
+    with Agent(ruled.port) as agent:
+        answer = agent.chat({**HELLO, "model": asked})
+    assert (answer.status, answer.code) == (403, "model_not_allowed")
+    assert not world.api.requests
+
+
+def test_call_without_a_model_goes_to_the_default_target(world: World, ruled: Sidekey) -> None:
+    with Agent(ruled.port) as agent:
+        assert agent.call("GET", "/v1/models").status == 200

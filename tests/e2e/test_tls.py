@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: the key is sent to nobody but the configured apiBase, proven by TLS on both sides."""
+
+import time
+from pathlib import Path
+
+import pytest
+from fakes.agent import Agent
+from fakes.apibase import ApiBase
+from fakes.pki import Authority, server_context
+from fakes.sidekey import Sidekey
+from fakes.world import World
+
+OTHER = Authority("another CA")
+SERVERS = {
+    "wrong CA": lambda world: OTHER.server(),
+    "expired": lambda world: world.authority.server(expired=True),
+    "wrong host": lambda world: world.authority.server("somewhere-else.example"),
+    "client certificate as server's": lambda world: world.authority.client("127.0.0.1"),
+}
+
+
+def assert_untrusted(api: ApiBase, sidekey: Sidekey) -> None:
+    with Agent(sidekey.port) as agent:
+        answer = agent.chat()
+    assert (answer.status, answer.code) == (502, "upstream_untrusted"), answer.body
+    assert answer.header("x-should-retry") == "false"
+    time.sleep(0.2)
+    assert api.connections > 0
+    assert api.application_bytes == 0
+    assert not api.requests
+
+
+@pytest.mark.parametrize("wrong", SERVERS.keys())
+def test_server_that_is_not_the_one(world: World, start, wrong: str) -> None:
+    context = server_context(SERVERS[wrong](world), world.authority)
+    with ApiBase(world.key, world.access, tls=context) as api:
+        sidekey = start(world.config(world.target(apiBase=api.base)), world.env())
+        assert_untrusted(api, sidekey)
+
+
+def test_missing_client_certificate(world: World, start) -> None:
+    target = world.target(tls={"ca": str(world.ca)})
+    assert_untrusted(world.api, start(world.config(target), world.env()))
+
+
+@pytest.mark.parametrize("expired", [False, True], ids=["of another CA", "expired"])
+def test_client_certificate_that_is_refused(
+    world: World, start, tmp_path: Path, expired: bool
+) -> None:
+    pair = world.authority.client(expired=True) if expired else OTHER.client()
+    cert, key = pair.write(tmp_path / "other", "tls")
+    tls = {"ca": str(world.ca), "clientCert": str(cert), "clientKey": str(key)}
+    assert_untrusted(world.api, start(world.config(world.target(tls=tls)), world.env()))
+
+
+def test_plain_http_where_tls_is_due(world: World, start) -> None:
+    with ApiBase(world.key, world.access) as api:
+        base = api.base.replace("http:", "https:")
+        sidekey = start(world.config(world.target(apiBase=base)), world.env())
+        with Agent(sidekey.port) as agent:
+            answer = agent.chat()
+        assert (answer.status, answer.code) == (502, "upstream_untrusted")
+        assert not api.requests
+
+
+def test_plain_http_must_be_allowed(world: World, start) -> None:
+    with ApiBase(world.key, world.access) as api:
+        target = world.target(apiBase=api.base)
+        del target["tls"]
+        sidekey = start(world.config(target), world.env(), wait=False)
+        sidekey.expected_death = True
+        assert sidekey.wait_end(10) == 2
+        assert "allowPlaintext" in sidekey.text()
+        assert api.connections == 0
+
+
+def test_server_name_is_checked_in_place_of_the_host(world: World, start) -> None:
+    """tls.serverName is for SNI and verification; Host stays apiBase's."""
+    names = []
+    context = server_context(world.authority.server("litellm.internal"), world.authority)
+    context.sni_callback = lambda _socket, name, _context: names.append(name)
+    with ApiBase(world.key, world.access, tls=context) as api:
+        tls = {**world.target()["tls"], "serverName": "litellm.internal"}
+        sidekey = start(world.config(world.target(apiBase=api.base, tls=tls)), world.env())
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+        assert api.last().header("host") == f"127.0.0.1:{api.port}"
+        assert set(names) == {"litellm.internal"}
+
+
+def test_client_certificate_is_shown(world: World, sidekey: Sidekey, agent: Agent) -> None:
+    assert agent.chat().status == 200
+    assert world.api.last().peer == "sidekey"
+
+
+def test_client_certificate_from_a_reference(world: World, start) -> None:
+    """The certificate and key may come from the store, as one secret with two members."""
+    pair = {"cert": world.client.cert.decode(), "key": world.client.key.decode()}
+    arn = world.store.create("client-certificate", pair)
+    tls = {
+        "ca": str(world.ca),
+        "clientCert": f"{arn}:cert::",
+        "clientKey": f"{arn}:key::",
+    }
+    sidekey = start(world.config(world.target(tls=tls)), world.env())
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+
+
+def test_connections_are_kept(world: World, sidekey: Sidekey) -> None:
+    for _ in range(3):
+        with Agent(sidekey.port) as agent:
+            for _ in range(5):
+                assert agent.chat().status == 200
+    assert len(world.api.requests) == 15
+    assert world.api.connections == 1

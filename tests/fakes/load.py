@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load, from a process of its own; prints what came of it as one JSON object.
+
+python load.py requests PORT TOTAL CONNECTIONS     keep-alive calls, shared out evenly
+python load.py streams PORT COUNT                  so many streams at the same time
+"""
+
+import asyncio
+import collections
+import json
+import resource
+import sys
+import time
+
+BODY = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "x" * 900}]})
+STREAMED = json.dumps({"model": "slow-stream", "stream": True, "messages": []})
+DIALS_AT_ONCE = 128
+
+
+def request(port: int, body: str) -> bytes:
+    return (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+async def one_call(reader, writer, raw: bytes) -> str:
+    writer.write(raw)
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+    body = await reader.readexactly(length)
+    return "ok" if b" 200 " in head[:16] and b"You said" in body else head[:12].decode()
+
+
+async def calls(port: int, count: int, outcomes: collections.Counter) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    raw = request(port, BODY)
+    for _ in range(count):
+        outcomes[await one_call(reader, writer, raw)] += 1
+    writer.close()
+
+
+async def stream(port: int, dials: asyncio.Semaphore, outcomes: collections.Counter) -> None:
+    async with dials:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request(port, STREAMED))
+        head = await reader.readuntil(b"\r\n\r\n")
+    if b" 200 " not in head[:16]:
+        outcomes[head[:12].decode()] += 1
+    else:
+        body = await reader.readuntil(b"\r\n0\r\n\r\n")
+        outcomes["ok" if b"[DONE]" in body else "cut short"] += 1
+    writer.close()
+
+
+async def guarded(coroutine, outcomes: collections.Counter) -> None:
+    try:
+        await coroutine
+    except (OSError, asyncio.IncompleteReadError) as error:
+        outcomes[type(error).__name__] += 1
+
+
+async def main(kind: str, port: int, total: int, connections: int = 0) -> dict:
+    outcomes: collections.Counter = collections.Counter()
+    if kind == "requests":
+        shares = [len(range(i, total, connections)) for i in range(connections)]
+        work = [calls(port, share, outcomes) for share in shares]
+    else:
+        dials = asyncio.Semaphore(DIALS_AT_ONCE)
+        work = [stream(port, dials, outcomes) for _ in range(total)]
+    began = time.monotonic()
+    await asyncio.gather(*(guarded(w, outcomes) for w in work))
+    return {"seconds": time.monotonic() - began, "outcomes": outcomes}
+
+
+if __name__ == "__main__":
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    print(json.dumps(asyncio.run(main(sys.argv[1], *(int(a) for a in sys.argv[2:])))))

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the whole suite, or the unit tests of one build, and adds up the counts.
+
+    tests/run.py               everything; SIDEKEY_SKIP=lint,sanitizers leaves parts out
+    tests/run.py unit build    the cmocka programs in build/unit
+
+The last line reads `N passed, N failed`, and `, N skipped` when something was.
+Whatever is left out counts as skipped, with its reason; nothing run at all fails.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SANITIZERS = "address,undefined"
+SANITIZED = "build/san-address-undefined"
+UNIT_SECONDS = 120
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "abort_on_error=1:print_stacktrace=1",
+}
+
+
+class Counts:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []
+        self.skips = []
+
+    def add(self, name, good, reason=""):
+        if good:
+            self.passed += 1
+        else:
+            self.failed += 1
+            self.failures.append(f"{name}: {reason}" if reason else name)
+
+    def skip(self, name, reason):
+        self.skipped += 1
+        self.skips.append(f"{name}: {reason}")
+
+    def line(self):
+        text = f"{self.passed} passed, {self.failed} failed"
+        return text + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+def heading(text):
+    print(f"\n== {text}", flush=True)
+
+
+def make(counts, name, *arguments):
+    """A build that must succeed counts as one test."""
+    result = subprocess.run(
+        ["make", "--no-print-directory", f"-j{os.cpu_count() or 2}", *arguments], cwd=ROOT
+    )
+    counts.add(name, result.returncode == 0, "make " + " ".join(arguments))
+    return result.returncode == 0
+
+
+def unit_program(counts, program):
+    """Counts each test of one cmocka program; a crash or a hang is one failure more."""
+    environment = {**os.environ, **SANITIZER_OPTIONS, "CMOCKA_MESSAGE_OUTPUT": "STDOUT"}
+    try:
+        result = subprocess.run(
+            [str(program)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=UNIT_SECONDS,
+        )
+        output, code = result.stdout.decode(errors="replace"), result.returncode
+    except subprocess.TimeoutExpired as error:
+        output, code = (error.stdout or b"").decode(errors="replace"), "timeout"
+    passed = len(re.findall(r"^\[ +OK \]", output, re.M))
+    failed = re.findall(r"^\[  FAILED  \] (\w+)$", output, re.M)
+    failed = sorted(set(failed))
+    skipped = re.findall(r"^\[  SKIPPED \] (\w+)$", output, re.M)
+    ended = re.search(r"^\[=+\] \d+ test\(s\) run\.", output, re.M) is not None
+    counts.passed += passed
+    for name in failed:
+        counts.add(f"{program.name}: {name}", False)
+    for name in sorted(set(skipped)):
+        reason = re.search(rf"^{name}: skipped: (.*)$", output, re.M)
+        counts.skip(f"{program.name}: {name}", reason.group(1) if reason else "see its output")
+    clean = code == 0 and ended
+    if not clean and not failed:
+        counts.add(program.name, False, f"ended with {code} before its summary or without a cause")
+    verdict = "ok" if clean else "FAILED"
+    print(f"{verdict:6} {program.relative_to(ROOT)}: {passed} passed, {len(failed)} failed")
+    if not clean:
+        print(output)
+
+
+def unit(counts, build, label=""):
+    sources = sorted((ROOT / "tests/unit").glob("test_*.c"))
+    for source in sources:
+        program = ROOT / build / "unit" / source.stem
+        if program.exists():
+            unit_program(counts, program)
+        else:
+            counts.add(f"{source.stem}{label}", False, "was not built")
+    if not sources:
+        counts.add("unit tests", False, "there are none")
+
+
+def pytest(counts, build, extra=()):
+    """Runs the Python tests against the program in build, counting from its XML report."""
+    report = ROOT / build / "pytest.xml"
+    report.unlink(missing_ok=True)
+    environment = {
+        **os.environ,
+        **(SANITIZER_OPTIONS if build == SANITIZED else {}),
+        "SIDEKEY": str(ROOT / build / "sidekey"),
+        "SIDEKEY_TEST": str(ROOT / build / "sidekey-test"),
+        "SIDEKEY_SANITIZED": "1" if build == SANITIZED else "",
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-rfEs", f"--junitxml={report}", "tests"]
+    code = subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode
+    if not report.exists():
+        counts.add(f"pytest on {build}", False, f"ended with {code} and left no report")
+        return
+    bad = 0
+    for case in xml.etree.ElementTree.parse(report).iter("testcase"):
+        name = f"{case.get('classname')}.{case.get('name')} ({build})"
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            counts.add(name, False)
+            bad += 1
+        elif skipped is not None:
+            counts.skip(name, skipped.get("message", ""))
+        else:
+            counts.passed += 1
+    if code not in (0, 1) or (code == 1 and not bad):
+        counts.add(f"pytest on {build}", False, f"ended with {code}")
+
+
+def lint(counts):
+    result = subprocess.run(
+        ["tests/lint/run.sh"], cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    print(result.stdout, end="")
+    for line in result.stdout.splitlines():
+        verdict, _, rest = line.partition(" ")
+        if verdict == "ok":
+            counts.passed += 1
+        elif verdict == "FAILED":
+            counts.add(f"lint: {rest}", False)
+        elif verdict == "skipped":
+            name, _, reason = rest.partition(": ")
+            counts.skip(f"lint: {name}", reason)
+    if result.returncode and "FAILED" not in result.stdout:
+        counts.add("lint", False, f"ended with {result.returncode}")
+
+
+def warnings(counts):
+    """Both compilers, from scratch, every warning an error."""
+    for compiler in ("gcc", "clang"):
+        folder = f"build/warnings-{compiler}"
+        make(
+            counts,
+            f"{compiler} without warnings",
+            f"CC={compiler}",
+            f"B={folder}",
+            "WERROR=1",
+            "all",
+            "hooked",
+            "units",
+        )
+
+
+def plain(counts):
+    if make(counts, "build", "all", "hooked", "units"):
+        unit(counts, "build")
+
+
+def end_to_end(counts):
+    pytest(counts, "build")
+
+
+def sanitizers(counts):
+    san = f"SAN={SANITIZERS}"
+    if make(counts, "build with sanitizers", san, "all", "hooked", "units"):
+        unit(counts, SANITIZED, " (sanitizers)")
+        pytest(counts, SANITIZED, ["-m", "not once"])
+
+
+PARTS = [
+    ("plain", "build and unit tests", plain),
+    ("e2e", "end-to-end tests", end_to_end),
+    ("sanitizers", "everything again under ASan and UBSan", sanitizers),
+    ("warnings", "no warnings with gcc and clang", warnings),
+    ("lint", "house rules", lint),
+]
+
+
+def everything(counts):
+    left_out = set(filter(None, os.environ.get("SIDEKEY_SKIP", "").split(",")))
+    for name, title, part in PARTS:
+        heading(title)
+        if name in left_out:
+            counts.skip(name, "left out by SIDEKEY_SKIP")
+            continue
+        began = time.monotonic()
+        part(counts)
+        print(f"   {time.monotonic() - began:.0f} s")
+
+
+def main(arguments):
+    counts = Counts()
+    if arguments[:1] == ["unit"] and len(arguments) == 2:
+        unit(counts, arguments[1])
+    elif not arguments:
+        everything(counts)
+    else:
+        print(__doc__, file=sys.stderr)
+        return 2
+    for title, lines in (("skipped", counts.skips), ("failed", counts.failures)):
+        if lines:
+            heading(title)
+            print("\n".join(lines))
+    print()
+    print(counts.line(), flush=True)
+    return 1 if counts.failed or not counts.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

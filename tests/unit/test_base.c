@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include "base/buf.h"
+#include "base/num.h"
+
+static void
+json_strings(void **state)
+{
+	static const struct {
+		const char *in;
+		size_t len;
+		const char *out;
+		const char *why;
+	} cases[] = {
+		{"plain", 5, "\"plain\"", "as it is"},
+		{"a\"b\\c", 5, "\"a\\\"b\\\\c\"", "quote and backslash"},
+		{"\n\r\t\001", 4, "\"\\n\\r\\t\\u0001\"", "controls"},
+		{"\0", 1, "\"\\u0000\"", "NUL"},
+		{"\xc3\xa9", 2, "\"\xc3\xa9\"", "valid UTF-8 stays"},
+		{"\xff", 1, "\"\xef\xbf\xbd\"", "a stray byte becomes U+FFFD"},
+		{"\xed\xa0\x80", 3, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", "a surrogate"},
+		{"\xc0\xaf", 2, "\"\xef\xbf\xbd\xef\xbf\xbd\"", "an overlong slash"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct buf b;
+
+		buf_init(&b, 256);
+		assert_int_equal(buf_add_json(&b, (struct span){cases[i].in, cases[i].len}), 0);
+		assert_true(span_is(buf_span(&b), cases[i].out));
+		buf_free(&b);
+	}
+}
+
+static void
+a_buffer_stays_within_its_maximum(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 10);
+	assert_int_equal(buf_add_str(&b, "12345678"), 0);
+	assert_int_equal(buf_add_str(&b, "90x"), -1);
+	assert_int_equal(b.len, 8);
+	assert_int_equal(buf_addf(&b, "%d", 12), 0);
+	assert_int_equal(buf_add_char(&b, 'x'), -1);
+	buf_drop(&b, 3);
+	assert_true(span_is(buf_span(&b), "4567812"));
+	buf_keep(&b, 2);
+	assert_true(span_is(buf_span(&b), "45"));
+	buf_free(&b);
+}
+
+static void
+numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		int bad;
+		uint64_t value;
+	} u64s[] = {{"0", 0, 0}, {"42", 0, 42}, {"100", 0, 100}, {"101", -1, 0}, {"", -1, 0},
+		    {"+1", -1, 0}, {" 1", -1, 0}, {"1 ", -1, 0}, {"0x1", -1, 0}, {"-1", -1, 0},
+		    {"99999999999999999999999", -1, 0}},
+	  durations[] = {{"5s", 0, 5000}, {"250ms", 0, 250}, {"24h", 0, 86400000}, {"5", -1, 0},
+			 {"s", -1, 0}, {"1.5s", -1, 0}, {"5 s", -1, 0},
+			 {"999999999999999999d", -1, 0}},
+	  sizes[] = {{"512", 0, 512}, {"64KiB", 0, 65536}, {"32MiB", 0, 33554432},
+		     {"1MB", 0, 1000000}, {"1kb", -1, 0}, {"KiB", -1, 0}};
+	uint64_t v;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(u64s); i++) {
+		v = 0;
+		assert_int_equal(num_u64(span_of(u64s[i].text), 100, &v), u64s[i].bad);
+		assert_true(v == u64s[i].value);
+	}
+	for (size_t i = 0; i < COUNT(durations); i++) {
+		v = 0;
+		assert_int_equal(num_duration(span_of(durations[i].text), &v), durations[i].bad);
+		assert_true(v == durations[i].value);
+	}
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		v = 0;
+		assert_int_equal(num_size(span_of(sizes[i].text), &v), sizes[i].bad);
+		assert_true(v == sizes[i].value);
+	}
+	assert_int_equal(num_hex(span_of("fF"), 1000, &v), 0);
+	assert_true(v == 255);
+	assert_int_equal(num_hex(span_of("g"), 1000, &v), -1);
+	assert_int_equal(num_u64(span_of("18446744073709551615"), UINT64_MAX, &v), 0);
+	assert_int_equal(num_u64(span_of("18446744073709551616"), UINT64_MAX, &v), -1);
+}
+
+static void
+spans(void **state)
+{
+	(void)state;
+	assert_true(span_ieq(SPAN("Content-Type"), SPAN("content-tYPE")));
+	assert_false(span_ieq(SPAN("a"), SPAN("ab")));
+	assert_true(span_is(span_trim(SPAN(" \t x y\t")), "x y"));
+	assert_int_equal(span_find(SPAN("a=b"), 0, '='), 1);
+	assert_int_equal(span_find(SPAN("ab"), 0, '='), 2);
+	assert_true(span_ends(SPAN("base/v1"), SPAN("/v1")));
+	assert_false(span_starts(SPAN("a"), SPAN("ab")));
+	assert_int_equal(span_cut(SPAN("abc"), 2, 99).len, 1);
+	assert_int_equal(span_cut(SPAN("abc"), 9, 99).len, 0);
+	assert_true(span_eq_ct(SPAN("tok"), SPAN("tok")));
+	assert_false(span_eq_ct(SPAN("tok"), SPAN("tox")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(json_strings),
+		cmocka_unit_test(a_buffer_stays_within_its_maximum),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(spans),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include <unistd.h>
+
+#include "ev/loop.h"
+
+static char order[64];
+static struct loop *loop;
+
+struct tick {
+	struct timer timer;
+	char mark;
+};
+
+static void
+ticked(struct timer *t)
+{
+	struct tick *k = ev_owner(t, struct tick, timer);
+
+	strncat(order, &k->mark, 1);
+	if (k->mark == 'z')
+		loop_stop(loop, 7);
+}
+
+static void
+timers_fire_in_order_and_once(void **state)
+{
+	struct tick ticks[] = {{{.fn = ticked}, 'c'}, {{.fn = ticked}, 'a'}, {{.fn = ticked}, 'x'},
+			       {{.fn = ticked}, 'b'}, {{.fn = ticked}, 'z'}};
+
+	(void)state;
+	loop = loop_new();
+	order[0] = '\0';
+	timer_set(loop, &ticks[0].timer, 6);
+	timer_set(loop, &ticks[1].timer, 50);
+	timer_set(loop, &ticks[2].timer, 3);
+	timer_set(loop, &ticks[3].timer, 4);
+	timer_set(loop, &ticks[4].timer, 20);
+	timer_set(loop, &ticks[1].timer, 2); /* moved */
+	timer_stop(loop, &ticks[2].timer);
+	assert_int_equal(loop_run(loop), 7);
+	assert_string_equal(order, "abcz");
+	loop_free(loop);
+}
+
+struct end {
+	struct watch watch;
+	int reads;
+	struct end *victim;
+};
+
+static void
+readable(struct watch *w, uint32_t events)
+{
+	struct end *e = ev_owner(w, struct end, watch);
+	char byte;
+
+	(void)events;
+	e->reads += (int)read(w->fd, &byte, 1);
+	if (e->victim != NULL) { /* drops the other, whose event is in the same batch */
+		watch_stop(loop, &e->victim->watch);
+		close(e->victim->watch.fd);
+		loop_stop(loop, 0);
+	}
+}
+
+static void
+a_dropped_watch_gets_no_event_of_its_batch(void **state)
+{
+	int one[2], two[2];
+	struct end a = {{0, 0, readable}, 0, NULL}, b = {{0, 0, readable}, 0, NULL};
+
+	(void)state;
+	loop = loop_new();
+	assert_int_equal(pipe(one), 0);
+	assert_int_equal(pipe(two), 0);
+	a.watch.fd = one[0];
+	b.watch.fd = two[0];
+	a.victim = &b;
+	b.victim = &a;
+	watch_set(loop, &a.watch, EPOLLIN);
+	watch_set(loop, &b.watch, EPOLLIN);
+	assert_int_equal(write(one[1], "x", 1), 1);
+	assert_int_equal(write(two[1], "x", 1), 1);
+	loop_run(loop);
+	assert_int_equal(a.reads + b.reads, 1);
+	loop_free(loop);
+}
+
+static void
+stop_soon(struct timer *t)
+{
+	(void)t;
+	loop_stop(loop, 0);
+}
+
+/*
+ * Wanting nothing is lazy: it fires once unwanted, is taken out of epoll, and comes back when
+ * wanted.
+ */
+static void
+a_lazy_watch_does_not_spin(void **state)
+{
+	int fds[2];
+	struct end e = {{0, 0, readable}, 0, NULL};
+	struct timer t = {.fn = stop_soon};
+
+	(void)state;
+	loop = loop_new();
+	assert_int_equal(pipe(fds), 0);
+	e.watch.fd = fds[0];
+	watch_set(loop, &e.watch, EPOLLIN);
+	watch_set(loop, &e.watch, 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	timer_set(loop, &t, 10);
+	loop_run(loop);
+	assert_int_equal(e.reads, 0);
+	watch_set(loop, &e.watch, EPOLLIN);
+	timer_set(loop, &t, 10);
+	loop_run(loop);
+	assert_int_equal(e.reads, 1);
+	loop_free(loop);
+}
+
+struct job {
+	struct later later;
+	int runs;
+};
+
+static void
+run_job(struct later *l)
+{
+	struct job *j = ev_owner(l, struct job, later);
+
+	j->runs++;
+	loop_stop(loop, 0);
+}
+
+static void
+later_runs_once_however_often_asked(void **state)
+{
+	struct job j = {{.fn = run_job}, 0};
+
+	(void)state;
+	loop = loop_new();
+	loop_later(loop, &j.later);
+	loop_later(loop, &j.later);
+	loop_run(loop);
+	assert_int_equal(j.runs, 1);
+	loop_free(loop);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(timers_fire_in_order_and_once),
+		cmocka_unit_test(a_dropped_watch_gets_no_event_of_its_batch),
+		cmocka_unit_test(a_lazy_watch_does_not_spin),
+		cmocka_unit_test(later_runs_once_however_often_asked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

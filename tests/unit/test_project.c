@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "aws/arn.h"
+#include "box/spawn.h"
+#include "config/project.h"
+#include "unit.h"
+
+#define ARN "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+
+struct fixture {
+	struct config *c;
+	struct plans p;
+	struct config_faults faults;
+};
+
+static const char *
+variable(void *arg, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *const *row = arg; row != NULL && *row != NULL; row++)
+		if (strncmp(*row, name, n) == 0 && (*row)[n] == '=')
+			return *row + n + 1;
+	return NULL;
+}
+
+static int
+open_fixture(struct fixture *f, const char *text, const char *const *rows)
+{
+	struct environment env = {variable, (void *)(uintptr_t)rows};
+
+	*f = (struct fixture){0};
+	fault_init(&f->faults);
+	if (config_read_text(span_of(text), "t", &env, &f->c, &f->faults) != 0) {
+		fault_print(&f->faults, stderr);
+		fail();
+	}
+	return project(f->c, &env, &f->p, &f->faults);
+}
+
+static void
+close_fixture(struct fixture *f)
+{
+	plans_free(&f->p);
+	config_free(f->c);
+	fault_free(&f->faults);
+}
+
+static void
+assert_text(struct span s, const char *text)
+{
+	if (!span_is(s, text))
+		fail_msg("%.*s is not %s", (int)s.len, s.ptr, text);
+}
+
+static bool
+has_text(const struct plan_text *list, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++)
+		if (span_is(list[i].text, text))
+			return true;
+	return false;
+}
+
+static const char full[] =
+	"listen: [127.0.0.1:7717, {unix: /run/a.sock, mode: '0660', group: 7}]\n"
+	"hosts: [SideKey]\n"
+	"admin: [0.0.0.0:80]\n"
+	"sandbox: {require: [landlockNet]}\n"
+	"targets:\n"
+	"  litellm:\n"
+	"    provider: litellm\n"
+	"    apiBase: https://LiteLLM.internal:4000/base/\n"
+	"    apiKey: '" ARN "k-AbCdEf'\n"
+	"    headers:\n"
+	"      X-Team: research\n"
+	"      X-Two: 'a ${env:TWO} b ${file:/etc/keys/three} c'\n"
+	"      X-Opt: '${env:OPT?}'\n"
+	"    cloudflareAccess: {clientId: '" ARN "cf-XyZ123:id::', clientSecret: env:CF}\n"
+	"    tls: {ca: /etc/tls/ca.crt, clientCert: /etc/tls/tls.crt, clientKey: file:/k/tls.key, "
+	"serverName: Other.Name}\n"
+	"    query: {api-version: 'a b/c'}\n"
+	"    timeouts: {connect: 1s}\n"
+	"  plain:\n"
+	"    apiBase: http://10.0.0.5/v1\n"
+	"    allowPlaintext: true\n"
+	"    apiKey: env:TWO\n"
+	"  claude:\n"
+	"    provider: anthropic\n"
+	"    apiBase: 'https://[2001:db8::1]'\n"
+	"    apiKey: '" ARN "k-AbCdEf'\n"
+	"    headers: {X-Opt: '${env:OPT}'}\n"
+	"models: [{match: 'x/*', target: plain, stripPrefix: x/}]\n"
+	"defaultTarget: litellm\n"
+	"limits: {drain: 3s}\n";
+
+static const char *const with_keys[] = {"AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY=x",
+					"AWS_SESSION_TOKEN=t",
+					"AWS_CONTAINER_AUTHORIZATION_TOKEN=not-this-one", NULL};
+
+static void
+test_slots(void **state)
+{
+	static const struct {
+		const char *name, *reference;
+		enum reference_kind kind;
+		bool optional;
+	} want[] = {
+		{"litellm.apiKey", ARN "k-AbCdEf", REFERENCE_SECRETS_MANAGER, false},
+		{"litellm.headers.X-Two", "env:TWO", REFERENCE_ENV, false},
+		{"litellm.headers.X-Two", "file:/etc/keys/three", REFERENCE_FILE, false},
+		{"litellm.headers.X-Opt", "env:OPT", REFERENCE_ENV, false}, /* required by claude */
+		{"litellm.cloudflareAccess.clientId",
+		 ARN "cf-XyZ123:id::", REFERENCE_SECRETS_MANAGER, false},
+		{"litellm.cloudflareAccess.clientSecret", "env:CF", REFERENCE_ENV, false},
+		{"litellm.tls.ca", "file:/etc/tls/ca.crt", REFERENCE_FILE, false},
+		{"litellm.tls.clientCert", "file:/etc/tls/tls.crt", REFERENCE_FILE, false},
+		{"litellm.tls.clientKey", "file:/k/tls.key", REFERENCE_FILE, false},
+	};
+	struct fixture f;
+	const struct keeper_plan *k = &f.p.keeper;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f, full, with_keys), 0);
+	assert_int_equal(k->nslots, COUNT(want));
+	assert_int_equal(f.p.egress.nslots, COUNT(want));
+	assert_int_equal(f.p.ingress.nslots, COUNT(want));
+	for (size_t i = 0; i < COUNT(want); i++) {
+		assert_text(k->slots[i].name, want[i].name);
+		assert_text(k->slots[i].reference, want[i].reference);
+		assert_text(f.p.ingress.slots[i].name, want[i].name);
+		assert_int_equal(k->slots[i].kind, want[i].kind);
+		assert_int_equal(k->slots[i].optional, want[i].optional);
+	}
+	assert_text(k->slots[0].host, "secretsmanager.us-east-1.amazonaws.com");
+	assert_int_equal(k->slots[0].port, 443);
+	assert_true(k->slots[0].https);
+	assert_int_equal(k->slots[0].resolve, 0);
+	assert_int_equal(k->slots[1].resolve, PLAN_NONE);
+	assert_int_equal(k->nnames, 1);
+	assert_int_equal(k->nports, 1);
+	assert_int_equal(k->nread_dirs, 3);
+	assert_true(has_text(k->read_dirs, k->nread_dirs, "/etc/keys"));
+	assert_true(has_text(k->read_dirs, k->nread_dirs, "/etc/tls"));
+	assert_true(has_text(k->read_dirs, k->nread_dirs, "/k"));
+	assert_int_equal(k->targets[0].ca, 6);
+	assert_int_equal(k->targets[0].key, 8);
+	assert_false(k->targets[0].system_ca);
+	assert_false(k->targets[1].system_ca);
+	assert_true(k->targets[2].system_ca);
+	assert_int_equal(k->targets[2].cert, PLAN_NONE);
+	assert_int_equal(k->credentials, CREDENTIALS_ENVIRONMENT);
+	assert_text(k->role_session_name, "sidekey");
+	assert_true(k->require_landlock_net);
+	assert_false(k->require_landlock);
+	assert_int_equal(f.p.nenv_names, 6);
+	assert_true(has_text(f.p.env_names, f.p.nenv_names, "AWS_SESSION_TOKEN"));
+	assert_true(has_text(f.p.env_names, f.p.nenv_names, "OPT"));
+	close_fixture(&f);
+}
+
+static void
+test_egress(void **state)
+{
+	struct fixture f;
+	const struct egress_plan *e = &f.p.egress;
+	const struct egress_target *t;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f, full, with_keys), 0);
+	t = &e->targets[0];
+	assert_text(t->host, "litellm.internal");
+	assert_text(t->authority, "litellm.internal:4000");
+	assert_text(t->base_path, "/base");
+	assert_text(t->server_name, "other.name");
+	assert_int_equal(t->resolve, 0);
+	assert_true(t->has_tls_client);
+	assert_true(t->access);
+	assert_int_equal(t->connect_ms, 1000);
+	assert_text(t->query[0].value, "a%20b%2Fc");
+	assert_int_equal(t->nheaders, 6);
+	assert_text(t->headers[0].name, "Authorization");
+	assert_text(t->headers[0].parts[0].literal, "Bearer ");
+	assert_int_equal(t->headers[0].parts[1].slot, 0);
+	assert_int_equal(t->headers[1].parts[0].slot, PLAN_NONE);
+	assert_int_equal(t->headers[2].nparts, 5);
+	assert_text(t->headers[2].parts[2].literal, " b ");
+	assert_int_equal(t->headers[2].parts[3].slot, 2);
+	assert_true(t->headers[3].optional);
+	assert_text(t->headers[4].name, "CF-Access-Client-Id");
+	assert_int_equal(t->headers[5].parts[0].slot, 5);
+	t = &e->targets[1];
+	assert_false(t->https);
+	assert_int_equal(t->port, 80);
+	assert_text(t->authority, "10.0.0.5");
+	assert_int_equal(t->resolve, PLAN_NONE);
+	t = &e->targets[2];
+	assert_text(t->host, "2001:db8::1");
+	assert_text(t->authority, "[2001:db8::1]");
+	assert_text(t->base_path, "");
+	assert_text(t->headers[0].name, "x-api-key");
+	assert_int_equal(t->headers[0].nparts, 1);
+	assert_false(t->headers[1].optional);
+	assert_int_equal(e->nnames, 1);
+	assert_int_equal(e->nports, 3);
+	close_fixture(&f);
+}
+
+static void
+test_ingress(void **state)
+{
+	static const char *const agent[] = {"127.0.0.1:7717", "localhost:7717", "[::1]:7717",
+					    "sidekey:7717", "sidekey"};
+	static const char *const admin[] = {
+		"127.0.0.1:80", "127.0.0.1",  "localhost:80", "localhost",  "[::1]:80",
+		"[::1]",        "0.0.0.0:80", "0.0.0.0",      "sidekey:80", "sidekey"};
+	struct fixture f;
+	const struct ingress_plan *g = &f.p.ingress;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f, full, with_keys), 0);
+	assert_int_equal(g->nlisteners, 3);
+	assert_int_equal(g->listeners[0].fd, SPAWN_FIRST_LISTENER);
+	assert_int_equal(g->listeners[2].fd, SPAWN_FIRST_LISTENER + 2);
+	assert_int_equal(g->listeners[0].nhosts, COUNT(agent));
+	for (size_t i = 0; i < COUNT(agent); i++)
+		assert_text(g->listeners[0].hosts[i].text, agent[i]);
+	assert_true(g->listeners[1].is_unix);
+	assert_int_equal(g->listeners[1].nhosts, 0);
+	assert_int_equal(f.p.listeners[1].mode, 0660);
+	assert_int_equal(f.p.listeners[1].group, 7);
+	assert_string_equal(f.p.listeners[1].path.ptr, "/run/a.sock");
+	assert_string_equal(f.p.listeners[0].host.ptr, "127.0.0.1");
+	assert_false(g->listeners[0].any_ip_host);
+	assert_true(g->listeners[2].is_admin);
+	assert_true(g->listeners[2].any_ip_host);
+	assert_int_equal(g->listeners[2].nhosts, COUNT(admin));
+	for (size_t i = 0; i < COUNT(admin); i++)
+		assert_text(g->listeners[2].hosts[i].text, admin[i]);
+	assert_int_equal(g->targets[0].nslots, 8); /* all but the optional header's */
+	assert_int_equal(g->targets[2].nslots, 2);
+	assert_true(g->has_models);
+	assert_int_equal(g->models[0].target, 1);
+	assert_int_equal(g->drain_ms, 3000);
+	close_fixture(&f);
+}
+
+#define T(name, provider)                                                                          \
+	name ": {provider: " provider ", apiBase: 'https://" name "', apiKey: none"
+
+static void
+test_default_targets(void **state)
+{
+	static const struct {
+		const char *text;
+		uint16_t openai, anthropic, azure;
+		bool required[3];
+		const char *comment;
+	} cases[] = {
+		{"targets: {" T("a", "openai") "}}", 0, 0, 0, {true}, "one takes everything"},
+		{"targets: {" T("a", "openai") "}, " T("b", "openai") "}}",
+		 PLAN_NONE,
+		 PLAN_NONE,
+		 PLAN_NONE,
+		 {false, false},
+		 "two that speak it, and none is named"},
+		{"targets: {" T("a", "openai") "}, " T("b", "anthropic") "}}",
+		 0,
+		 1,
+		 PLAN_NONE,
+		 {true, true},
+		 "each dialect to the only one that speaks it"},
+		{"targets: {" T("a", "openai") "}, " T("b", "anthropic") "}}\ndefaultTarget: a",
+		 0,
+		 1,
+		 0,
+		 {true, true},
+		 "the only speaker goes before one that does not speak it"},
+		{"targets: {" T("a", "openai") "}, " T("b", "openai") ", required: true}}\n"
+								      "defaultTarget: {openai: a}",
+		 0,
+		 PLAN_NONE,
+		 PLAN_NONE,
+		 {true, true},
+		 "a map by dialect; required is said"},
+		{"targets: {" T("a", "openai") ", required: false}}",
+		 0,
+		 0,
+		 0,
+		 {false},
+		 "required is denied"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct fixture f;
+		const struct ingress_plan *g = &f.p.ingress;
+
+		assert_int_equal(open_fixture(&f, cases[i].text, NULL), 0);
+		assert_int_equal(g->ndefault_targets, DIALECTS);
+		if (g->default_targets[DIALECT_OPENAI].number != cases[i].openai ||
+		    g->default_targets[DIALECT_ANTHROPIC].number != cases[i].anthropic ||
+		    g->default_targets[DIALECT_AZURE].number != cases[i].azure)
+			fail_msg("%s", cases[i].comment);
+		for (size_t t = 0; t < g->ntargets; t++)
+			if (g->targets[t].required != cases[i].required[t])
+				fail_msg("required: %s", cases[i].comment);
+		close_fixture(&f);
+	}
+}
+
+#define STORE(key) "targets: {a: {apiBase: https://h, apiKey: '" key "'}}\n"
+
+static void
+test_stores(void **state)
+{
+	static const char *const both[] = {"AWS_ENDPOINT_URL_SECRETS_MANAGER=http://127.0.0.1:5000",
+					   "AWS_ENDPOINT_URL=https://all.example", NULL};
+	static const char *const all[] = {"AWS_ENDPOINT_URL=https://All.example:8443/", NULL};
+	static const char *const ignored[] = {"AWS_ENDPOINT_URL=https://all.example",
+					      "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true", NULL};
+	static const char *const plain[] = {"AWS_ENDPOINT_URL=http://10.0.0.1", NULL};
+	static const char *const path[] = {"AWS_ENDPOINT_URL=https://h/x", NULL};
+	static const char cn[] = STORE("arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:"
+				       "k-AbCdEf");
+	static const char named[] =
+		STORE(ARN "k-AbCdEf") "aws: {endpoints: {secretsmanager: 'https://vpce.example'}}";
+	static const struct {
+		const char *text;
+		const char *const *env;
+		const char *host; /* NULL: refused */
+		uint16_t port;
+		bool https;
+	} cases[] = {
+		{STORE(ARN "k-AbCdEf"), NULL, "secretsmanager.us-east-1.amazonaws.com", 443, true},
+		{cn, NULL, "secretsmanager.cn-north-1.amazonaws.com.cn", 443, true},
+		{STORE(ARN "k-AbCdEf"), both, "127.0.0.1", 5000, false},
+		{STORE(ARN "k-AbCdEf"), all, "all.example", 8443, true},
+		{STORE(ARN "k-AbCdEf"), ignored, "secretsmanager.us-east-1.amazonaws.com", 443,
+		 true},
+		{named, both, "vpce.example", 443, true},
+		{STORE(ARN "k-AbCdEf"), plain, NULL, 0, false},
+		{STORE(ARN "k-AbCdEf"), path, NULL, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct fixture f;
+		int result = open_fixture(&f, cases[i].text, cases[i].env);
+
+		assert_int_equal(result, cases[i].host != NULL ? 0 : -1);
+		if (result == 0) {
+			assert_text(f.p.keeper.slots[0].host, cases[i].host);
+			assert_int_equal(f.p.keeper.slots[0].port, cases[i].port);
+			assert_int_equal(f.p.keeper.ports[0].number, cases[i].port);
+			assert_int_equal(f.p.keeper.slots[0].https, cases[i].https);
+		} else {
+			assert_int_equal(f.faults.n, 1);
+			assert_string_equal(f.faults.items[0].path, "AWS_ENDPOINT_URL");
+		}
+		close_fixture(&f);
+	}
+}
+
+static void
+test_identity(void **state)
+{
+	static const char *const half[] = {"AWS_ACCESS_KEY_ID=a", NULL};
+	static const char *const ecs[] = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/x",
+					  "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://evil", NULL};
+	static const char *const eks[] = {
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/v1/credentials?a=b",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/var/run/t/token",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN=x", "AWS_ROLE_SESSION_NAME=me", NULL};
+	static const char *const https[] = {"AWS_CONTAINER_CREDENTIALS_FULL_URI=https://h:8443/c",
+					    NULL};
+	static const char *const evil[] = {"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://10.0.0.1/c",
+					   NULL};
+	static const char *const trick[] = {
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=@evil.example/c", NULL};
+	static const char *const loose[] = {"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://[::1]/c",
+					    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=t", NULL};
+	static const struct {
+		const char *const *env;
+		int result;
+		enum plan_credentials kind;
+		const char *uri;
+		size_t nread_dirs, nnames, nports, nenv;
+	} cases[] = {
+		{NULL, 0, CREDENTIALS_NONE, "", 0, 1, 1, 0},
+		{half, -1, CREDENTIALS_NONE, "", 0, 0, 0, 0},
+		{ecs, 0, CREDENTIALS_CONTAINER, "http://169.254.170.2/v2/x", 0, 1, 2, 0},
+		{eks, 0, CREDENTIALS_CONTAINER, "http://169.254.170.23/v1/credentials?a=b", 1, 1, 2,
+		 1},
+		{https, 0, CREDENTIALS_CONTAINER, "https://h:8443/c", 0, 2, 2, 0},
+		{evil, -1, CREDENTIALS_NONE, "", 0, 0, 0, 0},
+		{trick, -1, CREDENTIALS_NONE, "", 0, 0, 0, 0},
+		{loose, -1, CREDENTIALS_NONE, "", 0, 0, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct fixture f;
+		const struct keeper_plan *k = &f.p.keeper;
+
+		assert_int_equal(open_fixture(&f, STORE(ARN "k-AbCdEf"), cases[i].env),
+				 cases[i].result);
+		if (cases[i].result == 0) {
+			assert_int_equal(k->credentials, cases[i].kind);
+			assert_int_equal(plans_lack_identity(&f.p), cases[i].env == NULL);
+			assert_text(k->container_uri, cases[i].uri);
+			assert_int_equal(k->nread_dirs, cases[i].nread_dirs);
+			assert_int_equal(k->nnames, cases[i].nnames);
+			assert_int_equal(k->nports, cases[i].nports);
+			assert_int_equal(f.p.nenv_names, cases[i].nenv);
+		}
+		close_fixture(&f);
+	}
+}
+
+/* A configuration that asks no store hands the keeper no identity. */
+static void
+test_no_identity_needed(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f, STORE("env:K"), with_keys), 0);
+	assert_int_equal(f.p.keeper.credentials, CREDENTIALS_NONE);
+	assert_int_equal(f.p.nenv_names, 1);
+	assert_false(plans_lack_identity(&f.p));
+	close_fixture(&f);
+}
+
+/* The single-header mode of Access is one JSON object. */
+static void
+test_access_header(void **state)
+{
+	struct fixture f;
+	const struct egress_header *h;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f,
+				      "targets: {a: {apiBase: https://h, apiKey: none, "
+				      "cloudflareAccess: {clientId: env:I, clientSecret: env:S, "
+				      "header: Authorization}}}",
+				      NULL),
+			 0);
+	assert_int_equal(f.p.egress.targets[0].nheaders, 1);
+	h = &f.p.egress.targets[0].headers[0];
+	assert_text(h->name, "Authorization");
+	assert_int_equal(h->nparts, 5);
+	assert_text(h->parts[2].literal, "\", \"cf-access-client-secret\": \"");
+	assert_int_equal(h->parts[3].slot, 1);
+	close_fixture(&f);
+}
+
+/* Packed, unpacked and packed again: the same bytes, and at most what plan_receive gives them. */
+static void
+check_round_trip(const struct pack_type *type, const void *plan, void *copy)
+{
+	struct buf once, twice;
+	struct pool pool;
+
+	buf_init(&once, 1 << 20);
+	buf_init(&twice, 1 << 20);
+	assert_int_equal(pack_write(type, plan, &once), 0);
+	pool_init(&pool, 8 * once.len + 64 * 1024);
+	assert_int_equal(pack_read(type, buf_span(&once), &pool, copy), 0);
+	assert_int_equal(pack_write(type, copy, &twice), 0);
+	assert_true(span_eq(buf_span(&once), buf_span(&twice)));
+	for (size_t n = 0; n < once.len; n++) {
+		pool.used = 0;
+		assert_int_equal(pack_read(type, span_cut(buf_span(&once), 0, n), &pool, copy), -1);
+	}
+	pool_free(&pool);
+	buf_free(&once);
+	buf_free(&twice);
+}
+
+static void
+test_round_trip(void **state)
+{
+	struct resolver_plan resolver;
+	struct keeper_plan keeper;
+	struct egress_plan egress;
+	struct ingress_plan ingress;
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f, full, with_keys), 0);
+	check_round_trip(&resolver_plan_type, &f.p.resolver, &resolver);
+	check_round_trip(&keeper_plan_type, &f.p.keeper, &keeper);
+	check_round_trip(&egress_plan_type, &f.p.egress, &egress);
+	check_round_trip(&ingress_plan_type, &f.p.ingress, &ingress);
+	close_fixture(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_egress),
+		cmocka_unit_test(test_ingress),
+		cmocka_unit_test(test_default_targets),
+		cmocka_unit_test(test_stores),
+		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_no_identity_needed),
+		cmocka_unit_test(test_access_header),
+		cmocka_unit_test(test_round_trip),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
