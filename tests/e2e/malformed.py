@@ -174,11 +174,11 @@ CODINGS = [
     ("chunk size with a sign", chunked(b"+5\r\nhello\r\n0\r\n\r\n"), 400),
     ("chunk size with 0x", chunked(b"0x5\r\nhello\r\n0\r\n\r\n"), 400),
     ("chunk size with a blank", chunked(b" 5\r\nhello\r\n0\r\n\r\n"), 400),
-    ("chunk size beyond 64 bits", chunked(b"fffffffffffffffff\r\n"), 400),
+    ("chunk size beyond 64 bits", chunked(b"fffffffffffffffff\r\n"), 413),
     ("bare LF behind a chunk size", chunked(b"5\nhello\r\n0\r\n\r\n"), 400),
     ("bare LF behind a chunk", chunked(b"5\r\nhello\n0\r\n\r\n"), 400),
     ("chunk longer than its size", chunked(b"5\r\nhellothere\r\n0\r\n\r\n"), 400),
-    ("chunk extension without end", chunked(b"5;" + b"x" * 100_000), 400),
+    ("chunk extension without end", chunked(b"5;" + b"x" * 100_000), 413),
     ("trailer that is malformed", chunked(CHUNKS[:-2] + b"X : y\r\n\r\n"), 400),
 ]
 

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from fakes.agent import CHAT, HELLO, Agent
 from fakes.apibase import NOT_FOR_AGENTS, Act
+from fakes.wire import wait_for
 from fakes.world import TEAM, World
 
 TOKEN = "agent-token-0123456789"
@@ -150,6 +151,7 @@ def test_the_target_is_the_configuration_s(world: World, agent: Agent) -> None:
 def test_one_line_in_the_log_for_each_call(world: World, sidekey, agent: Agent) -> None:
     agent.chat()
     agent.call("POST", "/v1/images/generations", HELLO)
+    wait_for(lambda: len(sidekey.calls()) == 2)
     good, refused = sidekey.calls()
     assert good["operation"] == "chat" and good["target"] == "main" and good["status"] == 200
     assert good["model"] == "gpt-4o" and good["dialect"] == "openai" and good["caller"] == "local"

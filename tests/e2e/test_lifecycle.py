@@ -131,7 +131,7 @@ def test_health_verb(world: World, start) -> None:
     sidekey = start(config, world.env(), wait=False)
     sidekey.wait_listening()
     file = ["-c", str(sidekey.folder / "sidekey.yaml")]
-    assert run("health", *file).returncode == 0
+    wait_for(lambda: run("health", *file).returncode == 0)
     assert run("health", *file, "--ready").returncode == 1
     assert run("health", *file, "--started").returncode == 1
     world.store.start()

@@ -138,6 +138,7 @@ def test_name_server_falls_silent(names: NameServer, world: World, start, wrap) 
         wait_for(lambda: store.fetches() > fetched, 5, "refreshes go on")
         assert sidekey.readiness() == 200
         api.close_idle()  # a new connection goes to the last good address
+        time.sleep(0.3)
         with Agent(sidekey.port) as agent:
             assert agent.chat().status == 200
         began = time.monotonic()

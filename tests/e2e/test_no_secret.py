@@ -34,16 +34,21 @@ def work(world: World, sidekey: Sidekey) -> bytes:
         world.api.script(act)
         with Agent(sidekey.port, received=received) as agent:
             agent.chat()
+    calls = [
+        ("POST", CHAT, STREAM),
+        ("GET", "/v1/models", None),
+        ("POST", "/v1/images/generations", HELLO),
+        ("POST", CHAT, {**HELLO, "api_key": "x"}),
+        ("GET", "/health/liveliness", None),
+        ("GET", "/readyz", None),
+        ("GET", CHAT, None),
+    ]
+    for method, path, body in calls:
+        with Agent(sidekey.port, received=received) as agent:
+            agent.call(method, path, body)
     with Agent(sidekey.port, received=received) as agent:
-        agent.chat(STREAM)
-        agent.call("GET", "/v1/models")
-        agent.call("POST", "/v1/images/generations", HELLO)
-        agent.chat({**HELLO, "api_key": "x"})
         agent.send(b"nonsense\r\n\r\n")
         agent.read()
-    for path in ("/health/liveliness", "/readyz", CHAT):
-        with Agent(sidekey.port, received=received) as agent:
-            agent.call("GET", path)
     return bytes(received)
 
 

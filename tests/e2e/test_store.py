@@ -206,7 +206,7 @@ def test_store_down_at_the_start(world: World, start) -> None:
     wait_for(lambda: chat(sidekey).code == "credential_unavailable", 10)
     answer = chat(sidekey)
     assert (answer.status, answer.header("x-should-retry")) == (503, "true")
-    assert sidekey.admin("/healthz")[0] == 200
+    wait_for(lambda: sidekey.admin("/healthz")[0] == 200, what="its processes answer")
     assert not world.api.requests
     world.store.start()
     began = time.monotonic()

@@ -115,7 +115,7 @@ def two_identities(world: World, folder: Path) -> dict:
     for name in ("alpha", "beta"):
         cert, key = world.authority.client(name).write(folder / name, "tls")
         tls = {"ca": str(world.ca), "clientCert": str(cert), "clientKey": str(key)}
-        targets[name] = world.target(tls=tls, headers={"X-Team": name})
+        targets[name] = world.target(tls=tls, headers={"X-Team": name}, required=True)
     models = [{"match": f"{name}-*", "target": name} for name in targets]
     return {"targets": targets, "models": models}
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 HEAD_MAX = 1024 * 1024
 HANDSHAKE_SECONDS = 5
+TLS_HELLO = b"\x16"
 REASONS = {
     200: "OK",
     302: "Found",
@@ -135,7 +136,10 @@ class Connection(asyncio.StreamReaderProtocol):
 
     async def read_request(self) -> Request | None:
         try:
-            raw = await self.input.readuntil(b"\r\n\r\n")
+            first = await self.input.readexactly(1)
+            if first == TLS_HELLO:
+                raise Malformed("TLS to a plain port")
+            raw = first + await self.input.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
         request = parse_head(raw)
