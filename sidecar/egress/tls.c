@@ -10,14 +10,19 @@
 
 struct tls {
 	unsigned refs;
-	bool alert;
 	X509_STORE *store;
 	X509 *cert;
 	STACK_OF(X509) * chain;
 	EVP_PKEY *key;
 };
 
-static int tls_index = -1; /* of the struct tls in an SSL_CTX */
+struct handshake {
+	unsigned refs;   /* the connection's SSL_CTX and the transfer that made it */
+	struct tls *tls; /* may outlive its lane with the connection */
+	bool alert, asked, content;
+};
+
+static int handshake_index = -1; /* of the struct handshake in an SSL_CTX */
 
 /* A key under a passphrase is refused: there is nobody to ask. */
 static int
@@ -157,25 +162,46 @@ is_trust_alert(int description)
 static void
 on_info(const SSL *ssl, int where, int ret)
 {
-	struct tls *t;
+	struct handshake *h;
 
 	if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT || !is_trust_alert(ret & 0xff))
 		return;
-	t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tls_index);
-	if (t != NULL)
-		t->alert = true;
+	h = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), handshake_index);
+	if (h != NULL)
+		h->alert = true;
+}
+
+/* Sees the server's CertificateRequest and NewSessionTicket go by. */
+static void
+on_message(int written, int version, int type, const void *bytes, size_t len, SSL *ssl, void *arg)
+{
+	struct handshake *h = arg;
+
+	(void)version;
+	(void)ssl;
+	if (written || type != SSL3_RT_HANDSHAKE || len == 0)
+		return;
+	if (*(const unsigned char *)bytes == SSL3_MT_CERTIFICATE_REQUEST)
+		h->asked = true;
+	else if (*(const unsigned char *)bytes == SSL3_MT_NEWSESSION_TICKET)
+		h->content = true;
 }
 
 bool
-tls_took_alert(struct tls *t)
+handshake_refused(const struct handshake *h)
 {
-	bool took = t->alert;
-
-	t->alert = false;
-	return took;
+	return h->alert || (h->asked && !h->content);
 }
 
-/* The connection's SSL_CTX holds a reference, since it may outlive the lane's. */
+void
+handshake_release(struct handshake *h)
+{
+	if (h == NULL || --h->refs > 0)
+		return;
+	tls_release(h->tls);
+	free(h);
+}
+
 static void
 ctx_gone(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
 {
@@ -184,23 +210,20 @@ ctx_gone(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *
 	(void)idx;
 	(void)argl;
 	(void)argp;
-	tls_release(ptr);
+	handshake_release(ptr);
 }
 
-int
-tls_apply(const struct tls *t, void *arg)
+static int
+set_up(struct tls *t, SSL_CTX *ctx, struct handshake *h)
 {
-	SSL_CTX *ctx = arg;
-
-	if (tls_index < 0)
-		tls_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, ctx_gone);
-	if (tls_index < 0 || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+	    SSL_CTX_set_ex_data(ctx, handshake_index, h) != 1)
 		return -1;
+	h->refs++;
 	SSL_CTX_set1_cert_store(ctx, t->store);
 	SSL_CTX_set_info_callback(ctx, on_info);
-	if (SSL_CTX_set_ex_data(ctx, tls_index, (void *)(uintptr_t)t) != 1)
-		return -1;
-	tls_keep((struct tls *)(uintptr_t)t);
+	SSL_CTX_set_msg_callback(ctx, on_message);
+	SSL_CTX_set_msg_callback_arg(ctx, h);
 	if (t->cert == NULL)
 		return 0;
 	if (SSL_CTX_use_certificate(ctx, t->cert) != 1 || SSL_CTX_use_PrivateKey(ctx, t->key) != 1)
@@ -209,6 +232,23 @@ tls_apply(const struct tls *t, void *arg)
 		if (SSL_CTX_add1_chain_cert(ctx, sk_X509_value(t->chain, i)) != 1)
 			return -1;
 	return 0;
+}
+
+struct handshake *
+tls_apply(struct tls *t, void *ctx)
+{
+	struct handshake *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		abort();
+	if (handshake_index < 0)
+		handshake_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, ctx_gone);
+	h->refs = 1;
+	h->tls = tls_keep(t);
+	if (handshake_index >= 0 && set_up(t, ctx, h) == 0)
+		return h;
+	handshake_release(h);
+	return NULL;
 }
 
 uint64_t

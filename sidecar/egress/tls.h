@@ -21,17 +21,27 @@ struct tls *tls_new(struct span ca, struct span cert, struct span key, const cha
 struct tls *tls_keep(struct tls *t);
 void tls_release(struct tls *t);
 
-/* Sets ctx (SSL_CTX *) up with t: TLS 1.2 or later. 0 or -1. */
-int tls_apply(const struct tls *t, void *ctx);
+/*
+ * What became of one connection's handshake. In TLS 1.3 the client has finished, and sends its
+ * request, before the server has looked at its certificate (RFC 8446 section 4.4.2.4): a
+ * refusal comes as an alert later, or as a bare close.
+ */
+struct handshake;
+
+/*
+ * Sets ctx (SSL_CTX *) of a new connection up with t: TLS 1.2 or later. Returns the
+ * connection's handshake with a reference for the caller, or NULL.
+ */
+struct handshake *tls_apply(struct tls *t, void *ctx);
+
+/*
+ * Whether the server has refused us: by an alert about certificates, or because it asked for one
+ * and went without the session ticket that servers send once they are content.
+ */
+bool handshake_refused(const struct handshake *h);
+void handshake_release(struct handshake *h);
 
 /* Seconds since 1970 when the client's certificate expires; 0 without one. */
 uint64_t tls_expiry(const struct tls *t);
-
-/*
- * Whether the peer of a connection made from t has sent a fatal alert about certificates or
- * the handshake since the last call: TLS 1.3 servers refuse a client certificate only after the
- * client has finished its handshake (RFC 8446 section 4.4.2.4).
- */
-bool tls_took_alert(struct tls *t);
 
 #endif

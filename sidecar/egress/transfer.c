@@ -41,6 +41,7 @@ struct transfer {
 	const struct transfer_events *ev;
 	void *arg;
 	struct curl_slist *nodes; /* ours: libcurl is lent the lines in place */
+	struct handshake *handshake; /* of the connection, when it was made for this call */
 	unsigned requests;        /* how often libcurl was about to send the request */
 	bool head_done;
 	enum verdict verdict; /* why we ended it, if we did */
@@ -141,15 +142,19 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 	return CURL_SOCKET_BAD;
 }
 
+/* CURLOPT_SSL_CTX_FUNCTION: once for each new connection, made for this transfer. */
 static CURLcode
 ssl_ctx(CURL *easy, void *ctx, void *arg)
 {
 	const struct lane *lane = arg;
+	struct transfer *t = NULL;
 
-	(void)easy;
-	if (lane->tls == NULL || tls_apply(lane->tls, ctx) != 0)
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+	if (lane->tls == NULL || t == NULL)
 		return CURLE_SSL_CERTPROBLEM;
-	return CURLE_OK;
+	handshake_release(t->handshake);
+	t->handshake = tls_apply(lane->tls, ctx);
+	return t->handshake == NULL ? CURLE_SSL_CERTPROBLEM : CURLE_OK;
 }
 
 /* ---- callbacks of a transfer ---- */
@@ -280,7 +285,7 @@ verdict_of(const struct transfer *t, CURLcode result)
 		return t->verdict;
 	switch (result) {
 	case CURLE_OK:
-		return t->head_done ? VERDICT_OK : VERDICT_UPSTREAM_INVALID;
+		return t->head_done ? VERDICT_OK : VERDICT_UPSTREAM_BROKEN; /* half a head */
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CERTPROBLEM:
@@ -295,7 +300,7 @@ verdict_of(const struct transfer *t, CURLcode result)
 	default:
 		break;
 	}
-	if (t->lane->tls != NULL && !t->head_done && tls_took_alert(t->lane->tls))
+	if (t->handshake != NULL && !t->head_done && handshake_refused(t->handshake))
 		return VERDICT_UPSTREAM_UNTRUSTED;
 	return t->requests == 0 ? VERDICT_UPSTREAM_UNREACHABLE : VERDICT_UPSTREAM_BROKEN;
 }
@@ -321,6 +326,7 @@ transfer_free(struct transfer *t)
 
 	multi_remove(lane->multi, t->easy);
 	put_easy(lane, t->easy);
+	handshake_release(t->handshake);
 	buf_free(&t->head);
 	free(t->nodes);
 	free(t);
@@ -469,8 +475,6 @@ transfer_start(struct lane *lane, const struct transfer_request *r,
 	t->nodes = make_nodes(r);
 	lane->refs++;
 	set_call(t, r, method);
-	if (lane->tls != NULL)
-		(void)tls_took_alert(lane->tls);
 	if (multi_add(lane->multi, t->easy) == 0)
 		return t;
 	transfer_free(t);

@@ -75,6 +75,13 @@ on_drained(void *arg, struct generation *g)
 }
 
 static void
+close_listeners(struct parent *p)
+{
+	for (size_t i = 0; i < p->plans.nlisteners; i++)
+		close(p->listeners[i]);
+}
+
+static void
 on_terminate(struct parent *p)
 {
 	static bool draining;
@@ -84,6 +91,7 @@ on_terminate(struct parent *p)
 		return;
 	}
 	draining = true;
+	close_listeners(p); /* who dials now is told at once that nobody is there */
 	log_say(LOG_INFO, "draining", LOG_U("ms", p->config->limits.drain_ms));
 	timer_set(p->loop, &p->deadline, p->config->limits.drain_ms + STOP_MS);
 	generation_drain(p->generation, p->config->limits.drain_ms);

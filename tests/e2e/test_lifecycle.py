@@ -21,20 +21,27 @@ from fakes.wire import wait_for
 from fakes.world import World
 
 
-def refuses_connections(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+def turns_away(port: int) -> bool:
+    """Whether a new caller learns at once that there is nothing to be had here."""
+    try:
+        with Agent(port, timeout=0.5) as late:
+            return late.chat().code == "shutting_down"
+    except TimeoutError:
+        return False  # left waiting
+    except (OSError, Closed):
+        return True
 
 
 def test_sigterm_drains_a_stream(world: World, sidekey: Sidekey) -> None:
-    world.api.script(Act(events=20, gap=0.1))
+    world.api.script(Act(events=30, gap=0.1))
     with Agent(sidekey.port) as agent:
         agent.begin("POST", CHAT, STREAM)
         answer = agent.read_head()
         pieces = agent.pieces(answer)
         next(pieces)
         os.kill(sidekey.pid, signal.SIGTERM)
-        wait_for(lambda: refuses_connections(sidekey.port), 1, "no new connections")
+        time.sleep(0.1)
+        wait_for(lambda: turns_away(sidekey.port), 1.5, "new callers are turned away")
         for _ in pieces:
             pass
         assert answer.body.endswith(b"data: [DONE]\n\n") and answer.complete
