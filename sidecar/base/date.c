@@ -145,7 +145,8 @@ date_from_http(struct span text, uint64_t *out)
 
 	/* "Sun, 06 Nov 1994 08:49:37 GMT"; the day's name says nothing new */
 	if (text.len != 29 || match(span_cut(text, 3, 8), ", DD ", &day) != 0 ||
-	    match(span_cut(text, 11, 29), " YYYY hh:mm:ss GMT", &rest) != 0)
+	    match(span_cut(text, 11, 25), " YYYY hh:mm:ss", &rest) != 0 ||
+	    !span_is(span_cut(text, 25, 29), " GMT"))
 		return -1;
 	for (at = months; *at != '\0'; at += 3)
 		if (memcmp(at, month.ptr, 3) == 0)

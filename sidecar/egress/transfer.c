@@ -43,7 +43,7 @@ struct transfer {
 	struct curl_slist *nodes; /* ours: libcurl is lent the lines in place */
 	struct handshake *handshake; /* of the connection, when it was made for this call */
 	unsigned requests;        /* how often libcurl was about to send the request */
-	bool head_done;
+	bool head_done, paused;
 	enum verdict verdict; /* why we ended it, if we did */
 	struct buf head;
 };
@@ -72,6 +72,7 @@ lane_release(struct lane *lane)
 }
 
 static void transfer_done(void *arg, void *easy, int result);
+static bool transfer_is_paused(void *easy);
 
 struct lane *
 lane_new(struct loop *l, const struct egress_target *target, struct tls *tls)
@@ -84,7 +85,7 @@ lane_new(struct loop *l, const struct egress_target *target, struct tls *tls)
 	lane->loop = l;
 	lane->target = target;
 	lane->reap.fn = lane_free;
-	lane->multi = multi_new(l, POOLED_MAX, transfer_done, lane);
+	lane->multi = multi_new(l, POOLED_MAX, transfer_done, transfer_is_paused, lane);
 	if (lane->multi == NULL) {
 		free(lane);
 		return NULL;
@@ -272,8 +273,16 @@ on_data(char *bytes, size_t size, size_t n, void *arg)
 		t->verdict = VERDICT_UPSTREAM_INVALID;
 		return 0;
 	}
-	return t->ev->data(t->arg, (struct span){bytes, size * n}) ? size * n
-								   : CURL_WRITEFUNC_PAUSE;
+	t->paused = !t->ev->data(t->arg, (struct span){bytes, size * n});
+	return t->paused ? CURL_WRITEFUNC_PAUSE : size * n;
+}
+
+static bool
+transfer_is_paused(void *easy)
+{
+	struct transfer *t = NULL;
+
+	return curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t) == CURLE_OK && t != NULL && t->paused;
 }
 
 /* ---- the end ---- */
@@ -362,6 +371,7 @@ transfer_cancel(struct transfer *t)
 void
 transfer_resume(struct transfer *t)
 {
+	t->paused = false;
 	multi_unpause(t->lane->multi, t->easy);
 }
 

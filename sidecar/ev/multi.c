@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -12,6 +13,7 @@
 struct sock {
 	struct watch watch;
 	struct multi *multi;
+	bool pooled; /* no transfer uses it */
 };
 
 /* A transfer to be let go on at the round's end. */
@@ -29,6 +31,7 @@ struct multi {
 	size_t nsocks;
 	struct resume *resumes;
 	multi_done_fn *done;
+	multi_paused_fn *paused;
 	void *arg;
 };
 
@@ -63,12 +66,33 @@ act(struct multi *m, int fd, int mask)
 	reap(m);
 }
 
+/*
+ * A pooled connection that becomes readable is at its end: the upstream closes it. libcurl 7.88
+ * looks at it by a recv(MSG_PEEK) before it uses it again, and takes TLS's close_notify for
+ * life; the next call would be lost. So what came is thrown away and the socket shut down: then
+ * the look finds its end, and a new connection is made.
+ */
+static void
+retire(struct sock *s)
+{
+	char thrown[1024];
+
+	while (recv(s->watch.fd, thrown, sizeof(thrown), MSG_DONTWAIT) > 0)
+		continue;
+	(void)shutdown(s->watch.fd, SHUT_RDWR);
+	watch_stop(s->multi->loop, &s->watch);
+}
+
 static void
 sock_ready(struct watch *w, uint32_t events)
 {
 	struct sock *s = ev_owner(w, struct sock, watch);
 	int mask = 0;
 
+	if (s->pooled) {
+		retire(s);
+		return;
+	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
 		mask |= CURL_CSELECT_IN;
 	if (events & EPOLLOUT)
@@ -94,7 +118,7 @@ sock_of(struct multi *m, int fd)
 		m->socks[fd] = calloc(1, sizeof(struct sock));
 		if (m->socks[fd] == NULL)
 			abort();
-		*m->socks[fd] = (struct sock){{fd, 0, sock_ready}, m};
+		*m->socks[fd] = (struct sock){{fd, 0, sock_ready}, m, false};
 	}
 	return m->socks[fd];
 }
@@ -113,21 +137,25 @@ static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 {
 	struct multi *m = arg;
+	struct sock *s;
 	uint32_t want = 0;
 
-	(void)easy;
 	(void)sock;
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
 		want |= EPOLLIN;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
 		want |= EPOLLOUT;
 	if (what == CURL_POLL_REMOVE) {
-		/* Back to the pool, as a rule: keep it registered, lazily. */
-		if ((size_t)fd < m->nsocks && m->socks[fd] != NULL)
-			watch_set(m->loop, &m->socks[fd]->watch, 0);
+		/* Back to the pool, and still watched for its end; or paused, and not watched. */
+		if ((size_t)fd >= m->nsocks || m->socks[fd] == NULL)
+			return 0;
+		m->socks[fd]->pooled = m->paused == NULL || !m->paused(easy);
+		watch_set(m->loop, &m->socks[fd]->watch, m->socks[fd]->pooled ? EPOLLIN : 0);
 		return 0;
 	}
-	watch_set(m->loop, &sock_of(m, fd)->watch, want);
+	s = sock_of(m, fd);
+	s->pooled = false;
+	watch_set(m->loop, &s->watch, want);
 	return 0;
 }
 
@@ -201,13 +229,14 @@ multi_unpause(struct multi *m, void *easy)
 }
 
 struct multi *
-multi_new(struct loop *l, long max_connections, multi_done_fn *done, void *arg)
+multi_new(struct loop *l, long max_connections, multi_done_fn *done, multi_paused_fn *paused,
+	  void *arg)
 {
 	struct multi *m = calloc(1, sizeof(*m));
 
 	if (m == NULL)
 		return NULL;
-	*m = (struct multi){.loop = l, .done = done, .arg = arg};
+	*m = (struct multi){.loop = l, .done = done, .paused = paused, .arg = arg};
 	m->timer.fn = timer_fired;
 	m->later.fn = run_resumes;
 	m->curl = curl_multi_init();

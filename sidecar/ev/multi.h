@@ -17,7 +17,15 @@ void multi_setup(void);
 /* done(arg, easy, result) runs for each finished transfer; it may remove and free any handle. */
 typedef void multi_done_fn(void *arg, void *easy, int result);
 
-struct multi *multi_new(struct loop *l, long max_connections, multi_done_fn *done, void *arg);
+/*
+ * Whether a transfer waits by its own wish (CURL_WRITEFUNC_PAUSE): its connection is then not a
+ * pooled one, though libcurl wants nothing of it.
+ */
+typedef bool multi_paused_fn(void *easy);
+
+/* paused: NULL when no transfer ever pauses. NULL when libcurl cannot. */
+struct multi *multi_new(struct loop *l, long max_connections, multi_done_fn *done,
+			multi_paused_fn *paused, void *arg);
 void multi_free(struct multi *m);
 
 /* Starts a transfer, or gives it up (its connection is closed if it was in use). */

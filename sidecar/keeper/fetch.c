@@ -72,7 +72,7 @@ fetcher_new(struct loop *l, struct span ca)
 	if (f == NULL)
 		abort();
 	f->store = read_store(ca);
-	f->multi = multi_new(l, POOLED_MAX, finished, f);
+	f->multi = multi_new(l, POOLED_MAX, finished, NULL, f);
 	if (f->store != NULL && f->multi != NULL)
 		return f;
 	X509_STORE_free(f->store);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+
+static const struct {
+	const char *text;
+	bool good;
+	const char *why;
+} documents[] = {
+	{"{}", true, "the smallest"},
+	{" {\"a\": [1, {\"b\": null}]}\n", true, "blanks around"},
+	{"", false, "nothing"},
+	{"[]", false, "not an object"},
+	{"\"text\"", false, "a string is a value of its own"},
+	{"{\"a\":1,\"a\":2}", false, "a name twice"},
+	{"{\"a\":1,\"\\u0061\":2}", false, "a name twice, once escaped"},
+	{"{\"a\":{\"b\":1,\"b\":2}}", false, "a name twice, inside"},
+	{"{\"a\":1}x", false, "bytes behind it"},
+	{"{\"a\":1", false, "cut off"},
+	{"{'a':1}", false, "single quotes"},
+	{"{\"a\":\"\xff\"}", false, "not UTF-8"},
+	{"{\"a\":\"\\u0000\"}", false, "an escaped NUL"},
+	{"{\"a\":\"\\ud800\"}", false, "half a surrogate pair"},
+	{"\xef\xbb\xbf{}", false, "a byte order mark"},
+};
+
+static void
+parses_objects_alone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(documents); i++) {
+		struct json *doc = json_doc_parse(span_of(documents[i].text));
+
+		if ((doc != NULL) != documents[i].good)
+			fail_msg("%s: %s", documents[i].text, documents[i].why);
+		json_doc_free(doc);
+	}
+}
+
+/* Neither a crash nor the stack's end. */
+static void
+survives_depth(void **state)
+{
+	static char deep[200 * 1000];
+
+	(void)state;
+	memset(deep, '[', sizeof(deep));
+	memcpy(deep, "{\"a\":", 5);
+	assert_null(json_doc_parse((struct span){deep, sizeof(deep)}));
+}
+
+static void
+gives_members(void **state)
+{
+	struct json *doc = json_doc_parse(
+		SPAN("{\"s\":\"a\\u00e9\\n\",\"n\":1.5,\"o\":{\"in\":\"x\"},\"z\":null,\"e\":\"\"}"));
+	const struct json *inner;
+	struct span s = SPAN("before");
+	double n = 0;
+
+	(void)state;
+	assert_non_null(doc);
+	assert_true(json_doc_string(doc, "s", &s));
+	assert_true(span_is(s, "a\xc3\xa9\n"));
+	assert_true(json_doc_string(doc, "e", &s));
+	assert_int_equal(s.len, 0);
+	s = SPAN("before");
+	assert_false(json_doc_string(doc, "n", &s));
+	assert_false(json_doc_string(doc, "z", &s));
+	assert_false(json_doc_string(doc, "S", &s));
+	assert_true(span_is(s, "before"));
+	assert_true(json_doc_number(doc, "n", &n));
+	assert_true(n > 1.4 && n < 1.6);
+	assert_false(json_doc_number(doc, "s", &n));
+	inner = json_doc_get(doc, "o");
+	assert_non_null(inner);
+	assert_true(json_doc_string(inner, "in", &s));
+	assert_true(span_is(s, "x"));
+	assert_null(json_doc_get(doc, "none"));
+	json_doc_free(doc);
+}
+
+static bool
+collect(void *arg, struct span name, struct span value)
+{
+	struct buf *text = arg;
+
+	assert_int_equal(buf_add_span(text, name) | buf_add_char(text, '=') |
+				 buf_add_span(text, value),
+			 0);
+	return name.ptr[0] != 'c';
+}
+
+static void
+walks_strings_in_order(void **state)
+{
+	struct json *doc = json_doc_parse(
+		SPAN("{\"b\":\"1\",\"n\":2,\"a\":\"3\",\"c\":\"4\",\"d\":\"5\"}"));
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 64);
+	assert_non_null(doc);
+	assert_false(json_doc_each(doc, collect, &text));
+	assert_true(span_is(buf_span(&text), "b=1a=3c=4")); /* as written; stopped after c */
+	buf_free(&text);
+	json_doc_free(doc);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parses_objects_alone),
+		cmocka_unit_test(survives_depth),
+		cmocka_unit_test(gives_members),
+		cmocka_unit_test(walks_strings_in_order),
+	};
+
+	json_setup();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
