@@ -37,8 +37,9 @@ verb_serve(int argc, char **argv)
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
 			path = argv[++i];
 		} else if (strcmp(argv[i], "--help") == 0) {
-			puts("usage: sidekey serve [-c FILE]\n\nServes until SIGTERM or SIGINT, which "
-			     "drain; a second one ends at once.\nSIGUSR1 fetches every secret now.");
+			puts("usage: sidekey serve [-c FILE]\n\n"
+			     "Serves until SIGTERM or SIGINT, which drain; a second one ends at "
+			     "once.\nSIGUSR1 fetches every secret now.");
 			return 0;
 		} else {
 			fputs("usage: sidekey serve [-c FILE]\n", stderr);

@@ -56,7 +56,9 @@ def heading(text):
 def make(counts, name, *arguments):
     """A build that must succeed counts as one test."""
     result = subprocess.run(
-        ["make", "--no-print-directory", f"-j{os.cpu_count() or 2}", *arguments], cwd=ROOT
+        ["make", "--no-print-directory", f"-j{os.cpu_count() or 2}", *arguments],
+        cwd=ROOT,
+        check=False,
     )
     counts.add(name, result.returncode == 0, "make " + " ".join(arguments))
     return result.returncode == 0
@@ -69,6 +71,7 @@ def unit_program(counts, program):
         result = subprocess.run(
             [str(program)],
             cwd=ROOT,
+            check=False,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -77,16 +80,16 @@ def unit_program(counts, program):
         output, code = result.stdout.decode(errors="replace"), result.returncode
     except subprocess.TimeoutExpired as error:
         output, code = (error.stdout or b"").decode(errors="replace"), "timeout"
-    passed = len(re.findall(r"^\[ +OK \]", output, re.M))
-    failed = re.findall(r"^\[  FAILED  \] (\w+)$", output, re.M)
+    passed = len(re.findall(r"^\[ +OK \]", output, re.MULTILINE))
+    failed = re.findall(r"^\[  FAILED  \] (\w+)$", output, re.MULTILINE)
     failed = sorted(set(failed))
-    skipped = re.findall(r"^\[  SKIPPED \] (\w+)$", output, re.M)
-    ended = re.search(r"^\[=+\] \d+ test\(s\) run\.", output, re.M) is not None
+    skipped = re.findall(r"^\[  SKIPPED \] (\w+)$", output, re.MULTILINE)
+    ended = re.search(r"^\[=+\] \d+ test\(s\) run\.", output, re.MULTILINE) is not None
     counts.passed += passed
     for name in failed:
         counts.add(f"{program.name}: {name}", False)
     for name in sorted(set(skipped)):
-        reason = re.search(rf"^{name}: skipped: (.*)$", output, re.M)
+        reason = re.search(rf"^{name}: skipped: (.*)$", output, re.MULTILINE)
         counts.skip(f"{program.name}: {name}", reason.group(1) if reason else "see its output")
     clean = code == 0 and ended
     if not clean and not failed:
@@ -121,7 +124,7 @@ def pytest(counts, build, extra=()):
         "SIDEKEY_SANITIZED": "1" if build == SANITIZED else "",
     }
     command = [sys.executable, "-m", "pytest", "-q", "-rfEs", f"--junitxml={report}", "tests"]
-    code = subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode
+    code = subprocess.run([*command, *extra], cwd=ROOT, env=environment, check=False).returncode
     if not report.exists():
         counts.add(f"pytest on {build}", False, f"ended with {code} and left no report")
         return
@@ -142,7 +145,7 @@ def pytest(counts, build, extra=()):
 
 def lint(counts):
     result = subprocess.run(
-        ["tests/lint/run.sh"], cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1
+        ["tests/lint/run.sh"], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True, bufsize=1
     )
     print(result.stdout, end="")
     for line in result.stdout.splitlines():

@@ -39,10 +39,10 @@ enum verdict {
 };
 
 struct verdict_row {
-	const char *code;  /* "malformed_request" … */
+	const char *code; /* "malformed_request" … */
 	unsigned status;
-	bool retry;        /* x-should-retry */
-	const char *type;  /* OpenAI's error.type: invalid_request_error, api_error … */
+	bool retry;         /* x-should-retry */
+	const char *type;   /* OpenAI's error.type: invalid_request_error, api_error … */
 	const char *remedy; /* the default sentence: what to change */
 };
 

@@ -20,6 +20,7 @@ static const struct box_call calls[] = {
 	WHEN("sendto", "libcurl's send: no address, no Fast Open", EQ(4, 0),
 	     MASKED(3, MSG_FASTOPEN, 0)),
 	ANY("recvfrom", "libcurl's recv"),
+	ANY("shutdown", "retires a pooled connection that the other side closes"),
 	ANY("getsockopt", "SO_ERROR after a connect"),
 	ANY("setsockopt", "TCP_NODELAY and keep-alive"),
 	ANY("getpeername", "libcurl keeps a connection's two addresses"),

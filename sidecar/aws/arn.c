@@ -11,14 +11,10 @@ struct partition {
 
 /* botocore's partitions.json. */
 static const struct partition partitions[] = {
-	{"aws-cn", "cn-", "amazonaws.com.cn"},
-	{"aws-us-gov", "us-gov-", "amazonaws.com"},
-	{"aws-eusc", "eusc-", "amazonaws.eu"},
-	{"aws-iso", "us-iso-", "c2s.ic.gov"},
-	{"aws-iso-b", "us-isob-", "sc2s.sgov.gov"},
-	{"aws-iso-e", "eu-isoe-", "cloud.adc-e.uk"},
-	{"aws-iso-f", "us-isof-", "csp.hci.ic.gov"},
-	{"aws", NULL, "amazonaws.com"},
+	{"aws-cn", "cn-", "amazonaws.com.cn"},       {"aws-us-gov", "us-gov-", "amazonaws.com"},
+	{"aws-eusc", "eusc-", "amazonaws.eu"},       {"aws-iso", "us-iso-", "c2s.ic.gov"},
+	{"aws-iso-b", "us-isob-", "sc2s.sgov.gov"},  {"aws-iso-e", "eu-isoe-", "cloud.adc-e.uk"},
+	{"aws-iso-f", "us-isof-", "csp.hci.ic.gov"}, {"aws", NULL, "amazonaws.com"},
 };
 
 enum { PARTITIONS = sizeof(partitions) / sizeof(partitions[0]) };

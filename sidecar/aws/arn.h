@@ -40,23 +40,23 @@ enum reference_kind {
 /* Where a secret is. Views into the text it was parsed from. */
 struct reference {
 	enum reference_kind kind;
-	struct span text;    /* the whole reference */
-	struct arn arn;      /* the ARN kinds */
-	struct span secret;  /* Secrets Manager: the ARN without the ECS suffix */
+	struct span text;   /* the whole reference */
+	struct arn arn;     /* the ARN kinds */
+	struct span secret; /* Secrets Manager: the ARN without the ECS suffix */
 	struct span json_key, version_stage, version_id; /* the ECS suffix; empty: default */
-	struct span name;    /* env: the variable; file: the absolute path */
+	struct span name; /* env: the variable; file: the absolute path */
 };
 
 enum reference_fault {
 	REFERENCE_OK,
-	REFERENCE_NOT_ONE,      /* none of the forms: most likely a literal secret */
+	REFERENCE_NOT_ONE, /* none of the forms: most likely a literal secret */
 	REFERENCE_BAD_ARN,
 	REFERENCE_BAD_REGION,
 	REFERENCE_UNKNOWN_SERVICE,
-	REFERENCE_BAD_SUFFIX,   /* after the 7th colon come json-key:version-stage:version-id, all three colons */
-	REFERENCE_SEED_ARN,     /* …:credential-provider/NAME: the token-vault form is meant */
+	REFERENCE_BAD_SUFFIX, /* after the 7th colon come json-key:version-stage:version-id, all three colons */
+	REFERENCE_SEED_ARN, /* …:credential-provider/NAME: the token-vault form is meant */
 	REFERENCE_BAD_ENV,
-	REFERENCE_BAD_FILE,     /* not an absolute path */
+	REFERENCE_BAD_FILE, /* not an absolute path */
 };
 
 enum reference_fault reference_parse(struct span text, struct reference *out);

@@ -24,7 +24,8 @@ enum {
 
 static const char *const texts[] = {
 	[REFERENCE_OK] = "the reference is good",
-	[REFERENCE_NOT_ONE] = "a reference is due here (arn:…, env:NAME or file:/path), never a secret",
+	[REFERENCE_NOT_ONE] =
+		"a reference is due here (arn:…, env:NAME or file:/path), never a secret",
 	[REFERENCE_BAD_ARN] = "the ARN is not of the form that its service has",
 	[REFERENCE_BAD_REGION] = "the ARN names no region, or one that its partition does not have",
 	[REFERENCE_UNKNOWN_SERVICE] = "the ARN is not of Secrets Manager, SSM or AgentCore",
@@ -107,8 +108,7 @@ parse_secret(struct reference *r)
 	r->secret = span_cut(r->text, 0, r->text.len - (rest.len - end));
 	if (r->secret.len > SECRET_ID_MAX)
 		return REFERENCE_BAD_ARN;
-	return end == rest.len ? REFERENCE_OK
-			       : parse_suffix(span_cut(rest, end + 1, rest.len), r);
+	return end == rest.len ? REFERENCE_OK : parse_suffix(span_cut(rest, end + 1, rest.len), r);
 }
 
 static enum reference_fault

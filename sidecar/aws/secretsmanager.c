@@ -9,8 +9,7 @@ secretsmanager_body(const struct reference *r, struct buf *out)
 	int bad = buf_add_str(out, "{\"SecretId\":") | buf_add_json(out, r->secret);
 
 	if (r->version_stage.len > 0)
-		bad |= buf_add_str(out, ",\"VersionStage\":") |
-		       buf_add_json(out, r->version_stage);
+		bad |= buf_add_str(out, ",\"VersionStage\":") | buf_add_json(out, r->version_stage);
 	if (r->version_id.len > 0)
 		bad |= buf_add_str(out, ",\"VersionId\":") | buf_add_json(out, r->version_id);
 	return bad | buf_add_char(out, '}');
@@ -67,7 +66,7 @@ secretsmanager_read(struct span answer, struct span json_key, struct secretsmana
 	(void)json_doc_string(v.doc, "VersionId", &v.version_id);
 	if (!json_doc_string(v.doc, "SecretString", &text)) {
 		fault = json_doc_string(v.doc, "SecretBinary", &ignored) ? SECRETSMANAGER_BINARY
-								      : SECRETSMANAGER_NOT_JSON;
+									 : SECRETSMANAGER_NOT_JSON;
 	} else {
 		v.inner = json_doc_parse(text);
 		v.value = text;
@@ -191,7 +190,14 @@ set_type(struct aws_error *out, struct span type)
 	out->type[type.len] = '\0';
 }
 
-/* "User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized …" */
+static bool
+is_of_arn(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr(":/_+=.,@-", c) != NULL);
+}
+
+/* "User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized …": the ARN alone is kept. */
 static void
 set_principal(struct aws_error *out, struct span message)
 {
@@ -199,13 +205,15 @@ set_principal(struct aws_error *out, struct span message)
 
 	for (size_t i = 0; i + mark.len <= message.len; i++) {
 		struct span arn = span_cut(message, i + 6, message.len);
+		size_t n = 0;
 
 		if (!span_starts(span_cut(message, i, message.len), mark))
 			continue;
-		arn = span_cut(arn, 0, span_find(arn, 0, ' '));
-		if (arn.len < sizeof(out->principal)) {
-			memcpy(out->principal, arn.ptr, arn.len);
-			out->principal[arn.len] = '\0';
+		while (n < arn.len && is_of_arn(arn.ptr[n]))
+			n++;
+		if (n < sizeof(out->principal)) {
+			memcpy(out->principal, arn.ptr, n);
+			out->principal[n] = '\0';
 		}
 		return;
 	}

@@ -52,7 +52,7 @@ struct aws_error {
 	enum aws_error_class class;
 };
 
-/* Reads an error answer of the JSON protocols. Decided by type; the status only when there is none. */
+/* Reads an error answer of the JSON protocols: by type; by the status only without one. */
 void aws_error_read(unsigned status, struct span body, struct aws_error *out);
 
 #endif

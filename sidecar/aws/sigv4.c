@@ -11,16 +11,16 @@
 
 #include "aws/sigv4.h"
 
-#include "base/date.h"
 #include "base/auto.h"
+#include "base/date.h"
 #include "base/num.h"
 
 enum {
 	HEADERS_MAX = 64,
-	QUERY_MAX = 64,               /* members of a query */
+	QUERY_MAX = 64, /* members of a query */
 	QUERY_BYTES_MAX = 64 * 1024,
 	CANONICAL_MAX = 256 * 1024,
-	SECRET_MAX = 256,             /* an AWS secret access key has 40 bytes */
+	SECRET_MAX = 256, /* an AWS secret access key has 40 bytes */
 	DATE_LEN = 8,
 	AMZ_DATE_LEN = 16,
 };
@@ -56,8 +56,8 @@ int
 sigv4_key(struct span secret_access_key, const struct sigv4_scope *scope,
 	  unsigned char key[static SIGV4_KEY_LEN])
 {
-	struct span step[] = {span_cut(scope->amz_date, 0, DATE_LEN), scope->region,
-			      scope->service, SPAN("aws4_request")};
+	struct span step[] = {span_cut(scope->amz_date, 0, DATE_LEN), scope->region, scope->service,
+			      SPAN("aws4_request")};
 	struct span prefix = SPAN("AWS4");
 	char first[4 + SECRET_MAX];
 	unsigned char next[SIGV4_KEY_LEN];

@@ -18,12 +18,12 @@ struct sigv4_header {
 
 struct sigv4_request {
 	struct span method;
-	struct span path;  /* as on the wire, percent-encoded */
-	struct span query; /* as on the wire, without '?' */
+	struct span path;                   /* as on the wire, percent-encoded */
+	struct span query;                  /* as on the wire, without '?' */
 	const struct sigv4_header *headers; /* all to be signed: host and x-amz-date among them */
 	size_t nheaders;
 	struct span payload_hash; /* 64 hex digits, or UNSIGNED-PAYLOAD */
-	bool normalize;           /* remove dot segments and repeated slashes (every service but S3) */
+	bool normalize; /* remove dot segments and repeated slashes (every service but S3) */
 };
 
 struct sigv4_scope {

@@ -9,8 +9,8 @@ void auto_close_fd(int *fd);
 void auto_free_ptr(void *pp);
 
 #define auto_close __attribute__((cleanup(auto_close_fd)))
-#define auto_free __attribute__((cleanup(auto_free_ptr)))
-#define auto_buf __attribute__((cleanup(buf_free)))
+#define auto_free  __attribute__((cleanup(auto_free_ptr)))
+#define auto_buf   __attribute__((cleanup(buf_free)))
 
 /* The descriptor, which the caller now owns; *fd becomes -1. */
 int take_fd(int *fd);

@@ -71,13 +71,26 @@ match(struct span text, const char *pattern, struct civil *c)
 		char t = text.ptr[i];
 
 		switch (pattern[i]) {
-		case 'Y': field = &c->year; break;
-		case 'M': field = &c->month; break;
-		case 'D': field = &c->day; break;
-		case 'h': field = &c->hour; break;
-		case 'm': field = &c->minute; break;
-		case 's': field = &c->second; break;
-		default: break;
+		case 'Y':
+			field = &c->year;
+			break;
+		case 'M':
+			field = &c->month;
+			break;
+		case 'D':
+			field = &c->day;
+			break;
+		case 'h':
+			field = &c->hour;
+			break;
+		case 'm':
+			field = &c->minute;
+			break;
+		case 's':
+			field = &c->second;
+			break;
+		default:
+			break;
 		}
 		if (field == NULL && t != pattern[i])
 			return -1;

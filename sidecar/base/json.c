@@ -69,8 +69,8 @@ json_doc_number(const struct json *object, const char *name, double *out)
 }
 
 bool
-json_doc_each(const struct json *object,
-		 bool (*fn)(void *arg, struct span name, struct span value), void *arg)
+json_doc_each(const struct json *object, bool (*fn)(void *arg, struct span name, struct span value),
+	      void *arg)
 {
 	const char *name;
 	json_t *value;

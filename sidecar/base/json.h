@@ -29,6 +29,6 @@ bool json_doc_number(const struct json *object, const char *name, double *out);
 
 /* Calls fn for each string member of object, in order; false when fn said so and it stopped. */
 bool json_doc_each(const struct json *object,
-		      bool (*fn)(void *arg, struct span name, struct span value), void *arg);
+		   bool (*fn)(void *arg, struct span name, struct span value), void *arg);
 
 #endif

@@ -27,7 +27,7 @@ log_setup(enum log_format format, enum log_level level, const char *role)
 	log_state.role = role;
 }
 
-bool
+static bool
 log_wants(enum log_level level)
 {
 	return level <= log_state.level;

@@ -23,14 +23,13 @@ struct log_field {
 
 /* What follows is written when at or above level. role is a literal such as "ingress". */
 void log_setup(enum log_format format, enum log_level level, const char *role);
-bool log_wants(enum log_level level);
 
 /* {"time":"2026-11-21T04:41:00.123Z","level":"info","role":"keeper","msg":"…", fields…} */
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t n);
 
-#define LOG_S(name, span) ((struct log_field){(name), (span), 0, false})
-#define LOG_C(name, cstr) ((struct log_field){(name), span_of(cstr), 0, false})
-#define LOG_U(name, num) ((struct log_field){(name), {NULL, 0}, (uint64_t)(num), true})
+#define LOG_S(name, span)   ((struct log_field){(name), (span), 0, false})
+#define LOG_C(name, cstr)   ((struct log_field){(name), span_of(cstr), 0, false})
+#define LOG_U(name, num)    ((struct log_field){(name), {NULL, 0}, (uint64_t)(num), true})
 #define LOG_IF(cond, field) ((cond) ? (field) : (struct log_field){NULL, {NULL, 0}, 0, false})
 
 #define log_say(level, msg, ...)                                                                   \

@@ -12,21 +12,21 @@ enum { MSG_BYTES_MAX = 72 * 1024, MSG_VALUE_MAX = 64 * 1024 };
 
 enum msg_type {
 	MSG_NONE,
-	MSG_ENV,       /* parent → keeper: one start-up variable (value is secret) */
-	MSG_ENV_END,   /* parent → keeper: that was all */
-	MSG_READY,     /* role → parent: boxed and at work */
-	MSG_DRAIN,     /* parent → ingress: take no new call, end when the last is done */
-	MSG_DRAINED,   /* ingress → parent */
-	MSG_REFRESH,   /* parent → keeper: fetch every slot now (SIGUSR1) */
-	MSG_RESOLVE,   /* keeper, egress → resolver: look this name up again */
-	MSG_ADDRESSES, /* resolver → keeper, egress */
-	MSG_SECRET,    /* keeper → egress: a slot's value */
+	MSG_ENV,         /* parent → keeper: one start-up variable (value is secret) */
+	MSG_ENV_END,     /* parent → keeper: that was all */
+	MSG_READY,       /* role → parent: boxed and at work */
+	MSG_DRAIN,       /* parent → ingress: take no new call, end when the last is done */
+	MSG_DRAINED,     /* ingress → parent */
+	MSG_REFRESH,     /* parent → keeper: fetch every slot now (SIGUSR1) */
+	MSG_RESOLVE,     /* keeper, egress → resolver: look this name up again */
+	MSG_ADDRESSES,   /* resolver → keeper, egress */
+	MSG_SECRET,      /* keeper → egress: a slot's value */
 	MSG_SECRET_GONE, /* keeper → egress: drop it */
-	MSG_TLS,       /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
-	MSG_SLOT,      /* keeper → ingress: a slot's state */
-	MSG_STREAM,    /* ingress → egress: the stream socket of one client connection */
-	MSG_TARGET,    /* egress → ingress: a target's state */
-	MSG_ALIVE,     /* keeper, egress → ingress: once a second */
+	MSG_TLS,    /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
+	MSG_SLOT,   /* keeper → ingress: a slot's state */
+	MSG_STREAM, /* ingress → egress: the stream socket of one client connection */
+	MSG_TARGET, /* egress → ingress: a target's state */
+	MSG_ALIVE,  /* keeper, egress → ingress: once a second */
 	MSG_TYPES
 };
 
@@ -93,10 +93,10 @@ struct msg_slot {
 	uint16_t slot;
 	uint8_t state; /* enum slot_state; REFUSED is missing because the store said no */
 	uint32_t version;
-	uint64_t fetched_ms;     /* wall clock of the value in hand; 0: none */
-	uint64_t next_ms;        /* wall clock of the next attempt */
-	struct span version_id;  /* the store's */
-	struct span error_type;  /* of the last failure, empty when fresh */
+	uint64_t fetched_ms;    /* wall clock of the value in hand; 0: none */
+	uint64_t next_ms;       /* wall clock of the next attempt */
+	struct span version_id; /* the store's */
+	struct span error_type; /* of the last failure, empty when fresh */
 };
 
 struct msg_target {

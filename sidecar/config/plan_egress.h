@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What egress may know: targets, header templates by slot number, limits; no reference, no store. */
+/* What egress may know: targets, header templates by slot number, limits; no reference. */
 #ifndef CONFIG_PLAN_EGRESS_H
 #define CONFIG_PLAN_EGRESS_H
 

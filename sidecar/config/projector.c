@@ -24,7 +24,7 @@ projector_take(struct projector *pr, struct buf *text)
 	return s;
 }
 
-struct span
+static struct span
 projector_join(struct projector *pr, struct span a, const char *between, struct span b)
 {
 	struct buf text;

@@ -29,9 +29,8 @@ struct projector {
 
 /* Zeroed memory of the plans', which is enough for every configuration that could be read. */
 void *projector_room(struct projector *pr, size_t size);
-/* Copies there: of text, which is then freed; of the three; of s in lower case. */
+/* Copies there: of text, which is then freed; of s in lower case. */
 struct span projector_take(struct projector *pr, struct buf *text);
-struct span projector_join(struct projector *pr, struct span a, const char *between, struct span b);
 struct span projector_lower(struct projector *pr, struct span s);
 
 /* The index of text in the list of NAMES_MAX, where it is put when it is new. */

@@ -11,7 +11,7 @@
 #include "egress/vault.h"
 
 struct inject {
-	char *text;          /* owns the target and the lines that are not secret */
+	char *text; /* owns the target and the lines that are not secret */
 	const char *target;
 	const char **lines;
 	size_t nlines;
@@ -30,8 +30,8 @@ const char *inject_check(const struct egress_target *t, const struct frame_call 
  * apiBase's path and the call's are joined without decoding; the target's fixed query members
  * win; members that carry credentials are dropped; a configured header replaces the client's.
  */
-void inject_build(struct inject *out, const struct egress_target *t,
-		  const struct frame_call *call, struct header_set *secrets);
+void inject_build(struct inject *out, const struct egress_target *t, const struct frame_call *call,
+		  struct header_set *secrets);
 void inject_free(struct inject *in);
 
 #endif

@@ -40,9 +40,9 @@ struct transfer {
 	CURL *easy;
 	const struct transfer_events *ev;
 	void *arg;
-	struct curl_slist *nodes; /* ours: libcurl is lent the lines in place */
+	struct curl_slist *nodes;    /* ours: libcurl is lent the lines in place */
 	struct handshake *handshake; /* of the connection, when it was made for this call */
-	unsigned requests;        /* how often libcurl was about to send the request */
+	unsigned requests;           /* how often libcurl was about to send the request */
 	bool head_done, paused;
 	enum verdict verdict; /* why we ended it, if we did */
 	struct buf head;
@@ -148,14 +148,23 @@ static CURLcode
 ssl_ctx(CURL *easy, void *ctx, void *arg)
 {
 	const struct lane *lane = arg;
+	struct handshake *made;
 	struct transfer *t = NULL;
 
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
 	if (lane->tls == NULL || t == NULL)
 		return CURLE_SSL_CERTPROBLEM;
+	made = tls_apply(lane->tls, ctx);
+	if (made == NULL)
+		return CURLE_SSL_CERTPROBLEM;
+	/* After a request on another connection this one tells nothing of what became of it. */
+	if (t->requests > 0) {
+		handshake_release(made);
+		return CURLE_OK;
+	}
 	handshake_release(t->handshake);
-	t->handshake = tls_apply(lane->tls, ctx);
-	return t->handshake == NULL ? CURLE_SSL_CERTPROBLEM : CURLE_OK;
+	t->handshake = made;
+	return CURLE_OK;
 }
 
 /* ---- callbacks of a transfer ---- */

@@ -59,7 +59,7 @@ struct transfer_request {
 	const char **lines; /* header lines, NUL-terminated, valid until the end */
 	size_t nlines;
 	bool has_body;
-	struct span body;   /* valid until the end */
+	struct span body; /* valid until the end */
 };
 
 /* Starts; NULL when libcurl cannot. The transfer is freed before done is called. */

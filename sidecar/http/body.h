@@ -8,12 +8,12 @@
 #include "http/head.h"
 
 struct chunked {
-	int state;         /* of body.c's own */
-	uint64_t left;     /* bytes left in the chunk */
-	uint64_t total;    /* bytes of content so far */
-	uint64_t max;      /* largest content allowed; beyond it CHUNKED_TOO_LARGE */
-	size_t overhead;   /* bytes of extensions and trailers so far (bounded) */
-	unsigned digits;   /* of the chunk size being read */
+	int state;       /* of body.c's own */
+	uint64_t left;   /* bytes left in the chunk */
+	uint64_t total;  /* bytes of content so far */
+	uint64_t max;    /* largest content allowed; beyond it CHUNKED_TOO_LARGE */
+	size_t overhead; /* bytes of extensions and trailers so far (bounded) */
+	unsigned digits; /* of the chunk size being read */
 };
 
 enum chunked_event {

@@ -47,7 +47,7 @@ enum http_fault {
 };
 
 struct http_field {
-	struct span name; /* as sent */
+	struct span name;  /* as sent */
 	struct span value; /* trimmed */
 };
 
@@ -57,12 +57,12 @@ struct http_request {
 	struct span path;   /* raw, up to '?' */
 	struct span query;  /* raw, behind '?' */
 	bool has_query;
-	bool http10;     /* HTTP/1.0: cannot be answered in chunks */
+	bool http10; /* HTTP/1.0: cannot be answered in chunks */
 	bool keep_alive;
 	bool expect_continue;
 	bool upgrade; /* an Upgrade field is there */
 	enum http_framing framing;
-	uint64_t length; /* HTTP_LENGTH (may be 0); at most INT64_MAX */
+	uint64_t length;  /* HTTP_LENGTH (may be 0); at most INT64_MAX */
 	struct span host; /* the value of Host */
 	size_t nfields;
 	struct http_field fields[HTTP_FIELDS_MAX];

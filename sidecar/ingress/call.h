@@ -6,8 +6,8 @@
 #ifndef INGRESS_CALL_H
 #define INGRESS_CALL_H
 
-#include "http/body.h"
 #include "box/frame.h"
+#include "http/body.h"
 #include "ingress/decide.h"
 
 enum { CALL_ID_LEN = 20 };
@@ -17,10 +17,10 @@ struct call {
 	size_t head_len;
 	struct decision decision;
 	struct chunked chunked;
-	struct buf body;      /* when it did not come whole with the head, or was rewritten */
-	struct span content;  /* the body: a view into the input, or body */
-	size_t sent;          /* bytes of content framed for egress */
-	uint64_t reserved;    /* of limits.bufferTotal */
+	struct buf body;     /* when it did not come whole with the head, or was rewritten */
+	struct span content; /* the body: a view into the input, or body */
+	size_t sent;         /* bytes of content framed for egress */
+	uint64_t reserved;   /* of limits.bufferTotal */
 	bool end_sent;
 	char id[CALL_ID_LEN + 1];
 	uint64_t start_us, first_byte_us;

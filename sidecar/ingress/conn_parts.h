@@ -40,10 +40,10 @@ struct conn {
 	size_t seen;         /* bytes of the head that were looked at */
 	struct call *call;   /* from the first byte of a head to the end of its answer */
 	enum reply_framing framing;
-	unsigned minor;      /* the client speaks HTTP/1.minor */
+	unsigned minor; /* the client speaks HTTP/1.minor */
 	bool head_relayed, answer_done;
-	bool close;          /* the connection ends with this answer */
-	bool unread;         /* not all of the request was read */
+	bool close;  /* the connection ends with this answer */
+	bool unread; /* not all of the request was read */
 };
 
 /* ---- conn.c ---- */

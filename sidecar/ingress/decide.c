@@ -322,9 +322,10 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 	 * upstream.
 	 */
 	if (!s.has_model && in->plan.has_models && d->route->needs_model)
-		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
-			      "The call names no model, and `models` has rules for which model goes "
-			      "where; name one that is configured.");
+		return refuse(
+			d, VERDICT_MODEL_NOT_ALLOWED,
+			"The call names no model, and `models` has rules for which model goes "
+			"where; name one that is configured.");
 	if (d->target == PLAN_NONE)
 		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
 			      "The call names no model and there is no `defaultTarget` for the %s "

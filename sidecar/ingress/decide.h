@@ -19,9 +19,9 @@ struct decision {
 	uint16_t target;
 	char model[DECIDE_MODEL_MAX + 1]; /* as the agent named it, cut, for the log */
 	bool stream;
-	struct span rewrite_at;    /* where in the body the model's value stands, with quotes … */
-	struct span rewrite_to;    /* … and the name to put there; ptr NULL: leave it */
-	char why[512];             /* of a refusal */
+	struct span rewrite_at; /* where in the body the model's value stands, with quotes … */
+	struct span rewrite_to; /* … and the name to put there; ptr NULL: leave it */
+	char why[512];          /* of a refusal */
 };
 
 /* By the head alone: Host, Origin, upgrade, path, method, query, content type. */

@@ -155,7 +155,8 @@ start(struct role_ingress *r)
 
 	in->loop = loop_new();
 	in->idle = drained_if_idle;
-	in->keeper_seen = in->egress_seen = loop_now(in->loop); /* a process that starts is not silent */
+	in->keeper_seen = in->egress_seen =
+		loop_now(in->loop); /* a process that starts is not silent */
 	in->slots = calloc(in->plan.nslots + 1, sizeof(*in->slots));
 	in->targets = calloc(in->plan.ntargets + 1, sizeof(*in->targets));
 	if (in->slots == NULL || in->targets == NULL ||

@@ -36,12 +36,12 @@ struct ingress {
 	struct target_view *targets;
 	struct box_level level;
 	uint8_t keeper_pages, egress_pages; /* enum secret_pages */
-	uint64_t keeper_seen, egress_seen; /* loop_now of the last sign of life */
+	uint64_t keeper_seen, egress_seen;  /* loop_now of the last sign of life */
 	size_t nconns, ncalls;
 	struct conn *conns; /* all of them, for draining */
 	uint64_t buffered;  /* bytes of request bodies held, against limits.bufferTotal */
 	bool draining;
-	bool started; /* it has been ready once */
+	bool started;                     /* it has been ready once */
 	void (*idle)(struct ingress *in); /* while draining: called when a connection has gone */
 	uint64_t id_prefix, id_count;
 };

@@ -9,9 +9,9 @@
 struct reply {
 	enum verdict verdict;
 	enum dialect dialect;
-	const char *why;        /* NULL: the verdict's own sentence */
+	const char *why; /* NULL: the verdict's own sentence */
 	struct span request_id;
-	bool close;             /* the connection ends with it */
+	bool close; /* the connection ends with it */
 };
 
 /* An error of ours. Returns the status sent, or 0 when out is full. */
@@ -26,7 +26,7 @@ enum reply_framing { REPLY_LENGTH, REPLY_CHUNKED, REPLY_UNTIL_CLOSE, REPLY_EMPTY
  * The head of a relayed answer: the fields that may pass, framed for a client of HTTP/1.minor.
  * *framing says how the body must follow. 0 or -1.
  */
-int reply_head(struct buf *out, const struct frame_head *head, unsigned minor, struct span request_id,
-	       bool *close, enum reply_framing *framing);
+int reply_head(struct buf *out, const struct frame_head *head, unsigned minor,
+	       struct span request_id, bool *close, enum reply_framing *framing);
 
 #endif

@@ -128,8 +128,7 @@ body_start(struct conn *c)
 	if (call->request.framing == HTTP_CHUNKED) {
 		struct span came = span_cut(buf_span(&c->inb), call->head_len, c->inb.len);
 
-		c->inb.len =
-			call->head_len; /* the bytes stay where they are; what views point to is the head */
+		c->inb.len = call->head_len; /* views point to the head */
 		request_chunks(c, came);
 		return;
 	}

@@ -20,9 +20,9 @@ enum { SCAN_DEPTH = 128, SCAN_NAME_MAX = 64 };
 
 enum scan_fault {
 	SCAN_OK,
-	SCAN_NOT_JSON,     /* not RFC 8259, or bytes behind the document */
+	SCAN_NOT_JSON, /* not RFC 8259, or bytes behind the document */
 	SCAN_NOT_OBJECT,
-	SCAN_NOT_UTF8,     /* or it begins with a byte order mark */
+	SCAN_NOT_UTF8, /* or it begins with a byte order mark */
 	SCAN_TOO_DEEP,
 	SCAN_MODEL_TWICE,  /* two members that fold to "model" */
 	SCAN_MODEL_TYPE,   /* "model" is not a string, or longer than 2048 bytes */
@@ -31,12 +31,12 @@ enum scan_fault {
 
 struct scan {
 	bool has_model;
-	struct span model_raw;   /* the value with its quotes, in the document */
-	char model[2049];        /* unescaped, NUL-terminated */
+	struct span model_raw; /* the value with its quotes, in the document */
+	char model[2049];      /* unescaped, NUL-terminated */
 	size_t model_len;
-	bool stream;             /* a top-level "stream": true (any one of them) */
+	bool stream;                    /* a top-level "stream": true (any one of them) */
 	char denied[SCAN_NAME_MAX + 1]; /* the folded name, for the message */
-	size_t error_at;         /* byte offset of the first fault */
+	size_t error_at;                /* byte offset of the first fault */
 };
 
 /*

@@ -30,7 +30,8 @@ struct fetch_request {
 };
 
 struct fetch_answer {
-	const char *fault; /* NULL, or why there is no answer: a static word such as "unreachable" */
+	const char
+		*fault; /* NULL, or why there is no answer: a static word such as "unreachable" */
 	unsigned status;
 	struct span body;       /* valid during the call */
 	struct span request_id; /* x-amzn-RequestId */
@@ -42,7 +43,7 @@ struct fetch;
 
 typedef void fetch_fn(void *arg, const struct fetch_answer *a);
 
-/* ca: the PEM bundle that https is checked against. Before the sandbox. NULL when libcurl cannot. */
+/* ca: the PEM bundle for https. Before the sandbox. NULL when libcurl cannot. */
 struct fetcher *fetcher_new(struct loop *l, struct span ca);
 
 /* Starts; done is called once, later. NULL when libcurl cannot. */

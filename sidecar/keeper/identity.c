@@ -89,8 +89,8 @@ identity_new(struct loop *l, struct fetcher *f, const struct keeper_plan *plan,
 
 	if (id == NULL)
 		abort();
-	*id = (struct identity){.loop = l, .fetcher = f, .plan = plan, .on_change = on_change,
-				.arg = arg};
+	*id = (struct identity){
+		.loop = l, .fetcher = f, .plan = plan, .on_change = on_change, .arg = arg};
 	if (plan->credentials == CREDENTIALS_CONTAINER)
 		take_uri(id, plan->container_uri);
 	return id;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "keeper/keeper.h"
@@ -286,8 +285,9 @@ enter(struct keeper *k, struct box_level *level)
 {
 	const char **dirs = calloc(k->plan.nread_dirs + 1, sizeof(*dirs));
 	uint16_t *ports = calloc(k->plan.nports + 1, sizeof(*ports));
-	struct box_options o = {dirs, k->plan.nread_dirs, ports, k->plan.nports,
-				k->plan.require_landlock, k->plan.require_landlock_net};
+	struct box_options o = {
+		dirs,           k->plan.nread_dirs,       ports,
+		k->plan.nports, k->plan.require_landlock, k->plan.require_landlock_net};
 	const char *why = NULL;
 	int bad;
 
@@ -318,8 +318,6 @@ join(struct keeper *k, int fd, const char *peer, uint32_t accepts, channel_fn *f
 static int
 prepare(struct keeper *k)
 {
-	unsigned seed = 0;
-
 	k->loop = loop_new();
 	k->owner = (struct slot_owner){k->loop, &k->plan, slot_fetch, slot_changed};
 	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
@@ -337,14 +335,12 @@ prepare(struct keeper *k)
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
 	read_system_ca(k);
-	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan,
-					  .addresses = addresses_of};
+	k->store = (struct store_context){
+		.loop = k->loop, .plan = &k->plan, .addresses = addresses_of};
 	k->store.fetcher = fetcher_new(k->loop, buf_span(&k->system_ca));
-	if (k->store.fetcher == NULL || getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+	if (k->store.fetcher == NULL)
 		return -1;
-	srand(seed); /* jitter only */
-	k->store.identity =
-		identity_new(k->loop, k->store.fetcher, &k->plan, identity_changed, k);
+	k->store.identity = identity_new(k->loop, k->store.fetcher, &k->plan, identity_changed, k);
 	return 0;
 }
 

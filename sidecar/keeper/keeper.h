@@ -6,7 +6,7 @@
 #ifndef KEEPER_KEEPER_H
 #define KEEPER_KEEPER_H
 
-/* Runs the role on the descriptors of box/spawn.h until its parent is gone. Returns the exit status. */
+/* Runs the role on the descriptors of box/spawn.h until its parent is gone: its exit status. */
 int keeper_main(void);
 
 #endif

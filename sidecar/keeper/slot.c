@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "keeper/slot.h"
 
@@ -10,8 +11,9 @@
 enum {
 	HEADER_VALUE_MAX = 16 * 1024,
 	PEM_MAX = 1024 * 1024,
-	SOON_MS = 500,         /* the first retries while nobody answers … */
-	SOON_MAX_MS = 2 * 1000, /* … stay this close, so that all is well seconds after the store is */
+	SOON_MS = 500, /* the first retries while nobody answers … */
+	SOON_MAX_MS =
+		2 * 1000, /* … stay this close, so that all is well seconds after the store is */
 	BACK_OFF_MAX_MS = 60 * 1000,
 };
 
@@ -39,9 +41,11 @@ slot_init(struct slot *s, struct slot_owner *o, uint16_t number)
 static uint64_t
 jitter(uint64_t ms)
 {
-	uint64_t spread = ms / 5 + 1;
+	uint64_t spread = ms / 5 + 1, chance = 0;
 
-	return ms - ms / 10 + (uint64_t)rand() % spread;
+	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+		return ms;
+	return ms - ms / 10 + chance % spread;
 }
 
 static void

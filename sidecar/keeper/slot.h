@@ -30,7 +30,7 @@ struct slot {
 	uint16_t number;
 	const struct keeper_slot *plan;
 	struct reference reference;
-	bool is_tls;          /* its value is PEM, not a header's */
+	bool is_tls; /* its value is PEM, not a header's */
 	enum slot_state state;
 	struct secret *value; /* of a header or a key */
 	struct buf text;      /* of a certificate or CA bundle, which is not secret */

@@ -107,8 +107,9 @@ log_failure(const struct store_context *c, const struct slot *s, const struct aw
 		LOG_IF(a->request_id.len > 0, LOG_S("store_request_id", a->request_id)),
 		LOG_S("access_key_id", identity_key_id(c->identity)),
 		LOG_IF(e->principal[0] != '\0', LOG_C("principal", e->principal)),
-		LOG_U("next_attempt_s",
-		      s->next_ms > loop_wall_ms() ? (s->next_ms - loop_wall_ms() + 999) / 1000 : 0));
+		LOG_U("next_attempt_s", s->next_ms > loop_wall_ms()
+						? (s->next_ms - loop_wall_ms() + 999) / 1000
+						: 0));
 }
 
 static bool
@@ -198,11 +199,17 @@ sign(const struct store_context *c, const struct slot *s, struct span body, stru
 		{SPAN("x-amz-target"), SPAN("secretsmanager.GetSecretValue")},
 		{SPAN("x-amz-security-token"), token},
 	};
-	struct sigv4_request r = {.method = SPAN("POST"), .path = SPAN("/"), .query = SPAN(""),
-				  .headers = headers, .nheaders = token.len > 0 ? 5 : 4,
-				  .payload_hash = {hash, SIGV4_HEX_LEN}, .normalize = true};
-	struct sigv4_scope scope = {identity_key_id(c->identity), s->reference.arn.region,
-				    SPAN("secretsmanager"), {date, 16}};
+	struct sigv4_request r = {.method = SPAN("POST"),
+				  .path = SPAN("/"),
+				  .query = SPAN(""),
+				  .headers = headers,
+				  .nheaders = token.len > 0 ? 5 : 4,
+				  .payload_hash = {hash, SIGV4_HEX_LEN},
+				  .normalize = true};
+	struct sigv4_scope scope = {identity_key_id(c->identity),
+				    s->reference.arn.region,
+				    SPAN("secretsmanager"),
+				    {date, 16}};
 	int bad = sigv4_hash(body, hash);
 
 	date_to_basic((uint64_t)((int64_t)(loop_wall_ms() / 1000) + c->clock_offset_s), date);
@@ -231,9 +238,12 @@ static int
 send_request(struct store_context *c, struct slot *s, const struct fetch_address *addresses,
 	     size_t naddresses)
 {
-	struct fetch_request r = {.https = s->plan->https, .host = s->plan->host,
-				  .port = s->plan->port, .addresses = addresses,
-				  .naddresses = naddresses, .path = "/"};
+	struct fetch_request r = {.https = s->plan->https,
+				  .host = s->plan->host,
+				  .port = s->plan->port,
+				  .addresses = addresses,
+				  .naddresses = naddresses,
+				  .path = "/"};
 	struct asking *asking = calloc(1, sizeof(*asking));
 	auto_buf struct buf body, lines, host;
 	int bad;

@@ -70,8 +70,9 @@ tls_send(struct tls_target *t, const struct slot *slots, struct span system_ca,
 		return;
 	if (m.cert.len > 0 && !is_pair(m.cert, m.key)) {
 		if (!t->told_mismatch)
-			log_say(LOG_ERROR, "a client certificate and its key do not belong together, "
-					   "or are not PEM; they are not used",
+			log_say(LOG_ERROR,
+				"a client certificate and its key do not belong together, "
+				"or are not PEM; they are not used",
 				LOG_S("target", t->plan->name));
 		t->told_mismatch = true;
 		return;

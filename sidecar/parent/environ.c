@@ -34,7 +34,7 @@ environ_capture(void)
 	return 0;
 }
 
-const char *
+static const char *
 environ_get(void *unused, const char *name)
 {
 	size_t n = strlen(name);

@@ -11,10 +11,7 @@
 /* Takes the environment over. 0, or -1 when it does not fit into pages of either kind. */
 int environ_capture(void);
 
-/* The value of name (NUL-terminated, in secret pages, for good), or NULL. */
-const char *environ_get(void *unused, const char *name);
-
-/* The same as a source for config_read and project. */
+/* As a source for config_read and project; values stay where they are, for good. */
 struct environment environ_source(void);
 
 #endif

@@ -86,7 +86,7 @@ on_terminate(struct parent *p)
 {
 	static bool draining;
 
-	if (draining || !p->ready) { /* the second one means now */
+	if (draining || !p->ready || p->stopping) { /* the second one means now */
 		stop(p, true, 0);
 		return;
 	}
@@ -255,7 +255,8 @@ open_all(struct parent *p)
 static int
 enter_box(struct parent *p)
 {
-	const char *dirs[LISTENERS_MAX] = {NULL}; /* of Unix sockets, which are removed at the end */
+	const char *dirs[LISTENERS_MAX] = {
+		NULL}; /* of Unix sockets, which are removed at the end */
 	struct box_options o = {.read_dirs = dirs};
 	struct box_level level = {0};
 	const char *why = NULL;
@@ -282,7 +283,8 @@ start(struct parent *p)
 	timer_set(p->loop, &p->deadline, START_MS);
 	p->generation = generation_start(p->loop, p->self, &p->plans, p->listeners, &p->env, &ev);
 	if (p->generation == NULL) {
-		log_say(LOG_ERROR, "the roles could not be started", LOG_C("why", strerrordesc_np(errno)));
+		log_say(LOG_ERROR, "the roles could not be started",
+			LOG_C("why", strerrordesc_np(errno)));
 		return -1;
 	}
 	return enter_box(p);
@@ -311,6 +313,7 @@ parent_serve(const char *path)
 	if (start(&p) != 0)
 		return 1;
 	status = loop_run(p.loop);
+	generation_free(p.generation);
 	listeners_remove(&p.plans);
 	log_say(LOG_INFO, "ended", LOG_U("status", status));
 	return status;

@@ -261,8 +261,8 @@ class Demo:
 def introduce(screen: Screen, world: World, sidekey: Sidekey, seconds: float) -> None:
     screen.title("sidekey: the agent calls, sidekey holds the keys", "make demo")
     store, api, row = world.store, world.api, screen.row
-    row("Secrets Manager", store.url, "a stand-in that checks every signature (SigV4)")
-    row("apiBase", api.base, "a stand-in that wants certificate, key and Access pair")
+    row("Secrets Manager", store.url, "a stand-in; checks every signature (SigV4)")
+    row("apiBase", api.base, "a stand-in; demands certificate, key and Access pair")
     row("sidekey", sidekey.base, f"the real program, ready after {seconds * 1000:.0f} ms")
     row("agent", "python, openai", "a process of its own; OPENAI_API_KEY=none")
     screen.line()

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a file exports, another file of the program uses; else it is static or gone.
+"""What a file exports, another file of the program or a unit test uses; else it is static or gone.
 
-Reads the symbol tables of the objects in build/obj and build/obj-test.
+Reads the symbol tables of the objects in build/obj and build/obj-test, and the tests' text: a pure
+part of a module may be exported for the sake of its vectors.
 """
 
 import collections
@@ -33,8 +34,9 @@ def main():
                     defined[symbol] = source
                 elif kind == "U":
                     users[symbol].add(source)
+    tests = "".join(p.read_text() for p in (ROOT / "tests").glob("[uf]*/*.c"))
     for symbol, source in sorted(defined.items(), key=lambda item: (item[1], item[0])):
-        if symbol == "main" or users[symbol] - {source}:
+        if symbol == "main" or users[symbol] - {source} or f"{symbol}(" in tests:
             continue
         text = (ROOT / source).read_text().split("\n")
         pattern = re.compile(rf"^(\w.*\W)?{re.escape(symbol)}\b")

@@ -54,9 +54,14 @@ static void
 a_call_keeps_its_fields(void **state)
 {
 	struct http_field fields[] = {{SPAN("accept"), SPAN("*/*")}, {SPAN("x"), SPAN("")}};
-	struct frame_call in = {.target = 2, .operation = 1, .method = SPAN("POST"),
-				.path = SPAN("/chat/completions"), .fields = fields, .nfields = 2,
-				.has_body = true, .body_len = 77},
+	struct frame_call in = {.target = 2,
+				.operation = 1,
+				.method = SPAN("POST"),
+				.path = SPAN("/chat/completions"),
+				.fields = fields,
+				.nfields = 2,
+				.has_body = true,
+				.body_len = 77},
 			  out;
 	char room[512];
 	struct pool pool;

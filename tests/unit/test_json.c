@@ -54,8 +54,8 @@ survives_depth(void **state)
 static void
 gives_members(void **state)
 {
-	struct json *doc = json_doc_parse(
-		SPAN("{\"s\":\"a\\u00e9\\n\",\"n\":1.5,\"o\":{\"in\":\"x\"},\"z\":null,\"e\":\"\"}"));
+	struct json *doc = json_doc_parse(SPAN(
+		"{\"s\":\"a\\u00e9\\n\",\"n\":1.5,\"o\":{\"in\":\"x\"},\"z\":null,\"e\":\"\"}"));
 	const struct json *inner;
 	struct span s = SPAN("before");
 	double n = 0;
@@ -87,17 +87,16 @@ collect(void *arg, struct span name, struct span value)
 {
 	struct buf *text = arg;
 
-	assert_int_equal(buf_add_span(text, name) | buf_add_char(text, '=') |
-				 buf_add_span(text, value),
-			 0);
+	assert_int_equal(
+		buf_add_span(text, name) | buf_add_char(text, '=') | buf_add_span(text, value), 0);
 	return name.ptr[0] != 'c';
 }
 
 static void
 walks_strings_in_order(void **state)
 {
-	struct json *doc = json_doc_parse(
-		SPAN("{\"b\":\"1\",\"n\":2,\"a\":\"3\",\"c\":\"4\",\"d\":\"5\"}"));
+	struct json *doc =
+		json_doc_parse(SPAN("{\"b\":\"1\",\"n\":2,\"a\":\"3\",\"c\":\"4\",\"d\":\"5\"}"));
 	struct buf text;
 
 	(void)state;

@@ -26,8 +26,11 @@ ticked(struct timer *t)
 static void
 timers_fire_in_order_and_once(void **state)
 {
-	struct tick ticks[] = {{{.fn = ticked}, 'c'}, {{.fn = ticked}, 'a'}, {{.fn = ticked}, 'x'},
-			       {{.fn = ticked}, 'b'}, {{.fn = ticked}, 'z'}};
+	struct tick ticks[] = {{{.fn = ticked}, 'c'},
+			       {{.fn = ticked}, 'a'},
+			       {{.fn = ticked}, 'x'},
+			       {{.fn = ticked}, 'b'},
+			       {{.fn = ticked}, 'z'}};
 
 	(void)state;
 	loop = loop_new();

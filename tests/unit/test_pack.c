@@ -82,8 +82,8 @@ wrong_lengths_are_refused(void **state)
 	assert_int_equal(pack_write(&thing_type, &in, &b), 0);
 	for (size_t n = 0; n < b.len; n++) {
 		pool_over(&pool, room, sizeof(room));
-		assert_int_equal(
-			pack_read(&thing_type, span_cut(buf_span(&b), 0, n), &pool, &out), -1);
+		assert_int_equal(pack_read(&thing_type, span_cut(buf_span(&b), 0, n), &pool, &out),
+				 -1);
 	}
 	buf_add_char(&b, 0);
 	pool_over(&pool, room, sizeof(room));

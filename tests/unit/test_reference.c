@@ -3,8 +3,8 @@
 
 #include "aws/arn.h"
 
-#define SM "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
-#define AC "arn:aws:bedrock-agentcore:us-west-2:123456789012:"
+#define SM   "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+#define AC   "arn:aws:bedrock-agentcore:us-west-2:123456789012:"
 #define UUID "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
 
 /* An ECS valueFrom is ARN:json-key:version-stage:version-id; published parsers swap the last two. */
@@ -164,10 +164,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_the_ecs_suffix_off),
-		cmocka_unit_test(knows_the_kinds),
-		cmocka_unit_test(refuses_everything_else),
-		cmocka_unit_test(says_what_is_wrong),
+		cmocka_unit_test(takes_the_ecs_suffix_off), cmocka_unit_test(knows_the_kinds),
+		cmocka_unit_test(refuses_everything_else),  cmocka_unit_test(says_what_is_wrong),
 		cmocka_unit_test(refuses_what_is_too_long),
 	};
 

@@ -1,123 +1,222 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/unit.h"
+#include <stdio.h>
+
+#include "unit.h"
 
 #include "aws/secretsmanager.h"
 
-static void
-values_are_picked_as_in_ecs(void **state)
-{
-	static const struct {
-		const char *answer, *key, *value;
-		enum secretsmanager_fault fault;
-		const char *why;
-	} cases[] = {
-		{"{\"SecretString\":\"sk-1\",\"VersionId\":\"v\"}", "", "sk-1", 0, "a plain string"},
-		{"{\"SecretString\":\"{\\\"a\\\":\\\"1\\\",\\\"b\\\":\\\"2\\\"}\"}", "b", "2", 0,
-		 "the named key"},
-		{"{\"SecretString\":\"{\\\"a\\\":\\\"1\\\"}\"}", "", "1", 0, "the only member"},
-		{"{\"SecretString\":\"{\\\"api_key_value\\\":\\\"k\\\",\\\"x\\\":\\\"y\\\"}\"}", "", "k", 0,
-		 "AgentCore's managed secret"},
-		{"{\"SecretString\":\"{\\\"a\\\":\\\"1\\\",\\\"b\\\":\\\"2\\\"}\"}", "", "",
-		 SECRETSMANAGER_AMBIGUOUS, "two members and no key"},
-		{"{\"SecretString\":\"{\\\"a\\\":1}\"}", "a", "", SECRETSMANAGER_NO_KEY, "a number"},
-		{"{\"SecretString\":\"sk-1\"}", "a", "", SECRETSMANAGER_NO_KEY, "a key of a plain string"},
-		{"{\"SecretBinary\":\"c2s=\"}", "", "", SECRETSMANAGER_BINARY, "binary"},
-		{"{}", "", "", SECRETSMANAGER_NOT_JSON, "neither"},
-		{"<html>", "", "", SECRETSMANAGER_NOT_JSON, "a captive portal"},
-		{"{\"SecretString\":\"a\",\"SecretString\":\"b\"}", "", "", SECRETSMANAGER_NOT_JSON,
-		 "a member twice"},
-		{"{\"SecretString\":\"a\"} x", "", "", SECRETSMANAGER_NOT_JSON, "bytes behind it"},
-	};
+#define SM   "arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf"
+#define UUID "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
 
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct secretsmanager_value v = {0};
-		enum secretsmanager_fault fault = secretsmanager_read(
-			span_of(cases[i].answer), span_of(cases[i].key), &v);
+/* ---- the request ---- */
 
-		if (fault != cases[i].fault)
-			fail_msg("%s: %d", cases[i].why, (int)fault);
-		if (fault == SECRETSMANAGER_OK)
-			assert_true(span_is(v.value, cases[i].value));
-		secretsmanager_free(&v);
-	}
-}
+static const struct {
+	const char *reference, *body;
+} bodies[] = {
+	{SM, "{\"SecretId\":\"" SM "\"}"},
+	{SM ":apiKey::", "{\"SecretId\":\"" SM "\"}"}, /* GetSecretValue refuses the long form */
+	{SM "::AWSPREVIOUS:", "{\"SecretId\":\"" SM "\",\"VersionStage\":\"AWSPREVIOUS\"}"},
+	{SM ":::" UUID, "{\"SecretId\":\"" SM "\",\"VersionId\":\"" UUID "\"}"},
+	{SM ":k:a\"b:" UUID,
+	 "{\"SecretId\":\"" SM "\",\"VersionStage\":\"a\\\"b\",\"VersionId\":\"" UUID "\"}"},
+};
 
 static void
-bodies_follow_the_reference(void **state)
+builds_the_body(void **state)
 {
-	static const struct {
-		const char *reference, *body;
-	} cases[] = {
-		{"arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf",
-		 "{\"SecretId\":\"arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf\"}"},
-		{"arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf:key::",
-		 "{\"SecretId\":\"arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf\"}"},
-		{"arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf::AWSPREVIOUS:",
-		 "{\"SecretId\":\"arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf\","
-		 "\"VersionStage\":\"AWSPREVIOUS\"}"},
-		{"arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf"
-		 ":::01234567-89ab-cdef-0123-456789abcdef",
-		 "{\"SecretId\":\"arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf\","
-		 "\"VersionId\":\"01234567-89ab-cdef-0123-456789abcdef\"}"},
-	};
+	struct buf out, small;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	buf_init(&out, 8192);
+	buf_init(&small, 20);
+	for (size_t i = 0; i < COUNT(bodies); i++) {
 		struct reference r;
-		struct buf b;
 
-		assert_int_equal(reference_parse(span_of(cases[i].reference), &r), REFERENCE_OK);
-		buf_init(&b, 4096);
-		assert_int_equal(secretsmanager_body(&r, &b), 0);
-		assert_true(span_is(buf_span(&b), cases[i].body));
-		buf_free(&b);
+		assert_int_equal(reference_parse(span_of(bodies[i].reference), &r), REFERENCE_OK);
+		buf_clear(&out, 8192);
+		assert_int_equal(secretsmanager_body(&r, &out), 0);
+		assert_true(span_is(buf_span(&out), bodies[i].body));
+		assert_int_not_equal(secretsmanager_body(&r, &small), 0);
+		buf_clear(&small, 0);
+	}
+	buf_free(&out);
+}
+
+/* ---- the answer ---- */
+
+#define ANSWER(secret) "{\"ARN\":\"" SM "\",\"CreatedDate\":1.5e9,\"VersionId\":\"v1\"," secret "}"
+
+static const struct {
+	const char *answer, *json_key;
+	enum secretsmanager_fault fault;
+	const char *value;
+} answers[] = {
+	{ANSWER("\"SecretString\":\"sk-1\""), "", SECRETSMANAGER_OK, "sk-1"},
+	{ANSWER("\"SecretString\":\"{\\\"api_key_value\\\":\\\"sk-2\\\",\\\"x\\\":\\\"y\\\"}\""),
+	 "", SECRETSMANAGER_OK, "sk-2"},
+	{ANSWER("\"SecretString\":\"{\\\"one\\\":\\\"sk-3\\\",\\\"n\\\":4}\""), "",
+	 SECRETSMANAGER_OK, "sk-3"}, /* the one member that is a string */
+	{ANSWER("\"SecretString\":\"{\\\"a\\\":\\\"1\\\",\\\"b\\\":\\\"2\\\"}\""), "b",
+	 SECRETSMANAGER_OK, "2"},
+	{ANSWER("\"SecretString\":\"{\\\"a.b/c\\\":\\\"\\\\u00e9\\\"}\""), "a.b/c",
+	 SECRETSMANAGER_OK, "\xc3\xa9"},
+	{ANSWER("\"SecretString\":\"{\\\"a\\\":\\\"1\\\",\\\"b\\\":\\\"2\\\"}\""), "",
+	 SECRETSMANAGER_AMBIGUOUS, NULL},
+	{ANSWER("\"SecretString\":\"{}\""), "", SECRETSMANAGER_AMBIGUOUS, NULL},
+	{ANSWER("\"SecretString\":\"{\\\"a\\\":\\\"1\\\"}\""), "A", SECRETSMANAGER_NO_KEY, NULL},
+	{ANSWER("\"SecretString\":\"{\\\"a\\\":1}\""), "a", SECRETSMANAGER_NO_KEY, NULL},
+	{ANSWER("\"SecretString\":\"sk-1\""), "a", SECRETSMANAGER_NO_KEY, NULL},
+	{ANSWER("\"SecretString\":\"{\\\"a\\\":\\\"1\\\",\\\"a\\\":\\\"2\\\"}\""), "a",
+	 SECRETSMANAGER_NO_KEY, NULL}, /* a name twice: not a JSON object to us */
+	{ANSWER("\"SecretString\":\"[1]\""), "", SECRETSMANAGER_OK, "[1]"},
+	{ANSWER("\"SecretString\":\"\""), "", SECRETSMANAGER_OK, ""}, /* the slot refuses it */
+	{ANSWER("\"SecretBinary\":\"c2stNA==\""), "", SECRETSMANAGER_BINARY, NULL},
+	{ANSWER("\"SecretString\":7"), "", SECRETSMANAGER_NOT_JSON, NULL},
+	{ANSWER("\"Other\":\"x\""), "", SECRETSMANAGER_NOT_JSON, NULL},
+	{"<html>", "", SECRETSMANAGER_NOT_JSON, NULL},
+	{"[]", "", SECRETSMANAGER_NOT_JSON, NULL},
+	{"", "", SECRETSMANAGER_NOT_JSON, NULL},
+};
+
+static void
+picks_the_value(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(answers); i++) {
+		struct secretsmanager_value v = {.version_id = SPAN("before")};
+		enum secretsmanager_fault fault = secretsmanager_read(
+			span_of(answers[i].answer), span_of(answers[i].json_key), &v);
+
+		if (fault != answers[i].fault)
+			fail_msg("%s: %d", answers[i].answer, (int)fault);
+		if (fault != SECRETSMANAGER_OK) {
+			assert_true(span_is(v.version_id, "before"));
+			assert_true(strlen(secretsmanager_fault_text(fault)) > 10);
+			continue;
+		}
+		if (!span_is(v.value, answers[i].value))
+			fail_msg("%s: %.*s", answers[i].answer, (int)v.value.len, v.value.ptr);
+		assert_true(span_is(v.version_id, "v1"));
+		secretsmanager_free(&v);
+		secretsmanager_free(&v); /* twice is once */
 	}
 }
 
 static void
-errors_are_read_by_type(void **state)
+takes_no_key_that_is_too_long(void **state)
+{
+	static char key[300];
+	struct secretsmanager_value v;
+
+	(void)state;
+	memset(key, 'k', sizeof(key));
+	assert_int_equal(secretsmanager_read(SPAN("{\"SecretString\":\"{\\\"a\\\":\\\"1\\\"}\"}"),
+					     (struct span){key, sizeof(key)}, &v),
+			 SECRETSMANAGER_NO_KEY);
+}
+
+/* ---- errors ---- */
+
+#define USER "arn:aws:sts::123456789012:assumed-role/keeper/i-0abc"
+
+static const struct {
+	unsigned status;
+	const char *body, *type, *principal;
+	enum aws_error_class class;
+} errors[] = {
+	{400,
+	 "{\"__type\":\"AccessDeniedException\",\"Message\":\"User: " USER " is not authorized\"}",
+	 "AccessDeniedException", USER, AWS_ERROR_DENIED},
+	{403, "{\"__type\":\"AccessDeniedException\",\"message\":\"no\"}", "AccessDeniedException",
+	 "", AWS_ERROR_DENIED},
+	{400, "{\"__type\":\"com.amazonaws.secretsmanager#ResourceNotFoundException\"}",
+	 "ResourceNotFoundException", "", AWS_ERROR_DENIED},
+	{404, "{\"__type\":\"ResourceNotFoundException\"}", "ResourceNotFoundException", "",
+	 AWS_ERROR_DENIED}, /* moto's status */
+	{400, "{\"__type\":\"ThrottlingException:http://internal.amazon.com/coral/\"}",
+	 "ThrottlingException", "", AWS_ERROR_THROTTLED},
+	{400, "{\"__type\":\"ExpiredTokenException\"}", "ExpiredTokenException", "",
+	 AWS_ERROR_CREDENTIALS},
+	{400, "{\"__type\":\"UnrecognizedClientException\"}", "UnrecognizedClientException", "",
+	 AWS_ERROR_CREDENTIALS},
+	{400, "{\"__type\":\"InvalidSignatureException\"}", "InvalidSignatureException", "",
+	 AWS_ERROR_CLOCK},
+	{400, "{\"__type\":\"DecryptionFailure\"}", "DecryptionFailure", "", AWS_ERROR_DENIED},
+	{500, "{\"__type\":\"InternalServiceError\"}", "InternalServiceError", "",
+	 AWS_ERROR_TRANSIENT},
+	{400, "{\"__type\":\"InternalFailure\"}", "InternalFailure", "", AWS_ERROR_TRANSIENT},
+	{500, "{\"__type\":\"AccessDeniedException\"}", "AccessDeniedException", "",
+	 AWS_ERROR_DENIED}, /* the type decides */
+	{400, "{\"__type\":\"NewException\"}", "NewException", "", AWS_ERROR_DENIED},
+	{503, "{\"__type\":\"NewException\"}", "NewException", "", AWS_ERROR_TRANSIENT},
+	{429, "", "", "", AWS_ERROR_THROTTLED},
+	{503, "<html>busy</html>", "", "", AWS_ERROR_TRANSIENT},
+	{403, "{}", "", "", AWS_ERROR_DENIED},
+	{302, "", "", "", AWS_ERROR_OTHER},
+	{400, "{\"__type\":\"sk-secret in here\"}", "", "",
+	 AWS_ERROR_DENIED}, /* no name: not repeated */
+	{400, "{\"__type\":7,\"code\":\"ExpiredToken\"}", "ExpiredToken", "",
+	 AWS_ERROR_CREDENTIALS},
+};
+
+static void
+decides_by_type(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		struct aws_error e;
+
+		aws_error_read(errors[i].status, span_of(errors[i].body), &e);
+		if (e.class != errors[i].class)
+			fail_msg("%s: %d", errors[i].body, (int)e.class);
+		assert_string_equal(e.type, errors[i].type);
+		assert_string_equal(e.principal, errors[i].principal);
+	}
+}
+
+static void
+names_the_principal_alone(void **state)
 {
 	static const struct {
-		unsigned status;
-		const char *body, *type;
-		enum aws_error_class class;
-	} cases[] = {
-		{400, "{\"__type\":\"AccessDeniedException\",\"Message\":\"x\"}", "AccessDeniedException",
-		 AWS_ERROR_DENIED},
-		{500, "{\"__type\":\"AccessDeniedException\"}", "AccessDeniedException", AWS_ERROR_DENIED},
-		{403, "{\"__type\":\"com.amazon#ThrottlingException:http://x\"}", "ThrottlingException",
-		 AWS_ERROR_THROTTLED},
-		{400, "{\"__type\":\"ExpiredTokenException\"}", "ExpiredTokenException",
-		 AWS_ERROR_CREDENTIALS},
-		{403, "{\"__type\":\"RequestTimeTooSkewed\"}", "RequestTimeTooSkewed", AWS_ERROR_CLOCK},
-		{503, "<html>", "", AWS_ERROR_TRANSIENT},
-		{429, "", "", AWS_ERROR_THROTTLED},
-		{400, "{\"__type\":\"bad type with\\nnewline\"}", "", AWS_ERROR_DENIED},
+		const char *message, *principal;
+	} rows[] = {
+		{"User: " USER " is not authorized to perform", USER},
+		{"User: " USER, USER},
+		{"User: bob is not authorized", ""},
+		{"the secret is sk-1", ""},
+		{"User: arn:aws:iam::123456789012:user/a\\nsk-1",
+		 "arn:aws:iam::123456789012:user/a"},
+		{"User: arn:aws:iam::123456789012:user/a\\\"}", "arn:aws:iam::123456789012:user/a"},
 	};
+	char body[512];
 	struct aws_error e;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		aws_error_read(cases[i].status, span_of(cases[i].body), &e);
-		assert_string_equal(e.type, cases[i].type);
-		assert_int_equal(e.class, cases[i].class);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(body, sizeof(body),
+			 "{\"__type\":\"AccessDeniedException\",\"Message\":\"%s\"}",
+			 rows[i].message);
+		aws_error_read(400, span_of(body), &e);
+		assert_string_equal(e.principal, rows[i].principal);
 	}
-	aws_error_read(400,
-		       SPAN("{\"__type\":\"AccessDeniedException\",\"Message\":\"User: "
-			    "arn:aws:iam::123456789012:user/bob is not authorized\"}"),
-		       &e);
-	assert_string_equal(e.principal, "arn:aws:iam::123456789012:user/bob");
+	memset(body, 'a', sizeof(body)); /* longer than an ARN may be */
+	memcpy(body, "{\"Message\":\"User: arn:", 22);
+	memcpy(body + sizeof(body) - 3, "\"}", 3);
+	aws_error_read(400, span_of(body), &e);
+	assert_string_equal(e.principal, "");
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values_are_picked_as_in_ecs),
-		cmocka_unit_test(bodies_follow_the_reference),
-		cmocka_unit_test(errors_are_read_by_type),
+		cmocka_unit_test(builds_the_body),
+		cmocka_unit_test(picks_the_value),
+		cmocka_unit_test(takes_no_key_that_is_too_long),
+		cmocka_unit_test(decides_by_type),
+		cmocka_unit_test(names_the_principal_alone),
 	};
 
+	json_setup();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

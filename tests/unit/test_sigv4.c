@@ -95,8 +95,8 @@ take_apart(struct span raw, struct sigv4_request *r, struct sigv4_header *header
 		if (line.len == 0)
 			return span_cut(raw, at + 1, raw.len);
 		colon = span_find(line, 0, ':');
-		headers[r->nheaders++] = (struct sigv4_header){
-			span_cut(line, 0, colon), span_cut(line, colon + 1, line.len)};
+		headers[r->nheaders++] = (struct sigv4_header){span_cut(line, 0, colon),
+							       span_cut(line, colon + 1, line.len)};
 	}
 	return (struct span){"", 0};
 }
@@ -172,8 +172,10 @@ paths_that_the_suite_lacks(void **state)
 		const char *path, *query, *canonical_uri, *canonical_query, *why;
 	} cases[] = {
 		{"/model/amazon.nova-lite-v1%3A0/converse", "",
-		 "/model/amazon.nova-lite-v1%253A0/converse", "", "an encoded colon is encoded again"},
-		{"/model/a%2Fb/converse", "", "/model/a%252Fb/converse", "", "an encoded slash too"},
+		 "/model/amazon.nova-lite-v1%253A0/converse", "",
+		 "an encoded colon is encoded again"},
+		{"/model/a%2Fb/converse", "", "/model/a%252Fb/converse", "",
+		 "an encoded slash too"},
 		{"/model/a:b/converse", "", "/model/a%3Ab/converse", "", "a raw colon once"},
 		{"/a~b_c-d.e", "", "/a~b_c-d.e", "", "unreserved bytes stay"},
 		{"/", "b=2&a=1", "/", "a=1&b=2", "an unsorted query is sorted"},
@@ -184,15 +186,17 @@ paths_that_the_suite_lacks(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct sigv4_header host = {SPAN("Host"), SPAN("example")};
-		struct sigv4_request r = {.method = SPAN("POST"), .path = span_of(cases[i].path),
-					  .query = span_of(cases[i].query), .headers = &host,
-					  .nheaders = 1, .payload_hash = SPAN("UNSIGNED-PAYLOAD"),
+		struct sigv4_request r = {.method = SPAN("POST"),
+					  .path = span_of(cases[i].path),
+					  .query = span_of(cases[i].query),
+					  .headers = &host,
+					  .nheaders = 1,
+					  .payload_hash = SPAN("UNSIGNED-PAYLOAD"),
 					  .normalize = true};
 		char want[512];
 		struct buf out;
 
-		snprintf(want, sizeof(want),
-			 "POST\n%s\n%s\nhost:example\n\nhost\nUNSIGNED-PAYLOAD",
+		snprintf(want, sizeof(want), "POST\n%s\n%s\nhost:example\n\nhost\nUNSIGNED-PAYLOAD",
 			 cases[i].canonical_uri, cases[i].canonical_query);
 		buf_init(&out, 4096);
 		assert_int_equal(sigv4_canonical(&r, &out), 0);
