@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever a store answers: a value inside the answer or a fault, and an error whose texts are bounded. */
+/* Whatever a store answers: a value out of it or a fault, and an error of bounded texts. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #define AC   "arn:aws:bedrock-agentcore:us-west-2:123456789012:"
 #define UUID "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE"
 
-/* An ECS valueFrom is ARN:json-key:version-stage:version-id; published parsers swap the last two. */
+/* ECS has ARN:json-key:version-stage:version-id; published parsers swap the last two. */
 static const struct {
 	const char *text, *secret, *json_key, *stage, *version_id;
 } secrets[] = {
