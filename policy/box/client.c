@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "policy/box/boxes.h"
@@ -20,6 +21,8 @@ static const struct box_call calls[] = {
 	WHEN("sendto", "libcurl's send: no address, no Fast Open", EQ(4, 0),
 	     MASKED(3, MSG_FASTOPEN, 0)),
 	ANY("recvfrom", "libcurl's recv"),
+	WHEN("rt_sigaction", "libcurl looks after SIGPIPE when a multi handle ends",
+	     EQ32(0, SIGPIPE)),
 	ANY("shutdown", "retires a pooled connection that the other side closes"),
 	ANY("getsockopt", "SO_ERROR after a connect"),
 	ANY("setsockopt", "TCP_NODELAY and keep-alive"),

@@ -53,8 +53,8 @@ enum reference_fault {
 	REFERENCE_BAD_ARN,
 	REFERENCE_BAD_REGION,
 	REFERENCE_UNKNOWN_SERVICE,
-	REFERENCE_BAD_SUFFIX, /* after the 7th colon come json-key:version-stage:version-id, all three colons */
-	REFERENCE_SEED_ARN, /* …:credential-provider/NAME: the token-vault form is meant */
+	REFERENCE_BAD_SUFFIX, /* after the 7th colon: json-key:version-stage:version-id */
+	REFERENCE_SEED_ARN,   /* …:credential-provider/NAME: the token-vault form is meant */
 	REFERENCE_BAD_ENV,
 	REFERENCE_BAD_FILE, /* not an absolute path */
 };

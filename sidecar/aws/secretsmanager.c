@@ -100,8 +100,8 @@ secretsmanager_fault_text(enum secretsmanager_fault f)
 		[SECRETSMANAGER_NOT_JSON] = "the answer is not GetSecretValue's",
 		[SECRETSMANAGER_BINARY] = "the secret is binary; a string is needed",
 		[SECRETSMANAGER_NO_KEY] = "the secret has no such JSON key with a string",
-		[SECRETSMANAGER_AMBIGUOUS] = "the secret is a JSON object with several members; "
-					     "name one: …:secret:NAME:KEY::",
+		[SECRETSMANAGER_AMBIGUOUS] =
+			"the secret is a JSON object with several members; name one: …:NAME:KEY::",
 	};
 
 	return texts[f];

@@ -184,6 +184,8 @@ on_head(void *arg, const struct frame_head *head)
 
 	if (v != VERDICT_OK)
 		return v;
+	if (head->status > 599)
+		return VERDICT_UPSTREAM_INVALID;
 	for (size_t i = 0; i < head->nfields; i++)
 		if (!grammar_is_token(head->fields[i].name) ||
 		    !grammar_is_field_value(head->fields[i].value))

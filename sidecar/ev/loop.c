@@ -122,10 +122,8 @@ watch_set(struct loop *l, struct watch *w, uint32_t want)
 	assert(e->watch == NULL || e->watch == w);
 	e->watch = w;
 	w->want = want;
-	if (e->registered && (want & ~e->mask) == 0 && (want == 0 || want == e->mask))
-		return; /* unchanged, or lazily kept */
-	if (want == 0)
-		return;
+	if (want == 0 || (e->registered && (want & ~e->mask) == 0))
+		return; /* unchanged, or less: lazily kept, until it fires unwanted */
 	e->mask = want;
 	tell_epoll(l, e->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, w->fd, e);
 	e->registered = true;
@@ -295,6 +293,15 @@ wait_ms(const struct loop *l)
 	return l->heap[1]->at - now > 60000 ? 60000 : (int)(l->heap[1]->at - now);
 }
 
+/* It fired unwanted: now the lazy registration costs more than it saves. */
+static void
+narrow(struct loop *l, int fd, struct entry *e)
+{
+	e->mask = e->watch->want;
+	tell_epoll(l, e->mask == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD, fd, e);
+	e->registered = e->mask != 0;
+}
+
 static void
 dispatch(struct loop *l, const struct epoll_event *ev)
 {
@@ -306,12 +313,7 @@ dispatch(struct loop *l, const struct epoll_event *ev)
 		return;
 	got = ev->events & (e->watch->want | EPOLLERR | EPOLLHUP);
 	if (e->watch->want == 0 || got == 0) {
-		/* It fired unwanted: now the lazy registration costs more than it saves. */
-		tell_epoll(l, EPOLL_CTL_DEL, fd, e);
-		e->registered = false;
-		e->mask = 0;
-		if (e->watch->want != 0)
-			watch_set(l, e->watch, e->watch->want);
+		narrow(l, fd, e);
 		return;
 	}
 	e->watch->fn(e->watch, got);

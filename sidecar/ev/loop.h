@@ -4,8 +4,8 @@
  * Watches and timers are embedded in the object that owns the descriptor, so
  * starting cannot fail and stopping needs no cookie. epoll carries the number of
  * the descriptor; the watch is looked up again before every call, so that a
- * callback may drop any object. A watch that wants nothing stays registered
- * (lazily) until it fires unwanted: a pooled connection costs no epoll_ctl.
+ * callback may drop any object. A watch that wants less than before stays registered as it was
+ * until it fires unwanted: a connection between two states costs no epoll_ctl.
  */
 #ifndef EV_LOOP_H
 #define EV_LOOP_H

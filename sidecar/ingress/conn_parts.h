@@ -40,6 +40,7 @@ struct conn {
 	size_t seen;         /* bytes of the head that were looked at */
 	struct call *call;   /* from the first byte of a head to the end of its answer */
 	enum reply_framing framing;
+	uint64_t left;  /* bytes of a counted answer that are still due */
 	unsigned minor; /* the client speaks HTTP/1.minor */
 	bool head_relayed, answer_done;
 	bool close;  /* the connection ends with this answer */

@@ -6,6 +6,7 @@
 #include "ingress/conn_parts.h"
 
 #include "base/log.h"
+#include "http/grammar.h"
 
 enum {
 	OUT_HIGH = 256 * 1024, /* unsent bytes above which the upstream is held back */
@@ -27,19 +28,36 @@ relay_head(struct conn *c, const struct frame_head *head)
 		return;
 	}
 	call_note_head(c->call, head);
+	c->left = c->framing == REPLY_LENGTH ? head->length : 0;
 	c->head_relayed = true;
 }
 
-static void
+/* false: more than was announced, which the client would take for another answer. */
+static bool
 relay_piece(struct conn *c, struct span piece)
 {
 	if (piece.len == 0 || c->framing == REPLY_EMPTY)
-		return;
+		return true;
+	if (c->framing == REPLY_LENGTH && piece.len > c->left)
+		return false;
+	c->left -= c->framing == REPLY_LENGTH ? piece.len : 0;
 	if (c->framing == REPLY_CHUNKED)
 		(void)buf_addf(&c->out, "%zx\r\n", piece.len);
 	(void)buf_add_span(&c->out, piece);
 	if (c->framing == REPLY_CHUNKED)
 		(void)buf_add_str(&c->out, "\r\n");
+	return true;
+}
+
+/* Egress may be owned by an upstream: a head of its making must not become two answers. */
+static bool
+is_head(const struct frame_head *head)
+{
+	for (size_t i = 0; i < head->nfields; i++)
+		if (!grammar_is_token(head->fields[i].name) ||
+		    !grammar_is_field_value(head->fields[i].value))
+			return false;
+	return head->status >= 200 && head->status <= 599;
 }
 
 /* What egress says; a static sentence when it broke the rules. Sets answer_done or fails. */
@@ -54,18 +72,18 @@ take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
 	pool_over(&pool, room, sizeof(room));
 	switch (f->type) {
 	case FRAME_HEAD:
-		if (c->head_relayed || pack_read(&frame_head_type, f->payload, &pool, &head) != 0)
+		if (c->head_relayed || pack_read(&frame_head_type, f->payload, &pool, &head) != 0 ||
+		    !is_head(&head))
 			return "a head out of turn or out of form";
 		relay_head(c, &head);
 		return NULL;
 	case FRAME_BODY:
 		if (!c->head_relayed)
 			return "a body before its head";
-		relay_piece(c, f->payload);
-		return NULL;
+		return relay_piece(c, f->payload) ? NULL : "more body than it announced";
 	case FRAME_END:
-		if (!c->head_relayed)
-			return "an end before a head";
+		if (!c->head_relayed || c->left > 0)
+			return "an end before its time";
 		if (c->framing == REPLY_CHUNKED)
 			(void)buf_add_str(&c->out, "0\r\n\r\n");
 		c->answer_done = true;

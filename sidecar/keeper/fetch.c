@@ -25,7 +25,8 @@ enum {
 
 struct fetcher {
 	struct multi *multi;
-	X509_STORE *store;
+	struct span ca;
+	X509_STORE *store; /* of ca: parsed for the first https exchange (15 ms) */
 };
 
 struct fetch {
@@ -38,7 +39,7 @@ struct fetch {
 	uint16_t port;
 	char request_id[128];
 	uint64_t date;
-	bool too_large;
+	bool too_large, https;
 	fetch_fn *done;
 	void *arg;
 };
@@ -71,12 +72,10 @@ fetcher_new(struct loop *l, struct span ca)
 
 	if (f == NULL)
 		abort();
-	f->store = read_store(ca);
+	f->ca = ca;
 	f->multi = multi_new(l, POOLED_MAX, finished, NULL, f);
-	if (f->store != NULL && f->multi != NULL)
+	if (f->multi != NULL)
 		return f;
-	X509_STORE_free(f->store);
-	multi_free(f->multi);
 	free(f);
 	return NULL;
 }
@@ -86,12 +85,29 @@ fetcher_new(struct loop *l, struct span ca)
 static CURLcode
 ssl_ctx(CURL *easy, void *ctx, void *arg)
 {
-	const struct fetch *f = arg;
+	struct fetcher *shared = ((const struct fetch *)arg)->fetcher;
 
 	(void)easy;
-	SSL_CTX_set1_cert_store(ctx, f->fetcher->store);
+	if (shared->store == NULL)
+		shared->store = read_store(shared->ca);
+	if (shared->store == NULL)
+		return CURLE_SSL_CERTPROBLEM;
+	SSL_CTX_set1_cert_store(ctx, shared->store);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 ? CURLE_OK
 								       : CURLE_SSL_CERTPROBLEM;
+}
+
+/* Where plain http may go: this machine, and the link-local credential endpoints. */
+static bool
+is_near(const struct sockaddr_in *in4, const struct sockaddr_in6 *in6, bool v6)
+{
+	static const unsigned char pod_identity[16] = {0xfd, 0, 0x0e, 0xc2, [15] = 0x23};
+	uint32_t address = ntohl(in4->sin_addr.s_addr);
+
+	if (v6)
+		return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
+		       memcmp(&in6->sin6_addr, pod_identity, sizeof(pod_identity)) == 0;
+	return address >> 24 == 127 || address >> 16 == (169 << 8 | 254);
 }
 
 /* Only an address that the resolver gave, or the literal. */
@@ -104,7 +120,8 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 	bool v6 = addr->family == AF_INET6;
 
 	if (purpose != CURLSOCKTYPE_IPCXN || (addr->family != AF_INET && !v6) ||
-	    ntohs(v6 ? in6->sin6_port : in4->sin_port) != f->port)
+	    ntohs(v6 ? in6->sin6_port : in4->sin_port) != f->port ||
+	    (!f->https && !is_near(in4, in6, v6)))
 		return CURL_SOCKET_BAD;
 	for (size_t i = 0; i < f->naddresses; i++)
 		if (f->addresses[i].v6 == v6 &&
@@ -287,7 +304,7 @@ fetch_start(struct fetcher *fetcher, const struct fetch_request *r, fetch_fn *do
 
 	if (f == NULL)
 		abort();
-	*f = (struct fetch){.fetcher = fetcher, .done = done, .arg = arg};
+	*f = (struct fetch){.fetcher = fetcher, .https = r->https, .done = done, .arg = arg};
 	f->easy = curl_easy_init();
 	if (f->easy == NULL) {
 		free(f);

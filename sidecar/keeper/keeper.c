@@ -92,7 +92,8 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
 			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
-	} else if (s->state != SLOT_FRESH && s->reference.kind != REFERENCE_SECRETS_MANAGER) {
+	} else if (s->state != SLOT_FRESH && s->reference.kind != REFERENCE_SECRETS_MANAGER &&
+		   slot_is_news(s)) {
 		log_say(LOG_WARN, "a secret could not be read", LOG_S("slot", s->plan->name),
 			LOG_S("reference", s->plan->reference), LOG_C("error_type", s->error_type),
 			LOG_C("state", slot_state_name(s->state)));
@@ -200,7 +201,7 @@ begin(struct keeper *k)
 	k->started = true;
 	refresh_all(k);
 	for (size_t i = 0; i < k->plan.ntargets; i++)
-		if (k->plan.targets[i].system_ca)
+		if (k->plan.targets[i].system_ca && k->plan.targets[i].cert == PLAN_NONE)
 			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
 }
 

@@ -15,6 +15,7 @@ enum {
 	SOON_MAX_MS =
 		2 * 1000, /* … stay this close, so that all is well seconds after the store is */
 	BACK_OFF_MAX_MS = 60 * 1000,
+	LOG_AGAIN_MS = 60 * 1000,
 };
 
 static void
@@ -26,6 +27,8 @@ timer_fired(struct timer *t)
 void
 slot_init(struct slot *s, struct slot_owner *o, uint16_t number)
 {
+	bool is_key = false;
+
 	*s = (struct slot){.owner = o, .number = number, .plan = &o->plan->slots[number]};
 	s->timer.fn = timer_fired;
 	buf_init(&s->text, PEM_MAX);
@@ -34,7 +37,9 @@ slot_init(struct slot *s, struct slot_owner *o, uint16_t number)
 
 		s->is_tls |= t->ca == number || t->cert == number || t->key == number;
 		s->is_public |= t->ca == number || t->cert == number;
+		is_key |= t->key == number;
 	}
+	s->is_public &= !is_key; /* certificate and key in one file: a secret */
 }
 
 /* A tenth more or less, so that many sidecars do not ask at once. */
@@ -125,7 +130,7 @@ slot_fetched(struct slot *s, struct span value, struct span version_id)
 	s->fetching = s->tried_again = false;
 	s->failures = 0;
 	s->state = SLOT_FRESH;
-	s->error_type[0] = '\0';
+	s->error_type[0] = s->logged_type[0] = '\0';
 	s->fetched_ms = loop_wall_ms();
 	snprintf(s->version_id, sizeof(s->version_id), "%.*s", (int)version_id.len,
 		 version_id.len > 0 ? version_id.ptr : "");
@@ -161,6 +166,18 @@ forget(struct slot *s)
 	secret_free(s->value);
 	s->value = NULL;
 	buf_free(&s->text);
+}
+
+bool
+slot_is_news(struct slot *s)
+{
+	uint64_t now = loop_wall_ms();
+
+	if (strcmp(s->logged_type, s->error_type) == 0 && now < s->logged_ms + LOG_AGAIN_MS)
+		return false;
+	memcpy(s->logged_type, s->error_type, sizeof(s->logged_type));
+	s->logged_ms = now;
+	return true;
 }
 
 void

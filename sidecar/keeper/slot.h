@@ -38,6 +38,8 @@ struct slot {
 	uint32_t version;     /* counts changed values */
 	char version_id[65];
 	char error_type[80];
+	char logged_type[80]; /* the failure that was logged last, and when */
+	uint64_t logged_ms;
 	uint64_t fetched_ms, next_ms; /* wall clock */
 	bool fetching, tried_again;
 	unsigned failures;
@@ -59,6 +61,9 @@ enum slot_failure {
 };
 
 void slot_failed(struct slot *s, enum slot_failure f, const char *error_type);
+
+/* Whether this failure is worth a log line: another than the last, or a minute later. */
+bool slot_is_news(struct slot *s);
 
 /* The bytes in hand, or an empty span. */
 struct span slot_value(const struct slot *s);

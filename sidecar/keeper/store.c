@@ -97,9 +97,11 @@ struct asking { /* one GetSecretValue under way */
 };
 
 static void
-log_failure(const struct store_context *c, const struct slot *s, const struct aws_error *e,
+log_failure(const struct store_context *c, struct slot *s, const struct aws_error *e,
 	    const struct fetch_answer *a)
 {
+	if (!slot_is_news(s))
+		return;
 	log_say(LOG_WARN, "a secret could not be fetched", LOG_S("slot", s->plan->name),
 		LOG_S("reference", s->plan->reference),
 		LOG_C("error_type", a->fault != NULL ? a->fault : e->type),
@@ -277,6 +279,8 @@ fetch_secretsmanager(struct store_context *c, struct slot *s)
 		return false;
 	case IDENTITY_FAILED:
 		slot_failed(s, SLOT_UNREACHED, "NoIdentity");
+		if (!slot_is_news(s))
+			return true;
 		log_say(LOG_WARN, "a secret could not be fetched", LOG_S("slot", s->plan->name),
 			LOG_S("reference", s->plan->reference), LOG_C("error_type", "NoIdentity"),
 			LOG_C("why", identity_fault(c->identity)));

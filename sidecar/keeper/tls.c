@@ -83,5 +83,7 @@ tls_send(struct tls_target *t, const struct slot *slots, struct span system_ca,
 		return;
 	m.has_ca = true;
 	m.version = ++t->version;
-	(void)channel_send(egress, MSG_TLS, &m, fd);
+	if (channel_send(egress, MSG_TLS, &m, fd) != 0)
+		log_say(LOG_ERROR, "the client certificate's chain is too long: 64 KiB at most",
+			LOG_S("target", t->plan->name));
 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: the key is sent to nobody but the configured apiBase, proven by TLS on both sides."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from fakes.agent import Agent
 from fakes.apibase import ApiBase
 from fakes.pki import Authority, server_context
 from fakes.sidekey import Sidekey
+from fakes.wire import wait_for
 from fakes.world import World
 
 OTHER = Authority("another CA")
@@ -115,3 +118,22 @@ def test_connections_are_kept(world: World, sidekey: Sidekey) -> None:
                 assert agent.chat().status == 200
     assert len(world.api.requests) == 15
     assert world.api.connections == 1
+
+
+def test_client_certificate_is_rotated_on_disk(world: World, start, tmp_path: Path) -> None:
+    """A new pair on disk is used for new connections; calls go on all the while."""
+    cert, key = world.authority.client("before").write(tmp_path / "pair", "tls")
+    tls = {"ca": str(world.ca), "clientCert": str(cert), "clientKey": str(key)}
+    sidekey = start(world.config(world.target(tls=tls)), world.env())
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+    world.authority.client("after").write(tmp_path / "pair", "tls")
+    os.kill(sidekey.pid, signal.SIGUSR1)  # now, and not at the next look in some seconds
+
+    def uses_the_new_one() -> bool:
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+        return world.api.requests[-1].peer == "after"
+
+    wait_for(uses_the_new_one, 15, "the new certificate")
+    assert world.api.requests[0].peer == "before"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is taken for a reference is one: its parts lie inside it, and together they are all of it. */
+/* What is taken for a reference is one: its parts lie inside it, and are all of it. */
 #include <assert.h>
 #include <stdint.h>
 

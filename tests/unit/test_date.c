@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "base/date.h"
 
@@ -12,6 +12,7 @@ static const struct {
 } iso[] = {
 	{"1970-01-01T00:00:00Z", 0, "the beginning"},
 	{"2015-08-30T12:36:00Z", 1440938160, "the vectors' date"},
+	{"2015-08-30T14:36:00.5+02:00", 1440938160, "a fraction and an offset"},
 	{"2026-11-21T05:52:02.123Z", 1795240322, "a fraction"},
 	{"2026-11-21T05:52:02+00:00", 1795240322, "an offset of nothing"},
 	{"2026-11-21T07:22:02+01:30", 1795240322, "east"},

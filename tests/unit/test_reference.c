@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "aws/arn.h"
 
@@ -18,6 +18,7 @@ static const struct {
 	{SM "k-AbCdEf:::" UUID, SM "k-AbCdEf", "", "", UUID},
 	{SM "k-AbCdEf:api key:AWSCURRENT:" UUID, SM "k-AbCdEf", "api key", "AWSCURRENT", UUID},
 	{SM "k-AbCdEf:::", SM "k-AbCdEf", "", "", ""},
+	{SM "a/b_c+d=e.f@g-h-AbCdEf", SM "a/b_c+d=e.f@g-h-AbCdEf", "", "", ""},
 	{SM "bedrock-agentcore-identity!default/apikey/p-1_+=.@x-AbCdEf:api_key_value::",
 	 SM "bedrock-agentcore-identity!default/apikey/p-1_+=.@x-AbCdEf", "api_key_value", "", ""},
 };
@@ -81,6 +82,7 @@ static const struct {
 	{"ENV:KEY", REFERENCE_NOT_ONE, "upper case"},
 	{"env:", REFERENCE_BAD_ENV, "no name"},
 	{"env:1KEY", REFERENCE_BAD_ENV, "a digit first"},
+	{"env:A B", REFERENCE_BAD_ENV, "a blank"},
 	{"env:MY-KEY", REFERENCE_BAD_ENV, "no name for a shell"},
 	{"env:KEY=x", REFERENCE_BAD_ENV, "a value"},
 	{"file:", REFERENCE_BAD_FILE, "no path"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include "aws/secretsmanager.h"
 
