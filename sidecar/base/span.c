@@ -12,11 +12,13 @@ span_of(const char *s)
 struct span
 span_cut(struct span s, size_t from, size_t to)
 {
+	if (s.len == 0)
+		return s;
 	if (to > s.len)
 		to = s.len;
 	if (from > to)
 		from = to;
-	return (struct span){s.ptr == NULL ? NULL : s.ptr + from, to - from};
+	return (struct span){s.ptr + from, to - from};
 }
 
 bool

@@ -326,6 +326,8 @@ conn_drain_all(struct ingress *in)
 void
 conn_drop_all(struct ingress *in)
 {
-	while (in->conns != NULL)
-		conn_abort(in->conns, "shutting_down");
+	for (struct conn *c = in->conns, *next; c != NULL; c = next) {
+		next = c->next;
+		conn_abort(c, "shutting_down");
+	}
 }

@@ -35,6 +35,15 @@ struct wiring {
 	int ingress_egress[2];  /* [0] ingress's */
 };
 
+static const struct wiring unwired = {
+	.parent = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}},
+	.keeper_resolver = {-1, -1},
+	.egress_resolver = {-1, -1},
+	.keeper_egress = {-1, -1},
+	.keeper_ingress = {-1, -1},
+	.ingress_egress = {-1, -1},
+};
+
 static int
 wire(struct wiring *w)
 {
@@ -209,13 +218,11 @@ generation_start(struct loop *l, int self, const struct plans *plan, const int *
 		 const struct environment *env, const struct generation_events *ev)
 {
 	struct generation *g = calloc(1, sizeof(*g));
-	struct wiring w;
+	struct wiring w = unwired;
 	int bad;
 
 	if (g == NULL)
 		abort();
-	for (size_t i = 0; i < sizeof(w) / sizeof(int); i++)
-		((int *)&w)[i] = -1;
 	g->loop = l;
 	g->ev = *ev;
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
