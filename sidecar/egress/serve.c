@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "egress/inject.h"
+#include "ev/send.h"
 #include "http/grammar.h"
 
 enum {
@@ -80,30 +81,6 @@ serve_drop(struct serve *s)
 
 /* ---- towards ingress ---- */
 
-/* Sends what is gathered; false when the stream is gone. */
-static bool
-flush(struct serve *s)
-{
-	size_t sent = 0;
-
-	while (sent < s->out.len) {
-		ssize_t n = send(s->watch.fd, s->out.ptr + sent, s->out.len - sent, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			break;
-		if (n < 0)
-			return false;
-		sent += (size_t)n;
-	}
-	if (sent == s->out.len)
-		buf_clear(&s->out, KEEP_BYTES);
-	else
-		buf_drop(&s->out, sent);
-	return true;
-}
-
 static void next_frames(struct serve *s);
 
 static void
@@ -111,7 +88,7 @@ flush_later(struct later *l)
 {
 	struct serve *s = ev_owner(l, struct serve, later);
 
-	if (!flush(s)) {
+	if (send_buf(s->watch.fd, &s->out, KEEP_BYTES, NULL) != 0) {
 		serve_drop(s);
 		return;
 	}

@@ -399,30 +399,15 @@ new_easy(struct lane *lane)
 	snprintf(url, sizeof(url), "%s://%.*s:%u/", target->https ? "https" : "http",
 		 (int)target->server_name.len, target->server_name.ptr, (unsigned)target->port);
 	curl_easy_setopt(e, CURLOPT_URL, url);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, target->https ? "https" : "http");
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
-	curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L); /* else three rt_sigaction a request */
-	curl_easy_setopt(e, CURLOPT_NOPROGRESS, 1L);
+	multi_defaults(lane->multi, e, target->https);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_ms);
 	/* A pooled connection is dropped before the upstream's idle limit (an ALB's is 60 s). */
 	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)(target->pool_idle_ms / 1000));
-	/* The trust store and the key come from memory, parsed once: no CA file, no CA path. */
-	curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
-	curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
-	curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, ssl_ctx);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, lane);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, lane);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, multi_close_socket);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, lane->multi);
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_request);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data);

@@ -28,15 +28,15 @@ struct multi *multi_new(struct loop *l, long max_connections, multi_done_fn *don
 			multi_paused_fn *paused, void *arg);
 void multi_free(struct multi *m);
 
+/*
+ * What every exchange of ours shares: HTTP/1.1 over http or https alone (as https says), verified,
+ * never a redirect, a proxy, a signal, or a CA from a file; its sockets close through m.
+ */
+void multi_defaults(struct multi *m, void *easy, bool https);
+
 /* Starts a transfer, or gives it up (its connection is closed if it was in use). */
 int multi_add(struct multi *m, void *easy);
 void multi_remove(struct multi *m, void *easy);
-
-/*
- * For CURLOPT_CLOSESOCKETFUNCTION (client data: the struct multi): forgets the watch, then
- * closes.
- */
-int multi_close_socket(void *m, int fd);
 
 /*
  * Lets a transfer that was paused go on; safe to call from any callback (runs at the round's

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ev/send.h"
 #include "ingress/conn_parts.h"
 
 enum {
@@ -104,26 +105,8 @@ conn_state(struct conn *c, enum conn_state state)
 bool
 conn_send(struct conn *c)
 {
-	size_t sent = 0;
-
-	while (sent < c->out.len) {
-		ssize_t n = send(c->client.fd, c->out.ptr + sent, c->out.len - sent, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			break;
-		if (n < 0)
-			return false;
-		sent += (size_t)n;
-	}
-	if (c->call != NULL)
-		c->call->bytes_out += sent;
-	if (sent == c->out.len)
-		buf_clear(&c->out, READ_BYTES);
-	else
-		buf_drop(&c->out, sent);
-	return true;
+	return send_buf(c->client.fd, &c->out, READ_BYTES,
+			c->call == NULL ? NULL : &c->call->bytes_out) == 0;
 }
 
 /* An answer has gone out whole: the connection is idle again, lingers, or ends. */

@@ -6,11 +6,13 @@
 #include "ingress/conn_parts.h"
 
 #include "base/log.h"
+#include "ev/send.h"
 #include "http/grammar.h"
 
 enum {
 	OUT_HIGH = 256 * 1024, /* unsent bytes above which the upstream is held back */
 	SCRATCH_BYTES = 128 * 1024,
+	UP_KEEP = 4 * 1024,
 };
 
 /* Reads of the stream land here first; only what is left of a frame is kept with the connection. */
@@ -207,25 +209,12 @@ static bool
 stream_send(struct conn *c)
 {
 	for (;;) {
-		size_t sent = 0;
-
 		if (c->up.len < FRAME_BODY_MAX && !c->call->end_sent)
 			call_frame_body(c->call, &c->up);
 		if (c->up.len == 0)
 			break;
-		while (sent < c->up.len) {
-			ssize_t n = send(c->stream.fd, c->up.ptr + sent, c->up.len - sent,
-					 MSG_NOSIGNAL);
-
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n < 0 && errno == EAGAIN)
-				break;
-			if (n < 0)
-				return false;
-			sent += (size_t)n;
-		}
-		buf_drop(&c->up, sent);
+		if (send_buf(c->stream.fd, &c->up, UP_KEEP, NULL) != 0)
+			return false;
 		if (c->up.len > 0)
 			return true;
 	}

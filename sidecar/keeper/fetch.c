@@ -269,26 +269,13 @@ set_always(struct fetch *f, bool https)
 {
 	CURL *e = f->easy;
 
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, https ? "https" : "http");
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
-	curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	multi_defaults(f->fetcher->multi, e, https);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)TOTAL_MS);
-	curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
-	curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
-	curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, ssl_ctx);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, f);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, f);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, multi_close_socket);
-	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, f->fetcher->multi);
 	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L); /* minutes apart: nothing to gain */
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, f);
