@@ -278,7 +278,11 @@ fetch_secretsmanager(struct store_context *c, struct slot *s)
 	case IDENTITY_WAITING:
 		return false;
 	case IDENTITY_FAILED:
-		slot_failed(s, SLOT_UNREACHED, "NoIdentity");
+		/* What the environment lacks at the start will not come; an endpoint may. */
+		slot_failed(s,
+			    c->plan->credentials == CREDENTIALS_CONTAINER ? SLOT_UNREACHED
+									  : SLOT_DENIED,
+			    "NoIdentity");
 		if (!slot_is_news(s))
 			return true;
 		log_say(LOG_WARN, "a secret could not be fetched", LOG_S("slot", s->plan->name),

@@ -317,3 +317,16 @@ def test_no_is_not_asked_again_at_once(world: World, start) -> None:
     for _ in range(20):
         chat(sidekey)
     assert len(world.store.calls) == asked <= 6
+
+
+def test_no_identity_at_all(world: World, start) -> None:
+    """Nothing that could still come: said at once, with what to set, and not to be retried."""
+    env = {k: v for k, v in world.env().items() if "ACCESS_KEY" not in k and "SESSION" not in k}
+    sidekey = start(world.config(**QUICK), env, wait=False)
+    sidekey.wait_listening()
+    wait_for(lambda: chat(sidekey).code == "credential_refused", 10, "a refusal")
+    assert chat(sidekey).header("x-should-retry") == "false"
+    wait_for(lambda: sidekey.records(error_type="NoIdentity"), 5, "the log")
+    record = sidekey.records(error_type="NoIdentity")[0]
+    assert "AWS_ACCESS_KEY_ID" in record["why"] and record["reference"] == world.key_arn
+    assert not world.api.requests
