@@ -58,17 +58,6 @@ json_doc_string(const struct json *object, const char *name, struct span *out)
 }
 
 bool
-json_doc_number(const struct json *object, const char *name, double *out)
-{
-	const json_t *value = json_object_get(thaw(object), name);
-
-	if (!json_is_number(value))
-		return false;
-	*out = json_number_value(value);
-	return true;
-}
-
-bool
 json_doc_each(const struct json *object, bool (*fn)(void *arg, struct span name, struct span value),
 	      void *arg)
 {

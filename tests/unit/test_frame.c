@@ -86,11 +86,11 @@ static void
 every_message_has_a_row(void **state)
 {
 	(void)state;
-	for (int t = 0; t < MSG_TYPES; t++) {
+	for (enum msg_type t = MSG_NONE; t < MSG_TYPES; t++) {
 		assert_non_null(msg_row(t)->name);
 		assert_non_null(msg_row(t)->type);
 	}
-	for (int s = 0; s < SLOT_STATES; s++)
+	for (enum slot_state s = SLOT_WAITING; s < SLOT_STATES; s++)
 		assert_non_null(slot_state_name(s));
 }
 
