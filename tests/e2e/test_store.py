@@ -297,8 +297,12 @@ def test_store_says_no(world: World, start, how: str) -> None:
     answer = chat(sidekey)
     assert (answer.status, answer.header("x-should-retry")) == (503, "false")
     assert sidekey.readiness() == 503
-    lines = [r for r in sidekey.records() if kind in json.dumps(r)]
-    assert lines, sidekey.text()
+
+    def told() -> list[dict]:
+        return [r for r in sidekey.records() if kind in json.dumps(r)]
+
+    wait_for(told, 5, "the log, which another thread reads")
+    lines = told()
     assert any(target["apiKey"] in json.dumps(r) for r in lines), "the log names the reference"
     assert target["apiKey"].encode() not in answer.body, "the agent learns no reference"
     assert target["apiKey"].encode() not in sidekey.admin("/readyz")[1]
