@@ -69,17 +69,18 @@ act(struct multi *m, int fd, int mask)
 /*
  * A pooled connection that becomes readable is at its end: the upstream closes it. libcurl 7.88
  * looks at it by a recv(MSG_PEEK) before it uses it again, and takes TLS's close_notify for
- * life; the next call would be lost. So what came is thrown away and the socket shut down: then
- * the look finds its end, and a new connection is made.
+ * life; the next call would be lost. So the socket is shut down and what came is thrown away: then
+ * the look finds its end, and a new connection is made. In this order, what an upstream may still
+ * send is bounded by the receive buffer.
  */
 static void
 retire(struct sock *s)
 {
 	char thrown[1024];
 
+	(void)shutdown(s->watch.fd, SHUT_RDWR);
 	while (recv(s->watch.fd, thrown, sizeof(thrown), MSG_DONTWAIT) > 0)
 		continue;
-	(void)shutdown(s->watch.fd, SHUT_RDWR);
 	watch_stop(s->multi->loop, &s->watch);
 }
 

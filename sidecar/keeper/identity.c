@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "http/grammar.h"
 
 enum {
 	AHEAD_S = 15 * 60, /* refresh that long before the end (botocore's advisory limit) */
@@ -115,7 +116,7 @@ identity_take_env(struct identity *id, struct span name, struct span value)
 	else if (span_is(name, "AWS_CREDENTIAL_EXPIRATION"))
 		(void)date_from_iso(value, &id->expires_s);
 	else if (span_is(name, "AWS_CONTAINER_AUTHORIZATION_TOKEN"))
-		put(&id->endpoint_token, value);
+		put(&id->endpoint_token, grammar_is_field_value(value) ? value : SPAN(""));
 	else
 		return false;
 	return true;
