@@ -317,6 +317,7 @@ def test_no_is_not_asked_again_at_once(world: World, start) -> None:
     sidekey = start(config, world.env(), wait=False)
     sidekey.wait_listening()
     wait_for(lambda: chat(sidekey).code == "credential_refused", 10)
+    wait_for(lambda: len(world.store.calls) >= 3, 10, "the key's no and the Access pair's")
     asked = len(world.store.calls)
     for _ in range(20):
         chat(sidekey)
