@@ -16,8 +16,11 @@ enum {
 	PORTS_MAX = 1024,
 };
 
-#define U16(s, f)            PACK_FIELD_U16(s, f, 0xffff)
-#define U32(s, f)            PACK_FIELD_U32(s, f, 0xffffffff)
+#define U16(s, f) PACK_FIELD_U16(s, f, 0xffff)
+#define U32(s, f) PACK_FIELD_U32(s, f, 0xffffffff)
+#define ENDPOINT(s, f)                                                                             \
+	PACK_FIELD_SPAN(s, f.host, NAME_MAX_BYTES), U16(s, f.port), PACK_FIELD_BOOL(s, f.https),   \
+		U16(s, f.resolve)
 #define LOG_FIELDS(s)        PACK_FIELD_U8(s, log_format, 1), PACK_FIELD_U8(s, log_level, 3)
 #define TEXTS(s, f, max)     PACK_FIELD_LIST(s, f, n##f, max, text_type)
 #define NUMBERS(s, f, max)   PACK_FIELD_LIST(s, f, n##f, max, number_type)
@@ -45,10 +48,7 @@ static const struct pack_field keeper_slot_fields[] = {
 	PACK_FIELD_SPAN(keeper_slot, name, NAME_MAX_BYTES),
 	PACK_FIELD_SPAN(keeper_slot, reference, TEXT_MAX),
 	PACK_FIELD_U8(keeper_slot, kind, 4),
-	PACK_FIELD_SPAN(keeper_slot, host, NAME_MAX_BYTES),
-	U16(keeper_slot, port),
-	PACK_FIELD_BOOL(keeper_slot, https),
-	U16(keeper_slot, resolve),
+	ENDPOINT(keeper_slot, at),
 	PACK_FIELD_BOOL(keeper_slot, optional),
 };
 TYPE(keeper_slot_type, keeper_slot, keeper_slot_fields);

@@ -35,15 +35,19 @@ struct resolver_plan {
 
 /* ---- keeper ---- */
 
-struct keeper_slot {
-	struct span name;      /* "litellm.apiKey": for log, /readyz, metrics */
-	struct span reference; /* as in the configuration; parsed again with reference_parse */
-	uint8_t kind;          /* enum reference_kind */
-	struct span host;      /* the store's host (ARN kinds); empty for env and file */
+struct plan_endpoint {    /* of a service of the cloud */
+	struct span host; /* lower-case, without brackets */
 	uint16_t port;
 	bool https;
 	uint16_t resolve; /* index into keeper_names, or PLAN_NONE for an IP literal */
-	bool optional;    /* `?`: absence is not an error */
+};
+
+struct keeper_slot {
+	struct span name;        /* "litellm.apiKey": for log, /readyz, metrics */
+	struct span reference;   /* as in the configuration; parsed again with reference_parse */
+	uint8_t kind;            /* enum reference_kind */
+	struct plan_endpoint at; /* the store (ARN kinds); empty for env and file */
+	bool optional;           /* `?`: absence is not an error */
 };
 
 struct keeper_target {

@@ -100,20 +100,20 @@ set_store(struct projector *pr, const struct reference *ref, struct keeper_slot 
 	const char *suffix = arn_dns_suffix(ref->arn.partition);
 	struct url url;
 
-	slot->https = true;
-	slot->port = 443;
+	slot->at.https = true;
+	slot->at.port = 443;
 	if (pr->endpoint.len > 0 && url_parse(pr->endpoint, &url) == URL_OK) {
-		slot->https = url.https;
-		slot->port = url.port;
-		slot->host = projector_lower(pr, url.host);
+		slot->at.https = url.https;
+		slot->at.port = url.port;
+		slot->at.host = projector_lower(pr, url.host);
 	} else {
 		assert(suffix != NULL); /* reference_parse knows the partition */
-		slot->host = projector_join(
+		slot->at.host = projector_join(
 			pr, projector_join(pr, SPAN("secretsmanager"), ".", ref->arn.region), ".",
 			span_of(suffix));
 	}
-	slot->resolve = projector_host(pr, k->names, &k->nnames, slot->host);
-	projector_number(pr, k->ports, &k->nports, PORTS_MAX, slot->port);
+	slot->at.resolve = projector_host(pr, k->names, &k->nnames, slot->at.host);
+	projector_number(pr, k->ports, &k->nports, PORTS_MAX, slot->at.port);
 }
 
 static void
@@ -124,7 +124,7 @@ fill_slot(struct projector *pr, struct keeper_slot *slot)
 
 	assert(fault == REFERENCE_OK); /* read.c let nothing else through */
 	slot->kind = (uint8_t)ref.kind;
-	slot->resolve = PLAN_NONE;
+	slot->at.resolve = PLAN_NONE;
 	if (ref.kind == REFERENCE_ENV)
 		projector_text(pr, pr->p->env_names, &pr->p->nenv_names,
 			       pool_copy(&pr->p->pool, ref.name));

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,36 +23,28 @@ struct identity {
 	struct loop *loop;
 	struct fetcher *fetcher;
 	const struct keeper_plan *plan;
+	struct names *names;
 	void (*on_change)(void *arg);
 	void *arg;
 	struct secret *key_id, *secret, *token; /* in use */
 	struct secret *endpoint_token;          /* AWS_CONTAINER_AUTHORIZATION_TOKEN */
 	uint64_t expires_s;                     /* 0: never */
 	uint64_t retry_at;                      /* loop_now: not before */
-	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
-	size_t naddresses;
-	uint16_t port;
-	struct span host;
-	bool https, fetching;
+	struct plan_endpoint at;
+	bool fetching;
 	const char *path;
 	const char *fault;
 };
 
 /* ---- the endpoint ---- */
 
-static bool
-literal_address(struct span host, struct fetch_address *a)
+static uint16_t
+name_of(const struct keeper_plan *plan, struct span host)
 {
-	char text[INET6_ADDRSTRLEN];
-
-	if (span_is(host, "localhost"))
-		host = SPAN("127.0.0.1");
-	if (host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.ptr, host.len);
-	text[host.len] = '\0';
-	a->v6 = inet_pton(AF_INET6, text, a->bytes) == 1;
-	return a->v6 || inet_pton(AF_INET, text, a->bytes) == 1;
+	for (size_t i = 0; i < plan->nnames; i++)
+		if (span_eq(plan->names[i].text, host))
+			return (uint16_t)i;
+	return PLAN_NONE;
 }
 
 /* The URI was checked when the configuration was read; here it is only taken apart. */
@@ -65,25 +56,24 @@ take_uri(struct identity *id, struct span uri)
 	size_t colon = authority.len;
 	uint64_t port;
 
-	id->https = span_starts(uri, SPAN("https:"));
-	id->port = id->https ? 443 : 80;
+	id->at.https = span_starts(uri, SPAN("https:"));
+	id->at.port = id->at.https ? 443 : 80;
 	while (colon > 0 && authority.ptr[colon - 1] != ':' && authority.ptr[colon - 1] != ']')
 		colon--;
 	if (colon > 0 && authority.ptr[colon - 1] == ':' &&
 	    num_u64(span_cut(authority, colon, authority.len), UINT16_MAX, &port) == 0) {
-		id->port = (uint16_t)port;
+		id->at.port = (uint16_t)port;
 		authority = span_cut(authority, 0, colon - 1);
 	}
 	if (authority.len > 2 && authority.ptr[0] == '[')
 		authority = span_cut(authority, 1, authority.len - 1);
-	id->host = authority;
+	id->at.host = authority;
+	id->at.resolve = name_of(id->plan, authority);
 	id->path = path.len > 0 ? strndup(path.ptr, path.len) : "/";
-	if (literal_address(authority, &id->addresses[0]))
-		id->naddresses = 1;
 }
 
 struct identity *
-identity_new(struct loop *l, struct fetcher *f, const struct keeper_plan *plan,
+identity_new(struct loop *l, struct fetcher *f, const struct keeper_plan *plan, struct names *names,
 	     void (*on_change)(void *arg), void *arg)
 {
 	struct identity *id = calloc(1, sizeof(*id));
@@ -91,7 +81,13 @@ identity_new(struct loop *l, struct fetcher *f, const struct keeper_plan *plan,
 	if (id == NULL)
 		abort();
 	*id = (struct identity){
-		.loop = l, .fetcher = f, .plan = plan, .on_change = on_change, .arg = arg};
+		.loop = l,
+		.fetcher = f,
+		.plan = plan,
+		.names = names,
+		.on_change = on_change,
+		.arg = arg,
+	};
 	if (plan->credentials == CREDENTIALS_CONTAINER)
 		take_uri(id, plan->container_uri);
 	return id;
@@ -120,16 +116,6 @@ identity_take_env(struct identity *id, struct span name, struct span value)
 	else
 		return false;
 	return true;
-}
-
-void
-identity_set_addresses(struct identity *id, uint16_t name, const struct fetch_address *a, size_t n)
-{
-	if (id->plan->credentials != CREDENTIALS_CONTAINER || name >= id->plan->nnames ||
-	    !span_eq(id->plan->names[name].text, id->host))
-		return;
-	memcpy(id->addresses, a, n * sizeof(*a));
-	id->naddresses = n;
 }
 
 /* ---- fetching ---- */
@@ -213,12 +199,13 @@ add_token(const struct identity *id, struct buf *line)
 static void
 start_fetch(struct identity *id)
 {
+	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
 	struct fetch_request r = {
-		.https = id->https,
-		.host = id->host,
-		.port = id->port,
-		.addresses = id->addresses,
-		.naddresses = id->naddresses,
+		.https = id->at.https,
+		.host = id->at.host,
+		.port = id->at.port,
+		.addresses = addresses,
+		.naddresses = names_of(id->names, &id->at, addresses),
 		.path = id->path,
 		.lines = {"Accept: application/json", NULL},
 		.nlines = 1,
@@ -274,22 +261,11 @@ span_or_empty(const struct secret *s)
 	return s == NULL ? (struct span){"", 0} : secret_span(s);
 }
 
-struct span
-identity_key_id(const struct identity *id)
+struct call_keys
+identity_keys(const struct identity *id)
 {
-	return span_or_empty(id->key_id);
-}
-
-struct span
-identity_secret(const struct identity *id)
-{
-	return span_or_empty(id->secret);
-}
-
-struct span
-identity_token(const struct identity *id)
-{
-	return span_or_empty(id->token);
+	return (struct call_keys){span_or_empty(id->key_id), span_or_empty(id->secret),
+				  span_or_empty(id->token)};
 }
 
 const char *

@@ -9,7 +9,8 @@
 
 #include "base/secret.h"
 #include "config/plan.h"
-#include "keeper/fetch.h"
+#include "keeper/call.h"
+#include "keeper/names.h"
 
 enum identity_state {
 	IDENTITY_READY,
@@ -21,22 +22,16 @@ struct identity;
 
 /* on_change is called when a fetch has ended, well or not. plan must outlive it. */
 struct identity *identity_new(struct loop *l, struct fetcher *f, const struct keeper_plan *plan,
-			      void (*on_change)(void *arg), void *arg);
+			      struct names *names, void (*on_change)(void *arg), void *arg);
 
 /* Takes one start-up variable; false when it is not the identity's. */
 bool identity_take_env(struct identity *id, struct span name, struct span value);
 
-/* Where an https credential endpoint with a name is. */
-void identity_set_addresses(struct identity *id, uint16_t name, const struct fetch_address *a,
-			    size_t n);
-
 /* What can be had now; starts a fetch when one is due. */
 enum identity_state identity_get(struct identity *id);
 
-/* The keys, while identity_get says READY; token is empty for long-term keys. */
-struct span identity_key_id(const struct identity *id);
-struct span identity_secret(const struct identity *id);
-struct span identity_token(const struct identity *id);
+/* The keys, while identity_get says READY. */
+struct call_keys identity_keys(const struct identity *id);
 
 /* The store has refused these keys: get others (false when there can be none). */
 bool identity_renew(struct identity *id);

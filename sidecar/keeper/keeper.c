@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +24,6 @@ static const char *const ca_bundles[] = {
 	"/etc/ssl/cert.pem",                  /* Alpine */
 };
 
-struct name { /* of a store, and where it is */
-	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
-	size_t naddresses;
-};
-
 struct keeper {
 	struct slot_owner owner;
 	struct store_context store;
@@ -39,7 +33,6 @@ struct keeper {
 	struct slot *slots;
 	bool *waiting; /* by slot: for the identity */
 	struct tls_target *targets;
-	struct name *names;
 	struct buf system_ca;
 	struct timer alive;
 	bool started;
@@ -128,28 +121,14 @@ refresh_all(struct keeper *k)
 
 /* ---- addresses ---- */
 
-static bool
-addresses_of(struct store_context *c, const struct slot *s, struct fetch_address *a, size_t *n)
+static void
+ask_resolver(void *arg, uint16_t name)
 {
-	struct keeper *k = ev_owner(c, struct keeper, store);
-	struct msg_resolve ask = {.name = s->plan->resolve};
-	char text[INET6_ADDRSTRLEN] = "";
+	struct keeper *k = arg;
+	struct msg_resolve m = {.name = name};
 
-	if (s->plan->resolve != PLAN_NONE) {
-		const struct name *name = &k->names[s->plan->resolve];
-
-		memcpy(a, name->addresses, name->naddresses * sizeof(*a));
-		*n = name->naddresses;
-		if (*n == 0 || s->failures > 0)
-			(void)channel_send(k->resolver, MSG_RESOLVE, &ask, -1);
-		return *n > 0;
-	}
-	if (s->plan->host.len >= sizeof(text))
-		return false;
-	memcpy(text, s->plan->host.ptr, s->plan->host.len);
-	a->v6 = inet_pton(AF_INET6, text, a->bytes) == 1;
-	*n = 1;
-	return a->v6 || inet_pton(AF_INET, text, a->bytes) == 1;
+	if (k->resolver != NULL)
+		(void)channel_send(k->resolver, MSG_RESOLVE, &m, -1);
 }
 
 static void
@@ -157,29 +136,15 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 {
 	struct keeper *k = arg;
 	const struct msg_addresses *m = obj;
-	struct name *name;
-	bool first;
 
 	(void)type;
 	(void)fd;
-	if (m->name >= k->plan.nnames || m->naddresses == 0)
+	if (!names_take(k->store.names, m) || !k->started)
 		return;
-	name = &k->names[m->name];
-	first = name->naddresses == 0;
-	name->naddresses = 0;
-	for (size_t i = 0; i < m->naddresses; i++) {
-		struct fetch_address *to = &name->addresses[name->naddresses];
-
-		if (m->addresses[i].bytes.len != (m->addresses[i].v6 ? 16u : 4u))
-			continue;
-		to->v6 = m->addresses[i].v6;
-		memcpy(to->bytes, m->addresses[i].bytes.ptr, m->addresses[i].bytes.len);
-		name->naddresses++;
-	}
-	identity_set_addresses(k->store.identity, m->name, name->addresses, name->naddresses);
-	for (size_t i = 0; first && k->started && i < k->plan.nslots; i++)
-		if (k->plan.slots[i].resolve == m->name)
+	for (size_t i = 0; i < k->plan.nslots; i++)
+		if (k->plan.slots[i].at.resolve == m->name)
 			slot_refresh(&k->slots[i]);
+	identity_changed(k);
 }
 
 /* ---- the parent ---- */
@@ -324,8 +289,7 @@ prepare(struct keeper *k)
 	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
 	k->waiting = calloc(k->plan.nslots + 1, sizeof(*k->waiting));
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
-	k->names = calloc(k->plan.nnames + 1, sizeof(*k->names));
-	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL || k->names == NULL)
+	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL)
 		return -1;
 	for (size_t i = 0; i < k->plan.nslots; i++) {
 		slot_init(&k->slots[i], &k->owner, (uint16_t)i);
@@ -336,12 +300,13 @@ prepare(struct keeper *k)
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
 	read_system_ca(k);
-	k->store = (struct store_context){
-		.loop = k->loop, .plan = &k->plan, .addresses = addresses_of};
+	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan};
+	k->store.names = names_new(&k->plan, ask_resolver, k);
 	k->store.fetcher = fetcher_new(k->loop, buf_span(&k->system_ca));
 	if (k->store.fetcher == NULL)
 		return -1;
-	k->store.identity = identity_new(k->loop, k->store.fetcher, &k->plan, identity_changed, k);
+	k->store.identity = identity_new(k->loop, k->store.fetcher, &k->plan, k->store.names,
+					 identity_changed, k);
 	return 0;
 }
 

@@ -9,12 +9,11 @@
 #include "keeper/store.h"
 
 #include "aws/secretsmanager.h"
-#include "aws/sigv4.h"
 #include "base/auto.h"
-#include "base/date.h"
 #include "base/log.h"
+#include "keeper/call.h"
 
-enum { FILE_MAX = 1024 * 1024, FILE_POLL_MS = 10 * 1000, SKEW_MIN_S = 60 };
+enum { FILE_MAX = 1024 * 1024, FILE_POLL_MS = 10 * 1000 };
 
 /* ---- env: ---- */
 
@@ -107,23 +106,11 @@ log_failure(const struct store_context *c, struct slot *s, const struct aws_erro
 		LOG_C("error_type", a->fault != NULL ? a->fault : e->type),
 		LOG_IF(a->fault == NULL, LOG_U("status", a->status)),
 		LOG_IF(a->request_id.len > 0, LOG_S("store_request_id", a->request_id)),
-		LOG_S("access_key_id", identity_key_id(c->identity)),
+		LOG_S("access_key_id", identity_keys(c->identity).key_id),
 		LOG_IF(e->principal[0] != '\0', LOG_C("principal", e->principal)),
 		LOG_U("next_attempt_s", s->next_ms > loop_wall_ms()
 						? (s->next_ms - loop_wall_ms() + 999) / 1000
 						: 0));
-}
-
-static bool
-learn_clock(struct store_context *c, const struct fetch_answer *a)
-{
-	int64_t ours = (int64_t)(loop_wall_ms() / 1000), off = (int64_t)a->date - ours;
-	int64_t moved = off - c->clock_offset_s;
-
-	if (a->date == 0 || (moved < SKEW_MIN_S && moved > -SKEW_MIN_S))
-		return false;
-	c->clock_offset_s = off;
-	return true;
 }
 
 static void
@@ -138,7 +125,7 @@ refused(struct store_context *c, struct slot *s, const struct fetch_answer *a)
 		memcpy(e.type, "HttpError", sizeof("HttpError"));
 	if (!s->tried_again && a->fault == NULL) {
 		if (e.class == AWS_ERROR_CLOCK)
-			again = learn_clock(c, a);
+			again = skew_learn(&c->skew, a->date);
 		if (e.class == AWS_ERROR_CREDENTIALS)
 			again = identity_renew(c->identity);
 	}
@@ -186,84 +173,32 @@ answered(void *arg, const struct fetch_answer *a)
 		LOG_C("why", secretsmanager_fault_text(fault)));
 }
 
-/* The signed header lines, NUL between them, in a buffer that is wiped. 0 or -1. */
-static int
-sign(const struct store_context *c, const struct slot *s, struct span body, struct span host,
-     struct buf *out)
-{
-	unsigned char key[SIGV4_KEY_LEN];
-	char hash[SIGV4_HEX_LEN + 1], date[17];
-	struct span token = identity_token(c->identity);
-	struct sigv4_header headers[] = {
-		{SPAN("content-type"), SPAN("application/x-amz-json-1.1")},
-		{SPAN("host"), host},
-		{SPAN("x-amz-date"), {date, 16}},
-		{SPAN("x-amz-target"), SPAN("secretsmanager.GetSecretValue")},
-		{SPAN("x-amz-security-token"), token},
-	};
-	struct sigv4_request r = {.method = SPAN("POST"),
-				  .path = SPAN("/"),
-				  .query = SPAN(""),
-				  .headers = headers,
-				  .nheaders = token.len > 0 ? 5 : 4,
-				  .payload_hash = {hash, SIGV4_HEX_LEN},
-				  .normalize = true};
-	struct sigv4_scope scope = {identity_key_id(c->identity),
-				    s->reference.arn.region,
-				    SPAN("secretsmanager"),
-				    {date, 16}};
-	int bad = sigv4_hash(body, hash);
-
-	date_to_basic((uint64_t)((int64_t)(loop_wall_ms() / 1000) + c->clock_offset_s), date);
-	bad |= sigv4_key(identity_secret(c->identity), &scope, key);
-	bad |= buf_add_str(out, "Authorization: ") | sigv4_authorization(&r, &scope, key, out) |
-	       buf_add_char(out, '\0');
-	for (size_t i = 0; i < r.nheaders; i++)
-		bad |= buf_add_span(out, headers[i].name) | buf_add_str(out, ": ") |
-		       buf_add_span(out, headers[i].value) | buf_add_char(out, '\0');
-	explicit_bzero(key, sizeof(key));
-	return bad;
-}
-
-static void
-host_field(const struct slot *s, struct buf *out)
-{
-	bool usual = s->plan->port == (s->plan->https ? 443 : 80);
-	bool v6 = span_find(s->plan->host, 0, ':') < s->plan->host.len;
-
-	(void)buf_addf(out, v6 ? "[%.*s]" : "%.*s", (int)s->plan->host.len, s->plan->host.ptr);
-	if (!usual)
-		(void)buf_addf(out, ":%u", (unsigned)s->plan->port);
-}
-
 static int
 send_request(struct store_context *c, struct slot *s, const struct fetch_address *addresses,
 	     size_t naddresses)
 {
-	struct fetch_request r = {.https = s->plan->https,
-				  .host = s->plan->host,
-				  .port = s->plan->port,
-				  .addresses = addresses,
-				  .naddresses = naddresses,
-				  .path = "/"};
+	struct call call = {.at = &s->plan->at,
+			    .addresses = addresses,
+			    .naddresses = naddresses,
+			    .path = "/",
+			    .content_type = "application/x-amz-json-1.1",
+			    .target = "secretsmanager.GetSecretValue",
+			    .keys = identity_keys(c->identity),
+			    .region = s->reference.arn.region,
+			    .service = SPAN("secretsmanager"),
+			    .now_s = skew_now_s(&c->skew)};
 	struct asking *asking = calloc(1, sizeof(*asking));
-	auto_buf struct buf body, lines, host;
-	int bad;
+	auto_buf struct buf body;
 
 	if (asking == NULL)
 		abort();
 	*asking = (struct asking){c, s};
 	buf_init(&body, 8 * 1024);
-	buf_init(&lines, 64 * 1024);
-	buf_init(&host, 512);
-	host_field(s, &host);
-	bad = secretsmanager_body(&s->reference, &body) |
-	      sign(c, s, buf_span(&body), buf_span(&host), &lines);
-	for (size_t at = 0; bad == 0 && at < lines.len; at += strlen(lines.ptr + at) + 1)
-		r.lines[r.nlines++] = lines.ptr + at;
-	r.body = buf_span(&body);
-	if (bad == 0 && fetch_start(c->fetcher, &r, answered, asking) != NULL)
-		return 0;
+	if (secretsmanager_body(&s->reference, &body) == 0) {
+		call.body = buf_span(&body);
+		if (call_start(c->fetcher, &call, answered, asking) == 0)
+			return 0;
+	}
 	free(asking);
 	return -1;
 }
@@ -272,7 +207,7 @@ static bool
 fetch_secretsmanager(struct store_context *c, struct slot *s)
 {
 	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
-	size_t n = 0;
+	size_t n;
 
 	switch (identity_get(c->identity)) {
 	case IDENTITY_WAITING:
@@ -292,7 +227,10 @@ fetch_secretsmanager(struct store_context *c, struct slot *s)
 	default:
 		break;
 	}
-	if (!c->addresses(c, s, addresses, &n)) {
+	n = names_of(c->names, &s->plan->at, addresses);
+	if (n > 0 && s->failures > 0)
+		names_again(c->names, &s->plan->at);
+	if (n == 0) {
 		slot_failed(s, SLOT_UNREACHED, "NameNotResolved");
 		return true;
 	}

@@ -4,6 +4,7 @@
 #define KEEPER_STORE_H
 
 #include "keeper/identity.h"
+#include "keeper/skew.h"
 #include "keeper/slot.h"
 
 struct store_context {
@@ -11,10 +12,8 @@ struct store_context {
 	struct fetcher *fetcher;
 	struct identity *identity;
 	const struct keeper_plan *plan;
-	/* Addresses of a slot's host; false when they are not known (the resolver is asked). */
-	bool (*addresses)(struct store_context *c, const struct slot *s, struct fetch_address *a,
-			  size_t *n);
-	int64_t clock_offset_s; /* what AWS's Date said, less ours */
+	struct names *names;
+	struct skew skew;
 };
 
 /*

@@ -134,11 +134,11 @@ test_slots(void **state)
 		assert_int_equal(k->slots[i].kind, want[i].kind);
 		assert_int_equal(k->slots[i].optional, want[i].optional);
 	}
-	assert_text(k->slots[0].host, "secretsmanager.us-east-1.amazonaws.com");
-	assert_int_equal(k->slots[0].port, 443);
-	assert_true(k->slots[0].https);
-	assert_int_equal(k->slots[0].resolve, 0);
-	assert_int_equal(k->slots[1].resolve, PLAN_NONE);
+	assert_text(k->slots[0].at.host, "secretsmanager.us-east-1.amazonaws.com");
+	assert_int_equal(k->slots[0].at.port, 443);
+	assert_true(k->slots[0].at.https);
+	assert_int_equal(k->slots[0].at.resolve, 0);
+	assert_int_equal(k->slots[1].at.resolve, PLAN_NONE);
 	assert_int_equal(k->nnames, 1);
 	assert_int_equal(k->nports, 1);
 	assert_int_equal(k->nread_dirs, 3);
@@ -352,10 +352,10 @@ test_stores(void **state)
 
 		assert_int_equal(result, cases[i].host != NULL ? 0 : -1);
 		if (result == 0) {
-			assert_text(f.p.keeper.slots[0].host, cases[i].host);
-			assert_int_equal(f.p.keeper.slots[0].port, cases[i].port);
+			assert_text(f.p.keeper.slots[0].at.host, cases[i].host);
+			assert_int_equal(f.p.keeper.slots[0].at.port, cases[i].port);
 			assert_int_equal(f.p.keeper.ports[0].number, cases[i].port);
-			assert_int_equal(f.p.keeper.slots[0].https, cases[i].https);
+			assert_int_equal(f.p.keeper.slots[0].at.https, cases[i].https);
 		} else {
 			assert_int_equal(f.faults.n, 1);
 			assert_string_equal(f.faults.items[0].path, "AWS_ENDPOINT_URL");
