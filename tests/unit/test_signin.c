@@ -3,7 +3,7 @@
 
 #include "aws/signin.h"
 
-/* The names are botocore 1.44.5's: SSOTokenLoader._generate_cache_key, and JSONFileCache's ".json". */
+/* The names are those of botocore 1.44.5's SSOTokenLoader and JSONFileCache. */
 static void
 names_the_file_as_the_cli_does(void **state)
 {

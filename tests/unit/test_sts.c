@@ -91,46 +91,46 @@ leaves_a_full_buffer_alone(void **state)
 
 /* ---- the policy ---- */
 
-#define SM(region, name)  "arn:aws:secretsmanager:" region ":123456789012:secret:" name
-#define SSM(path)         "arn:aws:ssm:eu-west-1:123456789012:parameter/" path
-#define CORE(service, at) "arn:aws:" service ":us-west-2:123456789012:token-vault/" at
+#define SM(region, name)   "arn:aws:secretsmanager:" region ":123456789012:secret:" name
+#define SSM(path)          "arn:aws:ssm:eu-west-1:123456789012:parameter/" path
+#define CORE(service, at)  "arn:aws:" service ":us-west-2:123456789012:token-vault/" at
 
-#define OPEN              "{\"Version\":\"2012-10-17\",\"Statement\":["
-#define ALLOW(action)     "{\"Effect\":\"Allow\",\"Action\":\"" action "\","
-#define READ(resources)   ALLOW("secretsmanager:GetSecretValue") "\"Resource\":[" resources "]}"
-#define DECRYPT(services)                                                                          \
+#define PROVIDER(at)       CORE("bedrock-agentcore", at)
+#define MANAGED            SM("us-west-2", "bedrock-agentcore-identity!*")
+
+#define POLICY(statements) "{\"Version\":\"2012-10-17\",\"Statement\":[" statements "]}"
+#define ALLOW(action)      "{\"Effect\":\"Allow\",\"Action\":\"" action "\",\"Resource\":"
+#define SECRETS(list)      ALLOW("secretsmanager:GetSecretValue") "[" list "]},"
+#define PARAMETERS(list)   ALLOW("ssm:GetParameter") "[" list "]},"
+#define PROVIDERS(list)    ALLOW("bedrock-agentcore:GetApiKeyCredentialProvider") "[" list "]},"
+#define VIA(list)                                                                                  \
 	ALLOW("kms:Decrypt")                                                                       \
-	"\"Resource\":\"*\",\"Condition\":{\"StringEquals\":{\"kms:ViaService\":[" services "]}}}"
-#define CLOSE "]}"
+	"\"*\",\"Condition\":{\"StringEquals\":{\"kms:ViaService\":[" list "]}}}"
+#define Q(text) "\"" text "\""
 
 static const struct {
 	const char *references[4];
 	const char *policy;
 } policies[] = {
 	{{SM("us-east-1", "k-AbCdEf")},
-	 OPEN READ("\"" SM("us-east-1", "k-AbCdEf") "\"") "," DECRYPT(
-		 "\"secretsmanager.us-east-1.amazonaws.com\"") CLOSE},
+	 POLICY(SECRETS(Q(SM("us-east-1", "k-AbCdEf")))
+			VIA(Q("secretsmanager.us-east-1.amazonaws.com")))},
 	/* two keys of one secret are one resource, and what ECS hangs on is no part of its name */
 	{{SM("us-east-1", "k-AbCdEf:a::"), SM("us-east-1", "k-AbCdEf:b:AWSPREVIOUS:"), "env:KEY",
 	  SM("us-east-1", "k-AbCdE")},
-	 OPEN READ("\"" SM("us-east-1", "k-AbCdEf") "\",\"" SM(
-		 "us-east-1",
-		 "k-AbCdE") "\"") "," DECRYPT("\"secretsmanager.us-east-1.amazonaws.com\"") CLOSE},
+	 POLICY(SECRETS(Q(SM("us-east-1", "k-AbCdEf")) "," Q(SM("us-east-1", "k-AbCdE")))
+			VIA(Q("secretsmanager.us-east-1.amazonaws.com")))},
 	{{"file:/run/key", SSM("prod/key"), SM("eu-west-1", "a/b-AbCdEf")},
-	 OPEN READ("\"" SM("eu-west-1", "a/b-AbCdEf") "\"") "," ALLOW("ssm:GetParameter") "\"Resource\":[\"" SSM(
-		 "prod/key") "\"]}," DECRYPT("\"ssm.eu-west-1.amazonaws.com\",\"secretsmanager.eu-west-1.amazonaws.com\"")
-		 CLOSE},
+	 POLICY(SECRETS(Q(SM("eu-west-1", "a/b-AbCdEf"))) PARAMETERS(Q(SSM("prod/key"))) VIA(Q(
+		 "ssm.eu-west-1.amazonaws.com") "," Q("secretsmanager.eu-west-1.amazonaws.com")))},
 	/* IAM knows the provider by bedrock-agentcore, whatever the answers say */
 	{{CORE("acps", "default/apikeycredentialprovider/p_1")},
-	 OPEN READ(
-		 "\"arn:aws:secretsmanager:us-west-2:123456789012:secret:"
-		 "bedrock-agentcore-identity!*\"") "," ALLOW("bedrock-agentcore:GetApiKeyCredentialProvider") "\"Resource\":[\"" CORE("bedrock-agentcore",
-																      "default/apikeycredentialprovider/p_1") "\",\"" CORE("bedrock-agentcore",
-																							   "default") "\"]}," DECRYPT("\"secretsmanager.us-west-2.amazonaws.com\"")
-		 CLOSE},
+	 POLICY(SECRETS(Q(MANAGED)) PROVIDERS(
+		 Q(PROVIDER("default/apikeycredentialprovider/p_1")) "," Q(PROVIDER("default")))
+			VIA(Q("secretsmanager.us-west-2.amazonaws.com")))},
 	{{"arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:k-AbCdEf"},
-	 OPEN READ("\"arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:k-AbCdEf\"") "," DECRYPT(
-		 "\"secretsmanager.cn-north-1.amazonaws.com.cn\"") CLOSE},
+	 POLICY(SECRETS(Q("arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:k-AbCdEf"))
+			VIA(Q("secretsmanager.cn-north-1.amazonaws.com.cn")))},
 	{{"env:KEY", "file:/run/key"}, NULL},
 	{{NULL}, NULL},
 	{{SM("us-east-1", "k-AbCdEf"), "sk-a-secret-by-mistake"}, NULL},
