@@ -336,11 +336,15 @@ start_sso(const struct files *f, const struct profile *p, struct profile_chain *
 static enum profile_fault
 start_web_identity(const struct profile *p, struct profile_chain *out)
 {
+	enum profile_fault fault;
+
 	if (p->all.values[TOKEN_FILE].len == 0)
 		return PROFILE_INCOMPLETE;
 	out->source = PROFILE_WEB_IDENTITY;
 	out->token_file = p->all.values[TOKEN_FILE];
-	return read_role(p, &out->web_role);
+	fault = read_role(p, &out->web_role);
+	out->web_role.external_id = (struct span){NULL, 0}; /* the call has none */
+	return fault;
 }
 
 /* A profile whose role_arn does not count, in botocore's order. */

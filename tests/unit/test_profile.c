@@ -62,7 +62,7 @@ static const struct {
 	 "keys a @us-east-1"},
 	{"[profile \"a b\"]\n" KEYS, "", "a b", "keys a b"},
 	{"[profile 'a b']\n" KEYS, "", "a b", "keys a b"},
-	{"[profile\t a ]\n" KEYS, "", "a", "keys a"}, /* trailing blank: not so in botocore */
+	{"[profile\t a ]\n" KEYS, "", "a", "keys a"},
 	{"[profile default]\n" KEYS, "", "default", "keys default"},
 	{"", "[profile a]\n" KEYS, "profile a", "keys profile a"},
 	{"# c\n; c\n  # c\n\n[default]\n# c\n" KEYS "; c", "", "default", "keys default"},
@@ -201,13 +201,13 @@ static const struct {
 					   "e") "[profile e]\n" ROLE("5",
 								     "f") "[profile f]\n" ROLE("6",
 											       "g"),
-	 "[g]\n" KEYS, "default", PROFILE_TOO_DEEP, "f"},
+	 "[g]\n" KEYS, "default", PROFILE_TOO_DEEP, "f"}, /* botocore: no bound */
 	/* half an identity */
 	{"[default]\nrole_arn = a\n" KEYS, "", "default", PROFILE_INCOMPLETE, "default"},
 	{"[default]\nrole_arn = a\nsource_profile =\n", "", "default", PROFILE_INCOMPLETE,
 	 "default"},
 	{"[default]\n" ROLE("", "b") "[profile b]\n" KEYS, "", "default", PROFILE_INCOMPLETE,
-	 "default"},
+	 "default"}, /* STS would refuse it */
 	{"[default]\n" ROLE("a", "b") "credential_source = Environment\n[profile b]\n" KEYS, "",
 	 "default", PROFILE_INCOMPLETE, "default"},
 	{"[default]\naws_access_key_id = AKIA1\n", "", "default", PROFILE_INCOMPLETE, "default"},
@@ -215,7 +215,7 @@ static const struct {
 	{"[default]\naws_secret_access_key = s\n", "[default]\naws_access_key_id = AKIA1\n",
 	 "default", PROFILE_INCOMPLETE, "default"}, /* each in a file of its own */
 	{"[default]\naws_access_key_id = A B\naws_secret_access_key = s\n", "", "default",
-	 PROFILE_INCOMPLETE, "default"},
+	 PROFILE_INCOMPLETE, "default"}, /* AWS would refuse it */
 	{"[default]\n" ROLE("a", "b") "[profile b]\naws_access_key_id = A\n", "", "default",
 	 PROFILE_INCOMPLETE, "b"},
 	{"[default]\nweb_identity_token_file = /t\n" KEYS, "", "default", PROFILE_INCOMPLETE,
