@@ -36,7 +36,7 @@ def test_our_store_checks_every_signature(world: World, sidekey: Sidekey) -> Non
     assert chat(sidekey).status == 200
     assert {c.outcome for c in world.store.calls} == {"ok"}
     assert {c.principal for c in world.store.calls} == {world.principal.arn}
-    assert {c.secret_id for c in world.store.calls} == {world.key_arn, world.access_arn}
+    assert {c.asked for c in world.store.calls} == {world.key_arn, world.access_arn}
 
 
 def test_each_secret_is_asked_for_once(world: World, sidekey: Sidekey) -> None:
@@ -149,7 +149,7 @@ def test_ecs_suffix(plain_world: World, start, suffix: str) -> None:
     version = next(iter(world.store.secrets[arn].versions))
     target = world.target(apiKey=arn + suffix.format(id=version))
     assert chat(start(world.config(target), world.env())).status == 200
-    assert arn in {c.secret_id for c in world.store.calls}, "the suffix must be cut off"
+    assert arn in {c.asked for c in world.store.calls}, "the suffix must be cut off"
 
 
 def test_a_stage_of_the_suffix(plain_world: World, start) -> None:
