@@ -9,6 +9,7 @@ import boto3
 import pytest
 from fakes.agent import Agent
 from fakes.containercredentials import ContainerCredentials
+from fakes.iam import Issuer
 from fakes.secretsmanager import Fault, SecretsManager, error, throttle
 from fakes.sidekey import SANITIZED, Sidekey
 from fakes.wire import Server, wait_for
@@ -118,7 +119,7 @@ def test_identity_from_the_container_endpoint(
     plain_world: World, start, tmp_path: Path, credentials: str
 ) -> None:
     world = plain_world
-    role = world.store.admit(principal(token="container-session-token"))
+    role = Issuer(world.store.principals)
     token = tmp_path / "token" / "eks"
     token.parent.mkdir()
     token.write_text("projected-token")
@@ -131,7 +132,7 @@ def test_identity_from_the_container_endpoint(
 
 def test_container_token_from_the_environment(plain_world: World, start) -> None:
     world = plain_world
-    role = world.store.admit(principal(token="container-session-token"))
+    role = Issuer(world.store.principals)
     with ContainerCredentials(role, "plain-token") as endpoint:
         env = container_env(world, endpoint, Path("/nowhere"))
         del env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]
