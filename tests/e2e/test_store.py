@@ -328,6 +328,7 @@ def test_no_is_not_asked_again_at_once(world: World, start) -> None:
 def test_no_identity_at_all(world: World, start) -> None:
     """Nothing that could still come: said at once, with what to set, and not to be retried."""
     env = {k: v for k, v in world.env().items() if "ACCESS_KEY" not in k and "SESSION" not in k}
+    env["AWS_EC2_METADATA_DISABLED"] = "true"  # else an instance is asked for its role
     sidekey = start(world.config(**QUICK), env, wait=False)
     sidekey.wait_listening()
     wait_for(lambda: chat(sidekey).code == "credential_refused", 10, "a refusal")
