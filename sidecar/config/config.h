@@ -7,6 +7,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "aws/service.h"
 #include "config/expand.h"
 #include "config/fault.h"
 #include "config/values.h"
@@ -53,14 +54,10 @@ enum config_credentials { /* aws.credentials, in the table's order */
 			  CONFIG_CREDENTIALS_CONTAINER,
 };
 
-struct config_endpoints {
-	struct span secretsmanager;
-};
-
 struct config_aws {
 	uint8_t credentials; /* enum config_credentials */
 	struct span region;
-	struct config_endpoints endpoints;
+	struct span endpoints[SERVICES]; /* URLs, or empty */
 };
 
 enum config_sandbox { /* bits of sandbox.require, in the table's order */

@@ -140,29 +140,3 @@ identity_find(const struct config *c, const struct environment *env, struct pool
 		is_session_name(session) ? pool_copy(pool, session) : SPAN("sidekey");
 	return found >= 0 && find_token_file(env, pool, plan, faults);
 }
-
-bool
-identity_endpoint(const struct config *c, const struct environment *env, struct span *endpoint,
-		  struct config_faults *faults)
-{
-	static const char *const names[] = {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"};
-	const char *wrong;
-	struct url url;
-
-	*endpoint = c->aws.endpoints.secretsmanager;
-	if (endpoint->len > 0 ||
-	    span_iis(variable(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true"))
-		return true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct span text = variable(env, names[i]);
-
-		if (text.len == 0)
-			continue;
-		wrong = endpoint_check_store(text, &url);
-		if (wrong != NULL)
-			return refuse(faults, names[i], wrong);
-		*endpoint = text;
-		return true;
-	}
-	return true;
-}

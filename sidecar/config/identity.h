@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cloud identity that the environment offers (reference/aws.md 4), and where the stores are. */
+/* The cloud identity that the environment offers (reference/aws.md 4). */
 #ifndef CONFIG_IDENTITY_H
 #define CONFIG_IDENTITY_H
 
@@ -17,12 +17,5 @@ bool identity_find(const struct config *c, const struct environment *env, struct
 
 /* The variables that the keeper needs for that identity, NULL behind the last. */
 const char *const *identity_variables(enum plan_credentials credentials);
-
-/*
- * The endpoint that Secrets Manager is reached at instead of the region's: of the configuration,
- * else of the environment, else empty. False, with a fault, when it must not be used.
- */
-bool identity_endpoint(const struct config *c, const struct environment *env, struct span *endpoint,
-		       struct config_faults *faults);
 
 #endif

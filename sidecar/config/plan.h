@@ -47,7 +47,8 @@ struct keeper_slot {
 	struct span reference;   /* as in the configuration; parsed again with reference_parse */
 	uint8_t kind;            /* enum reference_kind */
 	struct plan_endpoint at; /* the store (ARN kinds); empty for env and file */
-	bool optional;           /* `?`: absence is not an error */
+	struct plan_endpoint behind; /* AgentCore: Secrets Manager, where the key is */
+	bool optional;               /* `?`: absence is not an error */
 };
 
 struct keeper_target {

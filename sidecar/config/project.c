@@ -189,10 +189,9 @@ project(const struct config *c, const struct environment *env, struct plans *out
 	pool_init(&p.pool, PLANS_POOL);
 	make_lists(&pr);
 	set_common(&pr);
-	good = identity_endpoint(c, env, &pr.endpoint, faults);
-	for (size_t i = 0; good && i < c->targets.n; i++)
+	for (size_t i = 0; i < c->targets.n; i++)
 		target_project(&pr, i);
-	good = good && set_identity(&pr);
+	good = set_identity(&pr) && !pr.failed;
 	if (good && pr.too_many) {
 		struct fault_place at = {0, 0, "targets"};
 

@@ -208,17 +208,19 @@ static const struct schema_key caller_rows[] = {
 
 static const struct schema caller_schema = {0, KEYS(caller_rows)};
 
+#define ENDPOINT_ROW(key, service, what) \
+	{.name = key, .type = SCHEMA_URL, .offset = (service) * sizeof(struct span), \
+	    .help = "URL of the endpoint of " what ", such as a VPC endpoint's."}
+
 static const struct schema_key endpoint_rows[] = {
-	{.name = "secretsmanager", .type = SCHEMA_URL,
-	    .offset = offsetof(struct config_endpoints, secretsmanager),
-	    .help = "URL of the Secrets Manager endpoint, such as a VPC endpoint's."},
-	{.name = "ssm", .type = SCHEMA_URL, .later = "secretsmanager works",
-	    .help = "URL of the SSM endpoint."},
-	{.name = "sts", .type = SCHEMA_URL, .later = "secretsmanager works",
+	ENDPOINT_ROW("secretsmanager", SERVICE_SECRETSMANAGER, "Secrets Manager"),
+	ENDPOINT_ROW("ssm", SERVICE_SSM, "SSM"),
+	ENDPOINT_ROW("agentcoreControl", SERVICE_AGENTCORE_CONTROL, "AgentCore's control plane"),
+	{.name = "sts", .type = SCHEMA_URL, .later = "secretsmanager, ssm, agentcoreControl work",
 	    .help = "URL of the STS endpoint."},
 };
 
-static const struct schema endpoint_schema = {sizeof(struct config_endpoints), KEYS(endpoint_rows)};
+const struct schema schema_endpoints = {SERVICES * sizeof(struct span), KEYS(endpoint_rows)};
 
 static const struct schema_key aws_rows[] = {
 	{.name = "credentials", .type = SCHEMA_WORD, .fallback = "auto",
@@ -233,7 +235,7 @@ static const struct schema_key aws_rows[] = {
 	    .help = "Region where no ARN says one."},
 	{.name = "assumeRole", .type = SCHEMA_SECTION, .of = &role_schema,
 	    .later = LATER_IDENTITY, .help = "A role to assume with that identity."},
-	{.name = "endpoints", .type = SCHEMA_SECTION, .of = &endpoint_schema,
+	{.name = "endpoints", .type = SCHEMA_SECTION, .of = &schema_endpoints,
 	    .offset = offsetof(struct config_aws, endpoints),
 	    .help = "Endpoints of the services."},
 };

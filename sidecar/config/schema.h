@@ -76,7 +76,8 @@ struct schema {
 };
 
 extern const struct schema schema_root;
-extern const struct schema schema_listener; /* the map form of a listener: struct listener_keys */
+extern const struct schema schema_endpoints; /* of aws.endpoints: a URL for each enum service */
+extern const struct schema schema_listener;  /* the map form of a listener: struct listener_keys */
 
 struct listener_keys {
 	struct span path, mode;
