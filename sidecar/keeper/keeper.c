@@ -31,7 +31,6 @@ struct keeper {
 	struct loop *loop;
 	struct channel *parent, *resolver, *egress, *ingress;
 	struct slot *slots;
-	bool *waiting; /* by slot: for the identity */
 	struct tls_target *targets;
 	struct buf system_ca;
 	struct timer alive;
@@ -85,11 +84,6 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
 			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
-	} else if (s->state != SLOT_FRESH && s->reference.kind != REFERENCE_SECRETS_MANAGER &&
-		   slot_is_news(s)) {
-		log_say(LOG_WARN, "a secret could not be read", LOG_S("slot", s->plan->name),
-			LOG_S("reference", s->plan->reference), LOG_C("error_type", s->error_type),
-			LOG_C("state", slot_state_name(s->state)));
 	}
 	tell_ingress(k, s);
 }
@@ -99,7 +93,7 @@ slot_fetch(struct slot_owner *o, struct slot *s)
 {
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
-	k->waiting[s->number] = !store_fetch(&k->store, s);
+	store_fetch(&k->store, s);
 }
 
 static void
@@ -107,9 +101,7 @@ identity_changed(void *arg)
 {
 	struct keeper *k = arg;
 
-	for (size_t i = 0; i < k->plan.nslots; i++)
-		if (k->waiting[i])
-			slot_fetch(&k->owner, &k->slots[i]);
+	store_identity_changed(&k->store);
 }
 
 static void
@@ -142,7 +134,8 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 	if (!names_take(k->store.names, m) || !k->started)
 		return;
 	for (size_t i = 0; i < k->plan.nslots; i++)
-		if (k->plan.slots[i].at.resolve == m->name)
+		if (k->plan.slots[i].at.resolve == m->name ||
+		    k->plan.slots[i].behind.resolve == m->name)
 			slot_refresh(&k->slots[i]);
 	identity_changed(k);
 }
@@ -152,8 +145,7 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 static void
 take_env(struct keeper *k, const struct msg_env *m)
 {
-	for (size_t i = 0; i < k->plan.nslots; i++)
-		(void)store_take_env(&k->slots[i], m->name, m->value);
+	store_take_env(&k->store, m->name, m->value);
 	(void)identity_take_env(k->store.identity, m->name, m->value);
 }
 
@@ -287,9 +279,8 @@ prepare(struct keeper *k)
 	k->loop = loop_new();
 	k->owner = (struct slot_owner){k->loop, &k->plan, slot_fetch, slot_changed};
 	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
-	k->waiting = calloc(k->plan.nslots + 1, sizeof(*k->waiting));
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
-	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL)
+	if (k->slots == NULL || k->targets == NULL)
 		return -1;
 	for (size_t i = 0; i < k->plan.nslots; i++) {
 		slot_init(&k->slots[i], &k->owner, (uint16_t)i);
@@ -301,6 +292,7 @@ prepare(struct keeper *k)
 		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
 	read_system_ca(k);
 	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan};
+	store_open(&k->store, k->slots, k->plan.nslots);
 	k->store.names = names_new(&k->plan, ask_resolver, k);
 	k->store.fetcher = fetcher_new(k->loop, buf_span(&k->system_ca));
 	if (k->store.fetcher == NULL)
