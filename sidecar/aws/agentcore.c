@@ -66,9 +66,8 @@ agentcore_fault_text(enum agentcore_fault f)
 		[AGENTCORE_NOT_JSON] = "the answer is not GetApiKeyCredentialProvider's",
 		[AGENTCORE_NO_SECRET] =
 			"the credential provider's key is in no secret of Secrets Manager",
-		[AGENTCORE_ELSEWHERE] = "the credential provider's secret is of another partition, "
-					"account or region than the provider's ARN says; the name "
-					"was looked up in the account of sidekey's identity",
+		[AGENTCORE_ELSEWHERE] =
+			"the provider's secret is of another partition, account or region",
 		[AGENTCORE_BAD_KEY] = "the credential provider names a JSON key of over 128 bytes",
 	};
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "keeper/store.h"
@@ -21,6 +22,7 @@ document_of(struct store_context *c, const struct slot *s)
 	const struct store *store = stores[s->reference.kind];
 	struct document *d = c->documents;
 
+	assert(store != NULL);
 	for (; d < c->documents + c->ndocuments; d++)
 		if (d->store == store && store->is_same(&d->slots[0]->reference, &s->reference))
 			return d;
@@ -45,7 +47,7 @@ void
 store_open(struct store_context *c, struct slot *slots, size_t n)
 {
 	c->documents = calloc(n + 1, sizeof(*c->documents));
-	c->by_slot = calloc(n + 1, sizeof(*c->by_slot));
+	c->by_slot = calloc(n + 1, sizeof(struct document *));
 	if (c->documents == NULL || c->by_slot == NULL)
 		abort();
 	for (size_t i = 0; i < n; i++) {

@@ -3,8 +3,8 @@
  * The stores, and asking them.
  *
  * A document is what one question to a store brings: a secret with all its JSON keys, a parameter,
- * a file. Slots that read the same document are fetched together, by one question, and take their
- * values in the same turn of the loop: of a pair in one secret never one half is old, and the store is
+ * a file. Slots that read the same document are fetched together and take their values in the same
+ * turn of the loop, so that a pair that stands in one secret changes together, and the store is
  * asked once.
  *
  * A further store is a struct store in a file of its own, a row of the table in store.c, and its

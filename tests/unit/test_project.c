@@ -380,6 +380,9 @@ test_services(void **state)
 		"AWS_ENDPOINT_URL_SSM=http://127.0.0.1:1",
 		"AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL=http://[::1]:2",
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=http://127.0.0.1:3", NULL};
+	static const char agentcore[] =
+		STORE(PROVIDER("aws", "acps", "us-west-2")) "aws: {endpoints: {agentcoreControl: "
+							    "'https://vpce.example'}}";
 	static const struct {
 		const char *text;
 		const char *const *env;
@@ -399,10 +402,7 @@ test_services(void **state)
 		{STORE(PROVIDER("aws", "acps", "us-west-2")), named, "::1", "127.0.0.1"},
 		{STORE(SSM_KEY("us-east-1")) "aws: {endpoints: {ssm: 'https://vpce.example'}}",
 		 named, "vpce.example", ""},
-		{STORE(PROVIDER(
-			 "aws", "acps",
-			 "us-west-2")) "aws: {endpoints: {agentcoreControl: 'https://vpce.example'}}",
-		 NULL, "vpce.example", "secretsmanager.us-west-2.amazonaws.com"},
+		{agentcore, NULL, "vpce.example", "secretsmanager.us-west-2.amazonaws.com"},
 	};
 
 	(void)state;
