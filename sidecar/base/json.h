@@ -16,7 +16,8 @@ struct json; /* a document, or a value inside one */
 void json_setup(void);
 
 /*
- * Parses text: one object, duplicate names refused, nothing behind it; NULL on any error.
+ * Parses text: one object, at most 32 levels deep, duplicate names refused, nothing behind it;
+ * NULL on any error.
  * Free with json_doc_free.
  */
 struct json *json_doc_parse(struct span text);

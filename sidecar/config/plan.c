@@ -50,6 +50,7 @@ static const struct pack_field keeper_slot_fields[] = {
 	PACK_FIELD_SPAN(keeper_slot, reference, TEXT_MAX),
 	PACK_FIELD_U8(keeper_slot, kind, 4),
 	ENDPOINT(keeper_slot, at),
+	ENDPOINT(keeper_slot, behind),
 	PACK_FIELD_BOOL(keeper_slot, optional),
 	PACK_FIELD_BOOL(keeper_slot, is_private),
 };

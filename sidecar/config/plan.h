@@ -47,8 +47,9 @@ struct keeper_slot {
 	struct span reference;   /* as in the configuration; parsed again with reference_parse */
 	uint8_t kind;            /* enum reference_kind */
 	struct plan_endpoint at; /* the store (ARN kinds); empty for env and file */
-	bool optional;           /* `?`: absence is not an error */
-	bool is_private;         /* the keeper's own (an external id): egress never gets it */
+	struct plan_endpoint behind; /* AgentCore: Secrets Manager, where the key is */
+	bool optional;               /* `?`: absence is not an error */
+	bool is_private;             /* the keeper's own (an external id): egress never gets it */
 };
 
 struct keeper_target {

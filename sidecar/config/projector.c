@@ -114,6 +114,22 @@ projector_directory(struct projector *pr, struct span path)
 		       pool_copy(&pr->p->pool, span_cut(path, 0, end > 1 ? end - 1 : 1)));
 }
 
+/* Where the store of an ARN is reached; of AgentCore also Secrets Manager, where the key is. */
+static void
+set_store(struct projector *pr, const struct reference *ref, struct keeper_slot *slot)
+{
+	struct span region = ref->arn.region;
+
+	if (ref->kind == REFERENCE_SECRETS_MANAGER) {
+		(void)services_find(pr, SERVICE_SECRETSMANAGER, region, &slot->at);
+	} else if (ref->kind == REFERENCE_SSM) {
+		(void)services_find(pr, SERVICE_SSM, region, &slot->at);
+	} else {
+		(void)services_find(pr, SERVICE_AGENTCORE_CONTROL, region, &slot->at);
+		(void)services_find(pr, SERVICE_SECRETSMANAGER, region, &slot->behind);
+	}
+}
+
 static void
 fill_slot(struct projector *pr, struct keeper_slot *slot)
 {
@@ -122,14 +138,14 @@ fill_slot(struct projector *pr, struct keeper_slot *slot)
 
 	assert(fault == REFERENCE_OK); /* read.c let nothing else through */
 	slot->kind = (uint8_t)ref.kind;
-	slot->at.resolve = PLAN_NONE;
+	slot->at.resolve = slot->behind.resolve = PLAN_NONE;
 	if (ref.kind == REFERENCE_ENV)
 		projector_text(pr, pr->p->env_names, &pr->p->nenv_names,
 			       pool_copy(&pr->p->pool, ref.name));
 	else if (ref.kind == REFERENCE_FILE)
 		projector_directory(pr, ref.name);
 	else
-		(void)services_find(pr, SERVICE_SECRETSMANAGER, ref.arn.region, &slot->at);
+		set_store(pr, &ref, slot);
 }
 
 /* The slot of that reference, which is new when its name is still empty; NULL: too many. */

@@ -245,8 +245,8 @@ static const struct schema_key endpoint_rows[] = {
 	ENDPOINT_ROW("bedrockRuntime", SERVICE_BEDROCK_RUNTIME, "Bedrock"),
 	ENDPOINT_ROW("bedrockAgentRuntime", SERVICE_BEDROCK_AGENT_RUNTIME, "Bedrock's agents"),
 	ENDPOINT_ROW("bedrockMantle", SERVICE_BEDROCK_MANTLE, "Bedrock's OpenAI interface"),
-	ENDPOINT_ROW("bedrockAgentcore", SERVICE_AGENTCORE, "AgentCore"),
-	ENDPOINT_ROW("bedrockAgentcoreControl", SERVICE_AGENTCORE_CONTROL, "AgentCore's control"),
+	ENDPOINT_ROW("agentcore", SERVICE_AGENTCORE, "AgentCore"),
+	ENDPOINT_ROW("agentcoreControl", SERVICE_AGENTCORE_CONTROL, "AgentCore's control plane"),
 };
 
 const struct schema schema_endpoints = {SERVICES * sizeof(struct span), KEYS(endpoint_rows)};

@@ -32,7 +32,6 @@ struct keeper {
 	struct channel *parent, *resolver, *egress, *ingress;
 	struct slot *slots;
 	struct identity_set *identities;
-	bool *waiting; /* by slot: for the identity */
 	struct tls_target *targets;
 	struct buf system_ca;
 	struct timer alive;
@@ -86,11 +85,6 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
 			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
-	} else if (s->state != SLOT_FRESH && s->reference.kind != REFERENCE_SECRETS_MANAGER &&
-		   slot_is_news(s)) {
-		log_say(LOG_WARN, "a secret could not be read", LOG_S("slot", s->plan->name),
-			LOG_S("reference", s->plan->reference), LOG_C("error_type", s->error_type),
-			LOG_C("state", slot_state_name(s->state)));
 	}
 	tell_ingress(k, s);
 	if (value_changed && s->plan->is_private)
@@ -102,7 +96,7 @@ slot_fetch(struct slot_owner *o, struct slot *s)
 {
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
-	k->waiting[s->number] = !store_fetch(&k->store, s);
+	store_fetch(&k->store, s);
 }
 
 static bool
@@ -118,12 +112,10 @@ identity_changed(void *arg)
 
 	bool ready = identity_get(k->store.identity) == IDENTITY_READY;
 
-	for (size_t i = 0; i < k->plan.nslots; i++) {
-		if (k->waiting[i])
-			slot_fetch(&k->owner, &k->slots[i]);
-		else if (ready && k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
+	store_identity_changed(&k->store);
+	for (size_t i = 0; ready && i < k->plan.nslots; i++)
+		if (k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
 			slot_refresh(&k->slots[i]); /* with the other keys it may be had */
-	}
 }
 
 static void
@@ -162,7 +154,8 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 	if (!names_take(k->store.names, m) || !k->started)
 		return;
 	for (size_t i = 0; i < k->plan.nslots; i++)
-		if (k->plan.slots[i].at.resolve == m->name)
+		if (k->plan.slots[i].at.resolve == m->name ||
+		    k->plan.slots[i].behind.resolve == m->name)
 			slot_refresh(&k->slots[i]);
 	identity_set_hurry(k->identities);
 	identity_changed(k);
@@ -173,8 +166,7 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 static void
 take_env(struct keeper *k, const struct msg_env *m)
 {
-	for (size_t i = 0; i < k->plan.nslots; i++)
-		(void)store_take_env(&k->slots[i], m->name, m->value);
+	store_take_env(&k->store, m->name, m->value);
 	(void)identity_set_take_env(k->identities, m->name, m->value);
 }
 
@@ -324,9 +316,8 @@ prepare(struct keeper *k)
 	k->loop = loop_new();
 	k->owner = (struct slot_owner){k->loop, &k->plan, slot_fetch, slot_changed};
 	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
-	k->waiting = calloc(k->plan.nslots + 1, sizeof(*k->waiting));
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
-	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL)
+	if (k->slots == NULL || k->targets == NULL)
 		return -1;
 	for (size_t i = 0; i < k->plan.nslots; i++) {
 		slot_init(&k->slots[i], &k->owner, (uint16_t)i);
@@ -338,6 +329,7 @@ prepare(struct keeper *k)
 		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
 	read_system_ca(k);
 	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan};
+	store_open(&k->store, k->slots, k->plan.nslots);
 	k->store.names = names_new(&k->plan, ask_resolver, k);
 	k->store.fetcher = fetcher_new(k->loop, buf_span(&k->system_ca));
 	if (k->store.fetcher == NULL)
