@@ -74,6 +74,7 @@ struct keeper_plan {
 	struct span container_token_file;
 	struct span role_session_name;
 	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
+	bool report; /* check --resolve: tell the parent of each first fetch */
 };
 
 enum plan_credentials { CREDENTIALS_NONE, CREDENTIALS_ENVIRONMENT, CREDENTIALS_CONTAINER };

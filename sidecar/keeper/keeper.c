@@ -11,6 +11,7 @@
 #include "box/box.h"
 #include "box/channel.h"
 #include "box/spawn.h"
+#include "keeper/report.h"
 #include "keeper/store.h"
 #include "keeper/tls.h"
 #include "policy/box/boxes.h"
@@ -31,7 +32,8 @@ struct keeper {
 	struct loop *loop;
 	struct channel *parent, *resolver, *egress, *ingress;
 	struct slot *slots;
-	bool *waiting; /* by slot: for the identity */
+	bool *waiting;  /* by slot: for the identity */
+	bool *reported; /* by slot: to the parent, for check --resolve; else NULL */
 	struct tls_target *targets;
 	struct buf system_ca;
 	struct timer alive;
@@ -92,6 +94,10 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 			LOG_C("state", slot_state_name(s->state)));
 	}
 	tell_ingress(k, s);
+	if (k->reported != NULL && !k->reported[s->number])
+		report_slot(k->parent, s);
+	if (k->reported != NULL)
+		k->reported[s->number] = true;
 }
 
 static void
@@ -291,6 +297,8 @@ prepare(struct keeper *k)
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
 	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL)
 		return -1;
+	if (k->plan.report)
+		k->reported = calloc(k->plan.nslots + 1, sizeof(*k->reported));
 	for (size_t i = 0; i < k->plan.nslots; i++) {
 		slot_init(&k->slots[i], &k->owner, (uint16_t)i);
 		if (reference_parse(k->plan.slots[i].reference, &k->slots[i].reference) !=

@@ -41,6 +41,7 @@ struct slot {
 	char logged_type[80]; /* the failure that was logged last, and when */
 	uint64_t logged_ms;
 	uint64_t fetched_ms, next_ms; /* wall clock */
+	uint64_t created_s;           /* of the version, as the store says; 0: it does not */
 	bool fetching, tried_again;
 	unsigned failures;
 	struct timer timer;

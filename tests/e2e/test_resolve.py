@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sidekey check --resolve`: what it tries, what it tells, and what it never shows."""
+
+import hashlib
+import json
+
+import pytest
+import yaml
+from fakes.pki import Authority
+from fakes.secretsmanager import error
+from fakes.sidekey import run
+from fakes.world import World
+
+
+def write(world: World, target: dict | None = None, **sections) -> str:
+    path = world.folder / "sidekey.yaml"
+    path.write_text(yaml.safe_dump(world.config(target, **sections)))
+    path.chmod(0o600)
+    return str(path)
+
+
+def resolve(world: World, target: dict | None = None, *more: str, env=None, **sections):
+    path = write(world, target, **sections)
+    return run("check", "--resolve", *more, "-c", path, env=env or world.env())
+
+
+def rows(result) -> dict[tuple[str, str], dict]:
+    found = json.loads(result.stdout)
+    return {(c["kind"], c["name"]): c for c in found["checks"]}
+
+
+def test_all_is_well(world: World) -> None:
+    result = resolve(world, None, "--json")
+    assert result.returncode == 0, result.stdout
+    checks = rows(result)
+    key = checks["secret", "main.apiKey"]
+    assert key["ok"] and key["length"] == len(world.key)
+    assert hashlib.sha256(world.key.encode()).hexdigest().startswith(key["fingerprint"])
+    assert key["version_id"] in world.store.secrets[world.key_arn].versions
+    target = checks["target", "main"]
+    assert target["ok"] and target["tls"].startswith("TLSv1.")
+    assert target["client_certificate"] == "accepted"
+    assert "CN=" in target["subject"] and target["status"] == 403
+    assert world.found_in(result.stdout.encode()) == []
+
+
+def test_the_upstream_gets_no_secret(world: World) -> None:
+    assert resolve(world).returncode == 0
+    assert world.api.requests
+    for request in world.api.requests:
+        assert request.method == "GET"
+        assert world.found_in(repr(request.headers).encode() + request.body) == []
+
+
+def test_the_table_is_for_people(world: World) -> None:
+    result = resolve(world)
+    assert result.returncode == 0, result.stdout
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["ok", "secret", "main.apiKey"] in [line[:3] for line in lines]
+    assert "client certificate accepted" in result.stdout
+    assert world.found_in(result.stdout.encode()) == []
+
+
+def test_a_denied_secret_fails(world: World) -> None:
+    world.store.fail(error("AccessDeniedException", 400, "no"))
+    result = resolve(world, None, "--json")
+    # Standard error comes along: the log's line says more, the JSON stands by itself.
+    assert result.returncode == 1
+    assert "AccessDeniedException" in result.stdout
+
+
+def test_an_upstream_without_trust_fails(world: World) -> None:
+    other = Authority().write(world.folder / "tls" / "other.crt")
+    target = world.target()
+    target["tls"]["ca"] = str(other)
+    result = resolve(world, target)
+    assert result.returncode == 1
+    failed = [line for line in result.stdout.splitlines() if line.strip().startswith("FAILED")]
+    assert len(failed) == 1 and "upstream_untrusted" in failed[0]
+    assert "certificate" in failed[0], "libcurl's sentence says what is wrong"
+
+
+def test_a_client_certificate_that_is_refused_fails(world: World) -> None:
+    stranger = Authority().client()
+    cert, key = stranger.write(world.folder / "tls", "stranger")
+    target = world.target()
+    target["tls"].update(clientCert=str(cert), clientKey=str(key))
+    result = resolve(world, target)
+    assert result.returncode == 1
+    assert "upstream_untrusted" in result.stdout
+
+
+def test_nobody_at_the_api_base(world: World) -> None:
+    world.api.stop()
+    result = resolve(world)
+    assert result.returncode == 1
+    assert "upstream_unreachable" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--json"], ["--resolve", "more"]])
+def test_usage(world: World, arguments: list[str]) -> None:
+    assert run("check", "-c", write(world), *arguments, env=world.env()).returncode == 2
