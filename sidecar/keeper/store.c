@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "keeper/store.h"
 
+#include "aws/error.h"
 #include "aws/secretsmanager.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "keeper/call.h"
+#include "keeper/file.h"
 
 enum { FILE_MAX = 1024 * 1024, FILE_POLL_MS = 10 * 1000 };
 
@@ -40,34 +38,6 @@ fetch_env(struct store_context *c, struct slot *s)
 
 /* ---- file: ---- */
 
-static const char *
-read_file(struct span name, struct buf *out)
-{
-	char path[4096];
-	struct stat st;
-
-	if (name.len >= sizeof(path))
-		return "NameTooLong";
-	memcpy(path, name.ptr, name.len);
-	path[name.len] = '\0';
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-	if (fd < 0)
-		return errno == EACCES || errno == EPERM ? "PermissionDenied" : "NoSuchFile";
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return "NotAFile";
-	for (;;) {
-		char *room = buf_room(out, 16 * 1024);
-		ssize_t n = room == NULL ? -1 : read(fd, room, 16 * 1024);
-
-		if (n < 0)
-			return room == NULL ? "TooLarge" : "ReadError";
-		if (n == 0)
-			return NULL;
-		buf_grew(out, (size_t)n);
-	}
-}
-
 /* Kubernetes swaps a link beside the file: reading it again every few seconds is what sees that. */
 static bool
 fetch_file(struct store_context *c, struct slot *s)
@@ -76,7 +46,7 @@ fetch_file(struct store_context *c, struct slot *s)
 	const char *wrong;
 
 	buf_init(&content, FILE_MAX);
-	wrong = read_file(s->reference.name, &content);
+	wrong = file_read(s->reference.name, &content);
 	if (wrong == NULL)
 		slot_fetched(s, buf_span(&content), (struct span){NULL, 0});
 	else
@@ -93,6 +63,7 @@ fetch_file(struct store_context *c, struct slot *s)
 struct asking { /* one GetSecretValue under way */
 	struct store_context *c;
 	struct slot *s;
+	uint32_t generation; /* of the keys that it was signed with */
 };
 
 static void
@@ -114,8 +85,10 @@ log_failure(const struct store_context *c, struct slot *s, const struct aws_erro
 }
 
 static void
-refused(struct store_context *c, struct slot *s, const struct fetch_answer *a)
+refused(const struct asking *asking, const struct fetch_answer *a)
 {
+	struct store_context *c = asking->c;
+	struct slot *s = asking->s;
 	struct aws_error e = {0};
 	bool again = false;
 
@@ -127,7 +100,7 @@ refused(struct store_context *c, struct slot *s, const struct fetch_answer *a)
 		if (e.class == AWS_ERROR_CLOCK)
 			again = skew_learn(&c->skew, a->date);
 		if (e.class == AWS_ERROR_CREDENTIALS)
-			again = identity_renew(c->identity);
+			again = identity_renew(c->identity, asking->generation);
 	}
 	if (again) {
 		s->fetching = false;
@@ -149,15 +122,14 @@ refused(struct store_context *c, struct slot *s, const struct fetch_answer *a)
 static void
 answered(void *arg, const struct fetch_answer *a)
 {
-	struct asking *asking = arg;
-	struct store_context *c = asking->c;
-	struct slot *s = asking->s;
+	struct asking asking = *(struct asking *)arg;
+	struct slot *s = asking.s;
 	struct secretsmanager_value v;
 	enum secretsmanager_fault fault;
 
-	free(asking);
+	free(arg);
 	if (a->fault != NULL || a->status != 200) {
-		refused(c, s, a);
+		refused(&asking, a);
 		return;
 	}
 	fault = secretsmanager_read(a->body, s->reference.json_key, &v);
@@ -192,7 +164,7 @@ send_request(struct store_context *c, struct slot *s, const struct fetch_address
 
 	if (asking == NULL)
 		abort();
-	*asking = (struct asking){c, s};
+	*asking = (struct asking){c, s, identity_generation(c->identity)};
 	buf_init(&body, 8 * 1024);
 	if (secretsmanager_body(&s->reference, &body) == 0) {
 		call.body = buf_span(&body);
@@ -201,6 +173,16 @@ send_request(struct store_context *c, struct slot *s, const struct fetch_address
 	}
 	free(asking);
 	return -1;
+}
+
+static void
+without_identity(struct slot *s, const struct acquire_fault *f)
+{
+	slot_failed(s, f->is_denial ? SLOT_DENIED : SLOT_UNREACHED, f->type);
+	if (slot_is_news(s))
+		log_say(LOG_WARN, "a secret could not be fetched", LOG_S("slot", s->plan->name),
+			LOG_S("reference", s->plan->reference), LOG_C("error_type", f->type),
+			LOG_C("why", f->why));
 }
 
 static bool
@@ -213,16 +195,7 @@ fetch_secretsmanager(struct store_context *c, struct slot *s)
 	case IDENTITY_WAITING:
 		return false;
 	case IDENTITY_FAILED:
-		/* What the environment lacks at the start will not come; an endpoint may. */
-		slot_failed(s,
-			    c->plan->credentials == CREDENTIALS_CONTAINER ? SLOT_UNREACHED
-									  : SLOT_DENIED,
-			    "NoIdentity");
-		if (!slot_is_news(s))
-			return true;
-		log_say(LOG_WARN, "a secret could not be fetched", LOG_S("slot", s->plan->name),
-			LOG_S("reference", s->plan->reference), LOG_C("error_type", "NoIdentity"),
-			LOG_C("why", identity_fault(c->identity)));
+		without_identity(s, identity_fault(c->identity));
 		return true;
 	default:
 		break;
