@@ -88,8 +88,9 @@ static const struct pack_type target_type = PACK_TYPE(msg_target, target_fields)
 
 static const struct pack_field report_identity_fields[] = {
 	PACK_FIELD_U16(msg_report_identity, identity, UINT16_MAX),
+	PACK_FIELD_BOOL(msg_report_identity, good),
 	PACK_FIELD_SPAN(msg_report_identity, principal, 2048),
-	PACK_FIELD_SPAN(msg_report_identity, why, 1024),
+	PACK_FIELD_SPAN(msg_report_identity, why, 2048),
 };
 static const struct pack_type report_identity_type =
 	PACK_TYPE(msg_report_identity, report_identity_fields);

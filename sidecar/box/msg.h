@@ -112,8 +112,9 @@ struct msg_target {
 /* What `check --resolve` shows. */
 struct msg_report_identity {
 	uint16_t identity;
-	struct span principal; /* its ARN, or empty */
-	struct span why;       /* empty, or why there is none */
+	bool good;             /* there are keys, and nobody has refused them */
+	struct span principal; /* its ARN, or empty: it is not known */
+	struct span why;       /* why it is not */
 };
 
 struct msg_report_slot {

@@ -173,7 +173,7 @@ check(const struct options *o)
 	fault_init(&faults);
 	bad = config_read(&source, &c, &faults);
 	if (bad == 0)
-		bad = project(c, &source.env, &plans, &faults);
+		bad = (o->resolve ? project_report : project)(c, &source.env, &plans, &faults);
 	if (bad == 0) {
 		warn_targets(c);
 		warn_environment(c, &source.env, &plans);

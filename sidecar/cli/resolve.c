@@ -128,7 +128,6 @@ cli_resolve(struct plans *plans, const struct environment *env, bool json)
 	int self = spawn_self(), status = 1;
 
 	quiet(plans);
-	plans->keeper.report = plans->egress.report = true;
 	plans->nlisteners = plans->ingress.nlisteners = 0;
 	r.deadline.fn = deadline_over;
 	if (self >= 0 && watch_signals(&r) == 0)

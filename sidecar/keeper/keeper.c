@@ -32,9 +32,11 @@ struct keeper {
 	struct loop *loop;
 	struct channel *parent, *resolver, *egress, *ingress;
 	struct slot *slots;
+	struct identity_options identity_options;
 	struct identity_set *identities;
-	bool *waiting;  /* by slot: for the identity */
-	bool *reported; /* by slot: to the parent, for check --resolve; else NULL */
+	bool *waiting;          /* by slot: for the identity */
+	bool *reported;         /* by slot: to the parent, for check --resolve; else NULL … */
+	struct report_who *who; /* … and the identities */
 	struct tls_target *targets;
 	struct buf system_ca;
 	struct timer alive;
@@ -130,6 +132,8 @@ identity_changed(void *arg)
 		else if (ready && k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
 			slot_refresh(&k->slots[i]); /* with the other keys it may be had */
 	}
+	if (k->who != NULL)
+		report_who_look(k->who);
 }
 
 static void
@@ -195,6 +199,8 @@ begin(struct keeper *k)
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		if (k->plan.targets[i].system_ca && k->plan.targets[i].cert == PLAN_NONE)
 			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
+	if (k->who != NULL)
+		report_who_look(k->who);
 }
 
 static void
@@ -322,6 +328,7 @@ make_identities(struct keeper *k)
 
 	k->identities = identity_set_new(&o);
 	k->store.identity = identity_set_at(k->identities, 0);
+	k->identity_options = o;
 }
 
 static int
@@ -374,6 +381,8 @@ keeper_main(void)
 	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_egress);
 	k.parent = join(&k, SPAWN_PARENT, "parent",
 			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
+	if (k.plan.report)
+		k.who = report_who_new(&k.identity_options, k.identities, k.parent);
 	k.alive.fn = say_alive;
 	say_alive(&k.alive);
 	ready = (struct msg_ready){level.landlock_abi, level.landlock_net, level.landlock_scope,
