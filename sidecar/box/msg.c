@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "box/msg.h"
+#include "box/msg_report.h"
 
 static const struct pack_field empty_fields[] = {
 	PACK_FIELD_U8(msg_empty, nothing, 0),

@@ -6,6 +6,7 @@
 #include "cli/report.h"
 
 #include "base/buf.h"
+#include "box/msg_report.h"
 #include "config/plan_identity.h"
 #include "policy/access/verdict.h"
 

@@ -7,6 +7,7 @@
 #include "aws/sigv4.h"
 #include "aws/sts.h"
 #include "base/auto.h"
+#include "box/msg_report.h"
 
 enum { FINGERPRINT_LEN = 12, BODY_MAX = 256, NAME_MS = 5 * 1000 };
 
