@@ -65,6 +65,7 @@ secretsmanager_read(struct span answer, struct secretsmanager_value *out)
 		return fault;
 	if (json_doc_string(v.doc, "SecretString", &v.text)) {
 		(void)json_doc_string(v.doc, "VersionId", &v.version_id);
+		(void)json_doc_seconds(v.doc, "CreatedDate", &v.created_s);
 		v.inner = json_doc_parse(v.text);
 		*out = v;
 		return SECRETSMANAGER_OK;

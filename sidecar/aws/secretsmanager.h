@@ -25,6 +25,7 @@ struct secretsmanager_value {
 	struct json *doc, *inner; /* owners; inner is the secret as a JSON object, or NULL */
 	struct span text;         /* SecretString */
 	struct span version_id;
+	uint64_t created_s; /* of that version; 0: not said */
 };
 
 /* Reads a 200 answer; its spans are views that live until secretsmanager_free. */

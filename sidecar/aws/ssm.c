@@ -24,6 +24,7 @@ ssm_read(struct span answer, struct ssm_value *out)
 	}
 	if (json_doc_u64(parameter, "Version", &version))
 		snprintf(v.version, sizeof(v.version), "%" PRIu64, version);
+	(void)json_doc_seconds(parameter, "LastModifiedDate", &v.modified_s);
 	*out = v;
 	return true;
 }

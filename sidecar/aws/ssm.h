@@ -14,9 +14,10 @@
 int ssm_body(const struct reference *r, struct buf *out);
 
 struct ssm_value {
-	struct json *doc; /* owner */
-	struct span text; /* Value, a view; of a StringList all of it */
-	char version[24]; /* Version, or "" */
+	struct json *doc;    /* owner */
+	struct span text;    /* Value, a view; of a StringList all of it */
+	char version[24];    /* Version, or "" */
+	uint64_t modified_s; /* LastModifiedDate, or 0 */
 };
 
 /* Reads a 200 answer; ssm_free it. False, and *out as it was, when it is not GetParameter's. */

@@ -95,6 +95,18 @@ json_doc_u64(const struct json *object, const char *name, uint64_t *out)
 }
 
 bool
+json_doc_seconds(const struct json *object, const char *name, uint64_t *out)
+{
+	const json_t *value = json_object_get(thaw(object), name);
+	double seconds = json_number_value(value);
+
+	if (!json_is_number(value) || !(seconds >= 0 && seconds < 1e12))
+		return false;
+	*out = (uint64_t)seconds;
+	return true;
+}
+
+bool
 json_doc_each(const struct json *object, bool (*fn)(void *arg, struct span name, struct span value),
 	      void *arg)
 {

@@ -27,6 +27,9 @@ enum msg_type {
 	MSG_STREAM, /* ingress → egress: the stream socket of one client connection */
 	MSG_TARGET, /* egress → ingress: a target's state */
 	MSG_ALIVE,  /* keeper, egress → ingress: once a second */
+	MSG_REPORT_IDENTITY, /* keeper → parent, for check --resolve */
+	MSG_REPORT_SLOT,     /* keeper → parent, for check --resolve */
+	MSG_REPORT_TARGET,   /* egress → parent, for check --resolve */
 	MSG_TYPES
 };
 

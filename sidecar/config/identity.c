@@ -181,7 +181,8 @@ complete(struct projector *pr, const struct config_identity *want, struct plan_i
 	if (choose(&ch) != IDENTITY_FOUND)
 		return;
 	add_role(&ch);
-	if (out->nroles > 0 || out->source == IDENTITY_FROM_WEB_IDENTITY)
+	/* A report asks STS who that is. */
+	if (out->nroles > 0 || out->source == IDENTITY_FROM_WEB_IDENTITY || pr->p->keeper.report)
 		set_sts(&ch);
 }
 

@@ -80,6 +80,7 @@ static const struct pack_field keeper_fields[] = {
 	PACK_FIELD_U64(keeper_plan, ttl_ms),
 	PACK_FIELD_U64(keeper_plan, max_stale_ms),
 	PACK_FIELD_U64(keeper_plan, failure_ttl_ms),
+	PACK_FIELD_BOOL(keeper_plan, report),
 };
 
 const struct pack_type keeper_plan_type = PACK_TYPE(keeper_plan, keeper_fields);
@@ -141,6 +142,7 @@ static const struct pack_field egress_fields[] = {
 	PACK_FIELD_U64(egress_plan, body_bytes),
 	PACK_FIELD_U64(egress_plan, buffer_total),
 	U32(egress_plan, connections),
+	PACK_FIELD_BOOL(egress_plan, report),
 };
 
 const struct pack_type egress_plan_type = PACK_TYPE(egress_plan, egress_fields);

@@ -77,6 +77,7 @@ struct keeper_plan {
 	struct plan_identity *identities; /* the first is the stores' */
 	size_t nidentities;
 	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
+	bool report; /* check --resolve: tell the parent of each first fetch */
 };
 
 enum { PLAN_NONE = 0xffff };

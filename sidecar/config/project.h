@@ -42,6 +42,9 @@ struct plans {
  */
 int project(const struct config *c, const struct environment *env, struct plans *out,
 	    struct config_faults *faults);
+/* The same for `check --resolve`: the roles tell the parent what they find. */
+int project_report(const struct config *c, const struct environment *env, struct plans *out,
+		   struct config_faults *faults);
 void plans_free(struct plans *p);
 
 /* Whether some slot or target needs an AWS identity, and there is none. */

@@ -11,6 +11,7 @@
 #include "box/box.h"
 #include "box/channel.h"
 #include "box/spawn.h"
+#include "keeper/report.h"
 #include "keeper/store.h"
 #include "keeper/tls.h"
 #include "policy/box/boxes.h"
@@ -31,7 +32,10 @@ struct keeper {
 	struct loop *loop;
 	struct channel *parent, *resolver, *egress, *ingress;
 	struct slot *slots;
+	struct identity_options identity_options;
 	struct identity_set *identities;
+	bool *reported;         /* by slot: to the parent, for check --resolve; else NULL … */
+	struct report_who *who; /* … and the identities */
 	struct tls_target *targets;
 	struct buf system_ca;
 	struct timer alive;
@@ -89,6 +93,10 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 	tell_ingress(k, s);
 	if (value_changed && s->plan->is_private)
 		identity_set_hurry(k->identities); /* it is an external id */
+	if (k->reported != NULL && !k->reported[s->number])
+		report_slot(k->parent, s);
+	if (k->reported != NULL)
+		k->reported[s->number] = true;
 }
 
 static void
@@ -116,6 +124,8 @@ identity_changed(void *arg)
 	for (size_t i = 0; ready && i < k->plan.nslots; i++)
 		if (k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
 			slot_refresh(&k->slots[i]); /* with the other keys it may be had */
+	if (k->who != NULL)
+		report_who_look(k->who);
 }
 
 static void
@@ -181,6 +191,8 @@ begin(struct keeper *k)
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		if (k->plan.targets[i].system_ca && k->plan.targets[i].cert == PLAN_NONE)
 			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
+	if (k->who != NULL)
+		report_who_look(k->who);
 }
 
 static void
@@ -308,6 +320,7 @@ make_identities(struct keeper *k)
 
 	k->identities = identity_set_new(&o);
 	k->store.identity = identity_set_at(k->identities, 0);
+	k->identity_options = o;
 }
 
 static int
@@ -319,6 +332,8 @@ prepare(struct keeper *k)
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
 	if (k->slots == NULL || k->targets == NULL)
 		return -1;
+	if (k->plan.report)
+		k->reported = calloc(k->plan.nslots + 1, sizeof(*k->reported));
 	for (size_t i = 0; i < k->plan.nslots; i++) {
 		slot_init(&k->slots[i], &k->owner, (uint16_t)i);
 		if (reference_parse(k->plan.slots[i].reference, &k->slots[i].reference) !=
@@ -358,6 +373,8 @@ keeper_main(void)
 	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_egress);
 	k.parent = join(&k, SPAWN_PARENT, "parent",
 			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
+	if (k.plan.report)
+		k.who = report_who_new(&k.identity_options, k.identities, k.parent);
 	k.alive.fn = say_alive;
 	say_alive(&k.alive);
 	ready = (struct msg_ready){level.landlock_abi, level.landlock_net, level.landlock_scope,

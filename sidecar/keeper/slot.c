@@ -141,7 +141,7 @@ settle(struct slot *s, bool changed)
 }
 
 const char *
-slot_fetched(struct slot *s, struct span value, struct span version_id)
+slot_fetched(struct slot *s, struct span value, const struct slot_version *v)
 {
 	bool changed = false;
 	const struct fault *wrong;
@@ -156,8 +156,9 @@ slot_fetched(struct slot *s, struct span value, struct span version_id)
 		slot_failed(s, SLOT_DENIED, wrong->type);
 		return wrong->why;
 	}
-	snprintf(s->version_id, sizeof(s->version_id), "%.*s", (int)version_id.len,
-		 version_id.len > 0 ? version_id.ptr : "");
+	snprintf(s->version_id, sizeof(s->version_id), "%.*s", (int)v->id.len,
+		 v->id.len > 0 ? v->id.ptr : "");
+	s->created_s = v->created_s;
 	settle(s, changed);
 	return NULL;
 }

@@ -42,6 +42,7 @@ struct slot {
 	char logged_type[80]; /* the failure that was logged last, and when */
 	uint64_t logged_ms;
 	uint64_t fetched_ms, next_ms; /* wall clock */
+	uint64_t created_s;           /* of the version, as the store says; 0: it does not */
 	bool fetching;
 	unsigned failures;
 	struct timer timer;
@@ -52,11 +53,16 @@ void slot_init(struct slot *s, struct slot_owner *o, uint16_t number);
 /* Fetches now, unless that is under way. */
 void slot_refresh(struct slot *s);
 
+struct slot_version {       /* what the store calls the value */
+	struct span id;     /* or empty */
+	uint64_t created_s; /* seconds since 1970; 0: not said */
+};
+
 /*
  * How a fetch ended. The value is copied. One that cannot be used ends as a failure: NULL, or a
  * sentence that says why.
  */
-const char *slot_fetched(struct slot *s, struct span value, struct span version_id);
+const char *slot_fetched(struct slot *s, struct span value, const struct slot_version *v);
 /* The store still has the value in hand. */
 void slot_unchanged(struct slot *s);
 

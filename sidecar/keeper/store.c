@@ -84,7 +84,8 @@ end(struct document *d)
 }
 
 void
-store_fetched(struct document *d, struct span version_id, store_pick *pick, const void *content)
+store_fetched(struct document *d, const struct slot_version *v, store_pick *pick,
+	      const void *content)
 {
 	end(d);
 	for (size_t i = 0; i < d->nslots; i++) {
@@ -95,7 +96,7 @@ store_fetched(struct document *d, struct span version_id, store_pick *pick, cons
 		if (wrong != NULL)
 			slot_failed(s, SLOT_DENIED, "UnusableSecret");
 		else
-			wrong = slot_fetched(s, value, version_id);
+			wrong = slot_fetched(s, value, v);
 		if (wrong != NULL)
 			log_failure(s, &(struct store_failure){.why = wrong});
 	}
@@ -110,9 +111,9 @@ pick_whole(const void *content, const struct slot *s, struct span *value)
 }
 
 void
-store_fetched_text(struct document *d, struct span version_id, struct span text)
+store_fetched_text(struct document *d, const struct slot_version *v, struct span text)
 {
-	store_fetched(d, version_id, pick_whole, &text);
+	store_fetched(d, v, pick_whole, &text);
 }
 
 void

@@ -57,10 +57,10 @@ extern const struct store store_env, store_file, store_secretsmanager, store_ssm
 typedef const char *store_pick(const void *content, const struct slot *s, struct span *value);
 
 /* Each slot takes its value; one that cannot be used fails for that slot alone, and is logged. */
-void store_fetched(struct document *d, struct span version_id, store_pick *pick,
+void store_fetched(struct document *d, const struct slot_version *v, store_pick *pick,
 		   const void *content);
 /* The same where the whole text is the value. */
-void store_fetched_text(struct document *d, struct span version_id, struct span text);
+void store_fetched_text(struct document *d, const struct slot_version *v, struct span text);
 
 /* What the slots hold is what the store has. */
 void store_unchanged(struct document *d);

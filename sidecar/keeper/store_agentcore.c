@@ -62,7 +62,7 @@ secret_answered(struct document *d, struct span body)
 		forget(d);
 		return;
 	}
-	store_fetched(d, v.version_id, pick, &content);
+	store_fetched(d, &(struct slot_version){v.version_id, v.created_s}, pick, &content);
 	secretsmanager_free(&v);
 	if (d->slots[0]->state != SLOT_FRESH)
 		forget(d);

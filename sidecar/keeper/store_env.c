@@ -17,7 +17,7 @@ store_take_env(struct store_context *c, struct span name, struct span value)
 		struct document *d = &c->documents[i];
 
 		if (d->store == &store_env && span_eq(d->slots[0]->reference.name, name))
-			store_fetched_text(d, (struct span){NULL, 0}, value);
+			store_fetched_text(d, &(struct slot_version){0}, value);
 	}
 }
 

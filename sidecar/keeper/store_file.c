@@ -53,6 +53,7 @@ mark_of(struct span name, struct mark *out)
 	struct stat st;
 	int64_t changed_ms;
 
+	*out = (struct mark){0};
 	if (name.len >= sizeof(path))
 		return false;
 	memcpy(path, name.ptr, name.len);
@@ -99,7 +100,8 @@ start(struct document *d)
 						   .type = wrong});
 		return;
 	}
-	store_fetched_text(d, (struct span){NULL, 0}, buf_span(&content));
+	store_fetched_text(d, &(struct slot_version){.created_s = (uint64_t)mark.modified.tv_sec},
+			   buf_span(&content));
 	if (!is_marked || !all_fresh(d))
 		return;
 	held = malloc(sizeof(*held));

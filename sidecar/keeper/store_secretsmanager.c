@@ -67,7 +67,7 @@ answered(struct document *d, struct span body)
 
 	if (!store_secret_read(d, body, &v))
 		return;
-	store_fetched(d, v.version_id, pick, &v);
+	store_fetched(d, &(struct slot_version){v.version_id, v.created_s}, pick, &v);
 	secretsmanager_free(&v);
 }
 

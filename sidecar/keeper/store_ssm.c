@@ -22,7 +22,7 @@ answered(struct document *d, struct span body)
 		store_failed_odd(d, "UnusableAnswer", "the answer is not GetParameter's");
 		return;
 	}
-	store_fetched_text(d, span_of(v.version), v.text);
+	store_fetched_text(d, &(struct slot_version){span_of(v.version), v.modified_s}, v.text);
 	ssm_free(&v);
 }
 

@@ -97,8 +97,10 @@ on_message(void *arg, enum msg_type type, const void *obj, int fd)
 	struct member *m = arg;
 
 	(void)fd;
-	if (type == MSG_DRAINED && m->role == ROLE_INGRESS) {
+	if (type == MSG_DRAINED) {
 		m->g->ev.drained(m->g->ev.arg, m->g);
+	} else if (type != MSG_READY) {
+		m->g->ev.report(m->g->ev.arg, type, obj);
 	} else if (type == MSG_READY) {
 		const struct msg_ready *ready = obj;
 
@@ -196,13 +198,29 @@ send_env(struct generation *g, const struct plans *p, const struct environment *
 	return channel_send(keeper, MSG_ENV_END, &end, -1);
 }
 
+/* What a role may say to the parent. */
+static uint32_t
+may_say(const struct generation *g, enum role r)
+{
+	const uint32_t keeper = 1u << MSG_REPORT_IDENTITY | 1u << MSG_REPORT_SLOT;
+	uint32_t bits = 1u << MSG_READY;
+
+	if (r == ROLE_INGRESS)
+		bits |= 1u << MSG_DRAINED;
+	if (g->ev.report != NULL && r == ROLE_KEEPER)
+		bits |= keeper;
+	if (g->ev.report != NULL && r == ROLE_EGRESS)
+		bits |= 1u << MSG_REPORT_TARGET;
+	return bits;
+}
+
 static void
 open_channels(struct generation *g, struct wiring *w)
 {
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++) {
 		struct channel_options o = {
 			.peer = role_name(r),
-			.accepts = 1u << MSG_READY | (r == ROLE_INGRESS ? 1u << MSG_DRAINED : 0),
+			.accepts = may_say(g, r),
 			.on_message = on_message,
 			.on_lost = on_lost,
 			.arg = &g->members[r],

@@ -14,6 +14,8 @@ struct generation_events {
 	void (*ready)(void *arg, struct generation *g);
 	/* Ingress has answered its last call. */
 	void (*drained)(void *arg, struct generation *g);
+	/* A role tells what it found (MSG_REPORT_…); NULL: none is due. */
+	void (*report)(void *arg, enum msg_type type, const void *obj);
 	void *arg;
 };
 

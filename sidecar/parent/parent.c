@@ -274,7 +274,7 @@ enter_box(struct parent *p)
 static int
 start(struct parent *p)
 {
-	struct generation_events ev = {on_ready, on_drained, p};
+	struct generation_events ev = {.ready = on_ready, .drained = on_drained, .arg = p};
 
 	p->self = spawn_self();
 	if (p->self < 0 || watch_signals(p) != 0 || open_all(p) != 0)
