@@ -20,6 +20,8 @@ static const struct box_call calls[] = {
 	     MASKED(2, O_CREAT | O_TRUNC, 0)),
 	ANY("read", "signals, the configuration"),
 	ANY("newfstatat", "who may write the configuration"),
+	ANY("statfs", "whether its directory is mounted read-only"),
+	ANY("getcwd", "a configuration named by a relative path"),
 	ANY("wait4", "a role's end"),
 	ANY("waitid", "a role's end"),
 	ANY("kill", "ends a generation"),
