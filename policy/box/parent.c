@@ -38,7 +38,8 @@ static const struct box_call calls[] = {
  * to let through whatever they need. What the parent itself gives up is the difference.
  */
 static const struct box *const includes[] = {
-	&common_box, &start_box, &resolver_box, &keeper_box, &ingress_box, &egress_box, NULL,
+	&common_box, &start_box,   &loader_box, &resolver_box,
+	&keeper_box, &ingress_box, &egress_box, NULL,
 };
 
 const struct box parent_box = {"parent", BOX_CALLS(calls), includes, .spawns = true};
