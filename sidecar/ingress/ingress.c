@@ -200,6 +200,7 @@ start(struct role_ingress *r)
 
 	in->loop = loop_new();
 	in->idle = drained_if_idle;
+	in->started = in->plan.started;
 	in->keeper_seen = in->egress_seen =
 		loop_now(in->loop); /* a process that starts is not silent */
 	in->slots = calloc(in->plan.nslots + 1, sizeof(*in->slots));

@@ -40,6 +40,7 @@ take_over(struct succession *s)
 
 	s->serving = s->coming;
 	s->coming = NULL;
+	s->started = s->started || generation_state(s->serving).ready;
 	timer_stop(s->options.loop, &s->limit);
 	generation_accept(s->serving);
 	if (before != NULL) {
@@ -98,6 +99,7 @@ changed(void *arg, struct generation *g)
 {
 	struct succession *s = arg;
 
+	s->started = s->started || (g == s->serving && generation_state(g).ready);
 	if (g == s->coming && generation_state(g).boxed)
 		judge(s);
 	else if (generation_state(g).drained && !generation_is_stopping(g))
@@ -135,6 +137,7 @@ succession_begin(struct succession *s, struct plans *plan)
 
 	assert(succession_has_room(s) && s->coming == NULL);
 	plan->ingress.generation = ++s->count;
+	plan->ingress.started = s->started;
 	g = generation_start(&s->options, plan);
 	if (g == NULL) {
 		log_say(LOG_ERROR, "the roles could not be started",

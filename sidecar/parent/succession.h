@@ -31,6 +31,7 @@ struct succession {
 	struct generation *serving, *coming; /* NULL, or among them */
 	struct timer limit;                  /* of the coming one */
 	bool waiting;                        /* it is boxed, its targets are not settled */
+	bool started;                        /* one has been ready while it served */
 	uint32_t count;                      /* begun so far: the last one's number */
 };
 
@@ -39,7 +40,7 @@ void succession_init(struct succession *s, const struct generation_options *o,
 		     const struct succession_events *ev);
 
 /*
- * Begins the next generation, with plan's number set; there must be room and none coming. 0,
+ * Begins the next generation, with plan's number and started set; there must be room and none coming. 0,
  * or -1 when a role cannot be started (logged).
  */
 int succession_begin(struct succession *s, struct plans *plan);

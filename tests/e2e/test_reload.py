@@ -295,6 +295,17 @@ def test_refused_secret_before_and_after(world: World, start) -> None:
     assert sidekey.readiness() == 200
 
 
+def test_started_stays_true(world: World, start) -> None:
+    """A start-up probe asks whether sidekey has ever been ready, not this generation."""
+    secrets = {"ttl": "1s", "maxStale": "1s", "failureTtl": "1s"}
+    sidekey = start(world.config(secrets=secrets), world.env())
+    world.store.denied.add(world.principal.arn)
+    sidekey.wait_status(503, SECONDS)
+    assert reload(sidekey) == 2
+    told_now = json.loads(sidekey.admin("/readyz")[1])
+    assert (told_now["ready"], told_now["started"]) == (False, True)
+
+
 @pytest.mark.timeout(150)
 def test_store_that_is_away(world: World, sidekey: Sidekey) -> None:
     """The running one has its secrets; one that cannot get them does not take its place."""
