@@ -40,8 +40,8 @@ void succession_init(struct succession *s, const struct generation_options *o,
 		     const struct succession_events *ev);
 
 /*
- * Begins the next generation, with plan's number and started set; there must be room and none coming. 0,
- * or -1 when a role cannot be started (logged).
+ * Begins the next generation, and sets its number and started in plan; there must be room and none
+ * coming. 0, or -1 when a role cannot be started (logged).
  */
 int succession_begin(struct succession *s, struct plans *plan);
 bool succession_has_room(const struct succession *s);

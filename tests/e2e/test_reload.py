@@ -144,10 +144,8 @@ def test_removed_target(world: World, start, second, slow: Act) -> None:
     wait_alone(sidekey)
 
 
-@pytest.mark.usefixtures("root")
-def test_removed_secret_is_nowhere(world: World, sidekey: Sidekey) -> None:
-    """Neither asked for by the new keeper nor left in any process."""
-    old, fetched = world.key, world.store.fetches(world.key_arn)
+def replace_key(world: World, sidekey: Sidekey) -> str:
+    """A reload to another secret; the reference to it."""
     world.api.key = "sk-" + "8" * 40
     arn = world.store.create("replacement", world.api.key)
     rewrite(sidekey, world.config(world.target(apiKey=arn)))
@@ -155,10 +153,22 @@ def test_removed_secret_is_nowhere(world: World, sidekey: Sidekey) -> None:
     with Agent(sidekey.port) as agent:
         assert agent.chat().status == 200
     wait_alone(sidekey)
+    return arn
+
+
+def test_removed_secret_is_not_asked_for(world: World, sidekey: Sidekey) -> None:
+    fetched = world.store.fetches(world.key_arn)
+    arn = replace_key(world, sidekey)
     assert world.store.fetches(arn) == 1
     assert world.store.fetches(world.key_arn) == fetched
+
+
+@pytest.mark.once
+@pytest.mark.usefixtures("root")
+def test_removed_secret_is_in_no_memory(world: World, sidekey: Sidekey) -> None:
+    replace_key(world, sidekey)
     for name, pid in sidekey.pids().items():
-        assert processes.search_memory(pid, {"old key": old.encode()}) == [], name
+        assert processes.search_memory(pid, {"old key": world.key.encode()}) == [], name
 
 
 def test_hosts_may_change_and_listeners_may_not(world: World, sidekey: Sidekey) -> None:
