@@ -29,6 +29,12 @@ static const struct pack_field drain_fields[] = {
 };
 static const struct pack_type drain_type = PACK_TYPE(msg_drain, drain_fields);
 
+static const struct pack_field standing_fields[] = {
+	PACK_FIELD_BOOL(msg_standing, ready),
+	PACK_FIELD_BOOL(msg_standing, settled),
+};
+static const struct pack_type standing_type = PACK_TYPE(msg_standing, standing_fields);
+
 static const struct pack_field resolve_fields[] = {
 	PACK_FIELD_U16(msg_resolve, name, UINT16_MAX),
 };
@@ -142,6 +148,9 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_REPORT_IDENTITY] = {"report-identity", &report_identity_type, false},
 	[MSG_REPORT_SLOT] = {"report-slot", &report_slot_type, false},
 	[MSG_REPORT_TARGET] = {"report-target", &report_target_type, false},
+	[MSG_ACCEPT] = {"accept", &empty_type, false},
+	[MSG_RETIRE] = {"retire", &empty_type, false},
+	[MSG_STANDING] = {"standing", &standing_type, false},
 };
 /* clang-format on */
 
