@@ -75,8 +75,15 @@ static const struct pack_field slot_fields[] = {
 	PACK_FIELD_U64(msg_slot, next_ms),
 	PACK_FIELD_SPAN(msg_slot, version_id, 256),
 	PACK_FIELD_SPAN(msg_slot, error_type, 256),
+	PACK_FIELD_BOOL(msg_slot, denied),
 };
 static const struct pack_type slot_type = PACK_TYPE(msg_slot, slot_fields);
+
+static const struct pack_field digest_fields[] = {
+	PACK_FIELD_U16(msg_digest, slot, UINT16_MAX),
+	PACK_FIELD_SPAN(msg_digest, digest, 32),
+};
+static const struct pack_type digest_type = PACK_TYPE(msg_digest, digest_fields);
 
 static const struct pack_field target_fields[] = {
 	PACK_FIELD_U16(msg_target, target, UINT16_MAX),
@@ -104,6 +111,7 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_STREAM] = {"stream", &empty_type, true},
 	[MSG_TARGET] = {"target", &target_type, false},
 	[MSG_ALIVE] = {"alive", &alive_type, false},
+	[MSG_DIGEST] = {"digest", &digest_type, false},
 };
 /* clang-format on */
 

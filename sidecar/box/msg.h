@@ -27,6 +27,7 @@ enum msg_type {
 	MSG_STREAM, /* ingress → egress: the stream socket of one client connection */
 	MSG_TARGET, /* egress → ingress: a target's state */
 	MSG_ALIVE,  /* keeper, egress → ingress: once a second */
+	MSG_DIGEST, /* keeper → ingress: the SHA-256 of a slot that is a token */
 	MSG_TYPES
 };
 
@@ -97,6 +98,12 @@ struct msg_slot {
 	uint64_t next_ms;       /* wall clock of the next attempt */
 	struct span version_id; /* the store's */
 	struct span error_type; /* of the last failure, empty when fresh */
+	bool denied;            /* that failure was the store's no */
+};
+
+struct msg_digest {
+	uint16_t slot;
+	struct span digest; /* 32 bytes; empty: there is no value any more */
 };
 
 struct msg_target {

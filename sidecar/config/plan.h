@@ -48,6 +48,7 @@ struct keeper_slot {
 	uint8_t kind;            /* enum reference_kind */
 	struct plan_endpoint at; /* the store (ARN kinds); empty for env and file */
 	bool optional;           /* `?`: absence is not an error */
+	bool is_token;           /* ingress gets its digest, egress nothing */
 };
 
 struct keeper_target {

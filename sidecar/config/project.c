@@ -192,6 +192,8 @@ project(const struct config *c, const struct environment *env, struct plans *out
 	good = identity_endpoint(c, env, &pr.endpoint, faults);
 	for (size_t i = 0; good && i < c->targets.n; i++)
 		target_project(&pr, i);
+	if (good)
+		token_project(&pr, c->admin_token, SPAN("adminToken"), &p.ingress.admin_token);
 	good = good && set_identity(&pr);
 	if (good && pr.too_many) {
 		struct fault_place at = {0, 0, "targets"};

@@ -51,6 +51,16 @@ void projector_directory(struct projector *pr, struct span path);
 uint16_t projector_slot(struct projector *pr, struct span reference, bool optional,
 			const char *section, struct span key);
 
+/* The same for a token, which never shares a slot with a value that is sent; its name is given. */
+uint16_t projector_token(struct projector *pr, struct span reference, struct span name);
+
+/*
+ * A token as it is configured (a reference, sha256:HEX, or empty: none) as ingress compares it.
+ * name: of its slot. (token.c)
+ */
+void token_project(struct projector *pr, struct span configured, struct span name,
+		   struct ingress_token *out);
+
 /* Compiles the configuration's target i for keeper, egress and ingress. (target.c) */
 void target_project(struct projector *pr, size_t i);
 

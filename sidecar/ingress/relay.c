@@ -164,6 +164,7 @@ relay_out(struct conn *c)
 		conn_abort(c, "client_gone");
 		return;
 	}
+	call_note_written(c->call);
 	if (c->answer_done && c->out.len == 0)
 		conn_finished(c);
 	else
@@ -219,6 +220,8 @@ stream_send(struct conn *c)
 			return true;
 	}
 	/* All of it is with egress: the request's bytes need not be kept through a long answer. */
+	if (c->call->handed_us == 0)
+		c->call->handed_us = loop_clock_us();
 	buf_free(&c->up);
 	buf_free(&c->call->body);
 	c->call->content.ptr = NULL;

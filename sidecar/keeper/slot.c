@@ -127,7 +127,7 @@ slot_fetched(struct slot *s, struct span value, struct span version_id)
 		slot_failed(s, SLOT_DENIED, wrong);
 		return;
 	}
-	s->fetching = s->tried_again = false;
+	s->fetching = s->tried_again = s->denied = false;
 	s->failures = 0;
 	s->state = SLOT_FRESH;
 	s->error_type[0] = s->logged_type[0] = '\0';
@@ -186,6 +186,7 @@ slot_failed(struct slot *s, enum slot_failure f, const char *error_type)
 	bool had = has_value(s);
 
 	s->fetching = s->tried_again = false;
+	s->denied = f == SLOT_DENIED;
 	s->failures++;
 	snprintf(s->error_type, sizeof(s->error_type), "%s", error_type);
 	if (had && is_too_old(s))
