@@ -50,9 +50,9 @@ requests(struct buf *b, const struct ingress *in)
 
 	family(b, "sidekey_requests_total", "counter",
 	       "Calls that are over. target and operation are empty where a call was refused "
-	       "before they were known, status where the client left before an answer, and code where the "
-	       "answer was the upstream's; client_gone and error codes beside a status of the "
-	       "upstream's are answers that broke off.");
+	       "before they were known, status where the client left before an answer, and code "
+	       "where the answer was the upstream's; client_gone and error codes beside a status "
+	       "of the upstream's are answers that broke off.");
 	for (uint32_t i = 0; i < m->nseries; i++) {
 		const struct metrics_series *s = &m->series[i];
 
