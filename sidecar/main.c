@@ -12,6 +12,7 @@
 #include "box/spawn.h"
 #include "cli/check.h"
 #include "cli/health.h"
+#include "cli/status.h"
 #include "egress/egress.h"
 #include "egress/transfer.h"
 #include "ev/multi.h"
@@ -64,6 +65,7 @@ static const struct verb verbs[] = {
 	{"serve", verb_serve, "serve calls (the default)"},
 	{"check", cli_check, "check the configuration"},
 	{"health", cli_health, "ask the running sidekey how it is, for probes"},
+	{"status", cli_status, "show what the running sidekey does"},
 	{"version", verb_version, "print the version"},
 	{"help", verb_help, "print this"},
 };

@@ -26,6 +26,15 @@ void json_doc_free(struct json *doc);
 const struct json *json_doc_get(const struct json *object, const char *name);
 bool json_doc_string(const struct json *object, const char *name, struct span *out);
 
+bool json_doc_number(const struct json *object, const char *name, double *out);
+/* Whether the member is there and true. */
+bool json_doc_is_true(const struct json *object, const char *name);
+/* The i-th of a list, or NULL behind the last. */
+const struct json *json_doc_item(const struct json *list, size_t i);
+/* Calls fn for each member of object, in order. */
+void json_doc_members(const struct json *object,
+		      void (*fn)(void *arg, struct span name, const struct json *value), void *arg);
+
 /* Calls fn for each string member of object, in order; false when fn said so and it stopped. */
 bool json_doc_each(const struct json *object,
 		   bool (*fn)(void *arg, struct span name, struct span value), void *arg);

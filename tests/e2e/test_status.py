@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes.agent import HELLO, Agent, Answer
-from fakes.sidekey import Sidekey
+from fakes.sidekey import Sidekey, run
 from fakes.wire import free_port, wait_for
 from fakes.world import World
 
@@ -215,3 +215,66 @@ def test_the_token_is_no_key(world: World, start) -> None:
         assert agent.chat().status == 200
     assert ask(sidekey, world.key).status == 200
     assert set(ask(sidekey, world.key).json()["slots"]) > {"adminToken", "main.apiKey"}
+
+
+# ---- the verb ----
+
+
+def file_of(sidekey: Sidekey) -> list[str]:
+    return ["-c", str(sidekey.folder / "sidekey.yaml")]
+
+
+def test_verb(world: World, start, socket_path: Path) -> None:
+    sidekey = begin(start, world, socket_path)
+    with Agent(sidekey.port) as agent:
+        agent.chat()
+        agent.chat({**HELLO, "model": "m", "api_key": "sk-mine"})
+    wait_for(lambda: ask_socket(socket_path)["calls"]["total"] == 2, 5)
+    result = run("status", *file_of(sidekey))
+    assert result.returncode == 0, result.stdout
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines[0][:1] == ["sidekey"] and lines[0][-1] == "ready"
+    assert ["main", "usable", "yes", "yes"] in [line[:4] for line in lines]
+    assert ["main.apiKey", "fresh", "1"] in [line[:3] for line in lines]
+    assert ["main", "chat", "1", "0"] in lines and ["-", "chat", "1", "1"] in lines
+    assert ["field_not_allowed", "403", "local", "chat"] in [line[1:5] for line in lines]
+    assert "LATENCY" in result.stdout and not world.found_in(result.stdout.encode())
+    assert run("status", *file_of(sidekey), "--json").stdout.startswith('{"version":')
+    told = json.loads(run("status", *file_of(sidekey), "--json").stdout)
+    assert set(told) == set(ask_socket(socket_path))
+
+
+def test_verb_does_not_hand_an_agent_the_terminal(
+    plain_world: World, start, socket_path: Path
+) -> None:
+    models = [{"match": "good", "target": "main"}]
+    sidekey = begin(start, plain_world, socket_path, models=models)
+    with Agent(sidekey.port) as agent:
+        assert agent.chat({**HELLO, "model": "\x1b]0;owned\x07\x1b[2J\u202e\n"}).status == 403
+    wait_for(lambda: ask_socket(socket_path)["calls"]["total"] == 1, 5)
+    shown = run("status", *file_of(sidekey)).stdout
+    assert "?]0;owned" in shown
+    assert all(c == "\n" or " " <= c <= "~" for c in shown)
+
+
+def test_verb_over_tcp(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world, adminToken="env:ADMIN_TOKEN")
+    without = run("status", *file_of(sidekey))
+    assert without.returncode == 1 and "SIDEKEY_ADMIN_TOKEN" in without.stdout
+    wrong = run("status", *file_of(sidekey), env={"SIDEKEY_ADMIN_TOKEN": "wrong"})
+    assert wrong.returncode == 1 and "adminToken" in wrong.stdout
+    broken = run("status", *file_of(sidekey), env={"SIDEKEY_ADMIN_TOKEN": f"{TOKEN}\r\nX: y"})
+    assert broken.returncode == 1
+    right = run("status", *file_of(sidekey), env={"SIDEKEY_ADMIN_TOKEN": TOKEN})
+    assert right.returncode == 0 and "main.apiKey" in right.stdout
+
+
+def test_verb_says_why_not(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world)
+    refused = run("status", *file_of(sidekey))
+    assert refused.returncode == 1 and "unix:/run/sidekey/admin.sock" in refused.stdout
+    assert sidekey.stop() == 0
+    gone = run("status", *file_of(sidekey))
+    assert gone.returncode == 1 and "nobody answers" in gone.stdout
+    assert run("status", "--wrong").returncode == 2
+    assert run("status", "--help").returncode == 0
