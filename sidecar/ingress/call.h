@@ -25,7 +25,7 @@ struct call {
 	bool end_sent;
 	char id[CALL_ID_LEN + 1];
 	uint64_t start_us, first_byte_us;
-	uint64_t whole_us, handed_us; /* the request: all of it read, all of it with egress */
+	uint64_t whole_us, handed_us; /* the request: all of it read, its front with egress */
 	uint64_t overhead_us;         /* set by the first write of the answer */
 	uint64_t bytes_in, bytes_out;
 	unsigned status;

@@ -87,10 +87,10 @@ durations(struct buf *b, const struct metrics *m)
 					 "upstream's answer."},
 		[DURATION_OVERHEAD] = {"sidekey_overhead_seconds",
 				       "What the ingress process adds to a relayed call: from the "
-				       "request's last byte read to all of it handed to the egress "
-				       "process, and from the answer's head received from there to "
-				       "its first write to the client. Not in it: egress, and the "
-				       "upstream."},
+				       "request's last byte read to as much of it given to the "
+				       "egress process as its socket takes at once, and from the "
+				       "answer's head received from there to its first write to "
+				       "the client. Not in it: egress, and the upstream."},
 	};
 
 	for (size_t d = 0; d < DURATIONS; d++) {

@@ -185,7 +185,7 @@ metrics_call(struct metrics *m, const struct metrics_call *c)
 	count_rate(m, c->now_ms);
 	if (c->code != NULL)
 		count_error(m, c);
-	count_duration(m, DURATION_REQUEST, c->us);
+	histogram_add(&m->durations[DURATION_REQUEST], c->us);
 	count_duration(m, DURATION_FIRST_BYTE, c->first_byte_us);
 	count_duration(m, DURATION_OVERHEAD, c->overhead_us);
 }

@@ -73,12 +73,13 @@ void metrics_free(struct metrics *m);
 
 /* A call that is over. */
 struct metrics_call {
-	uint16_t target;                         /* or PLAN_NONE */
-	uint8_t operation;                       /* or OPERATIONS */
-	unsigned status;                         /* 0: none was sent */
-	const char *code;                        /* of an error of ours, a literal; NULL: none */
-	uint64_t us, first_byte_us, overhead_us; /* 0: did not come so far */
-	uint64_t now_ms;                         /* of the loop */
+	uint16_t target;   /* or PLAN_NONE */
+	uint8_t operation; /* or OPERATIONS */
+	unsigned status;   /* 0: none was sent */
+	const char *code;  /* of an error of ours, a literal; NULL: none */
+	uint64_t us;
+	uint64_t first_byte_us, overhead_us; /* 0: did not come so far */
+	uint64_t now_ms;                     /* of the loop */
 };
 
 void metrics_call(struct metrics *m, const struct metrics_call *c);

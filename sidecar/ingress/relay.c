@@ -220,8 +220,6 @@ stream_send(struct conn *c)
 			return true;
 	}
 	/* All of it is with egress: the request's bytes need not be kept through a long answer. */
-	if (c->call->handed_us == 0)
-		c->call->handed_us = loop_clock_us();
 	buf_free(&c->up);
 	buf_free(&c->call->body);
 	c->call->content.ptr = NULL;
@@ -283,8 +281,10 @@ relay_start(struct conn *c)
 		return;
 	}
 	conn_state(c, CONN_CALL);
-	if (!stream_send(c))
+	if (!stream_send(c)) {
 		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
-	else
-		balance(c);
+		return;
+	}
+	c->call->handed_us = loop_clock_us();
+	balance(c);
 }

@@ -162,7 +162,7 @@ def test_a_refusal_that_nobody_reads_is_counted(plain_sidekey: Sidekey) -> None:
         agent.begin("POST", CHAT, {**HELLO, "api_key": "x"})
         agent.close()
     scrape = counted(plain_sidekey, 5)
-    assert scrape.total("requests_total", status="200") == 0
+    assert scrape.value("refusals_total", code="field_not_allowed") == 5
     assert len(plain_sidekey.calls()) == 5
 
 

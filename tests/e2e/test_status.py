@@ -5,6 +5,7 @@ import hashlib
 import json
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,13 +185,14 @@ def test_a_browser_with_the_token_is_still_a_browser(plain_world: World, start) 
 
 def test_guesses_are_counted_and_do_not_fill_the_log(plain_world: World, start) -> None:
     sidekey = begin(start, plain_world, adminToken="env:ADMIN_TOKEN")
+    began = time.monotonic()
     with Agent(sidekey.admin_port) as guesser:
         for guess in range(200):
             header = ("Authorization", f"Bearer {guess}")
             assert guesser.call("GET", "/status", headers=[header]).status == 401
     assert b"\nsidekey_admin_refused_total 200\n" in sidekey.admin("/metrics")[1]
     lines = sidekey.records(msg="a request to the admin port had no valid token")
-    assert 1 <= len(lines) < 60 and lines[0]["token"] == "wrong"
+    assert 1 <= len(lines) <= time.monotonic() - began + 2 and lines[0]["token"] == "wrong"
 
 
 def test_a_token_that_is_not_there_opens_nothing(plain_world: World, start) -> None:
