@@ -86,6 +86,11 @@ static const struct pack_field target_fields[] = {
 };
 static const struct pack_type target_type = PACK_TYPE(msg_target, target_fields);
 
+static const struct pack_field look_fields[] = {
+	PACK_FIELD_U16(msg_look, target, UINT16_MAX),
+};
+static const struct pack_type look_type = PACK_TYPE(msg_look, look_fields);
+
 /* clang-format off */
 static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_NONE] = {"none", &empty_type, false},
@@ -104,6 +109,8 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_STREAM] = {"stream", &empty_type, true},
 	[MSG_TARGET] = {"target", &target_type, false},
 	[MSG_ALIVE] = {"alive", &alive_type, false},
+	[MSG_REFUSED] = {"refused", &look_type, false},
+	[MSG_LOOKED] = {"looked", &look_type, false},
 };
 /* clang-format on */
 

@@ -22,11 +22,13 @@ enum msg_type {
 	MSG_ADDRESSES,   /* resolver → keeper, egress */
 	MSG_SECRET,      /* keeper → egress: a slot's value */
 	MSG_SECRET_GONE, /* keeper → egress: drop it */
-	MSG_TLS,    /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
-	MSG_SLOT,   /* keeper → ingress: a slot's state */
-	MSG_STREAM, /* ingress → egress: the stream socket of one client connection */
-	MSG_TARGET, /* egress → ingress: a target's state */
-	MSG_ALIVE,  /* keeper, egress → ingress: once a second */
+	MSG_TLS,     /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
+	MSG_SLOT,    /* keeper → ingress: a slot's state */
+	MSG_STREAM,  /* ingress → egress: the stream socket of one client connection */
+	MSG_TARGET,  /* egress → ingress: a target's state */
+	MSG_ALIVE,   /* keeper, egress → ingress: once a second */
+	MSG_REFUSED, /* egress → keeper: a target refused the versions that I used: look again */
+	MSG_LOOKED,  /* keeper → egress: I have; what was new has gone before this */
 	MSG_TYPES
 };
 
@@ -104,6 +106,10 @@ struct msg_target {
 	bool usable;
 	bool resolved;
 	uint64_t certificate_expiry; /* seconds since 1970; 0: no client certificate */
+};
+
+struct msg_look { /* MSG_REFUSED and MSG_LOOKED */
+	uint16_t target;
 };
 
 /* The table's row. */

@@ -59,6 +59,7 @@ static const struct pack_field keeper_target_fields[] = {
 	U16(keeper_target, cert),
 	U16(keeper_target, key),
 	PACK_FIELD_BOOL(keeper_target, system_ca),
+	NUMBERS(keeper_target, slots, LIST_MAX),
 };
 TYPE(keeper_target_type, keeper_target, keeper_target_fields);
 

@@ -157,6 +157,7 @@ projector_slot(struct projector *pr, struct span reference, bool optional, const
 		fill_slot(pr, slot);
 	}
 	slot->optional = slot->optional && optional;
+	projector_number(pr, pr->keeper->slots, &pr->keeper->nslots, SLOTS_MAX, (uint16_t)i);
 	if (!optional)
 		projector_number(pr, pr->ingress->slots, &pr->ingress->nslots, SLOTS_MAX,
 				 (uint16_t)i);

@@ -18,6 +18,7 @@ struct egress {
 	size_t nstreams;
 	uint64_t buffered; /* bytes of request bodies held */
 	void (*look_up)(struct egress *e, const struct target *t); /* ask the resolver again */
+	void (*refused)(struct egress *e, const struct target *t); /* ask the keeper to look */
 };
 
 /* The answer, on its way to ingress. end and fail come last; the exchange is then free again. */
@@ -35,6 +36,8 @@ enum exchange_state {
 	EXCHANGE_BODY,    /* the request's body is coming */
 	EXCHANGE_RESOLVE, /* all is here but an address */
 	EXCHANGE_SENT,    /* the upstream has it */
+	EXCHANGE_HELD,    /* it refuses our credentials; the rest of the refusal is coming */
+	EXCHANGE_LOOK,    /* the keeper looks for newer ones */
 	EXCHANGE_RELAY,   /* its answer is being passed on */
 };
 
@@ -46,8 +49,13 @@ struct exchange {
 	struct timer timer;
 	struct target *target;
 	struct inject inject;
-	char method[20];
+	char method[20], model[FRAME_MODEL_MAX + 1];
 	bool has_body;
+	bool can_replay; /* the body is here, whole, and may be sent again */
+	bool replayed;   /* and was: once is enough */
+	struct held held;
+	struct look_call look;
+	uint32_t tls_version; /* that the call was made with */
 	char *body;
 	size_t body_len, body_got;
 	struct transfer *transfer;

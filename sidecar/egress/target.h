@@ -6,6 +6,7 @@
 #ifndef EGRESS_TARGET_H
 #define EGRESS_TARGET_H
 
+#include "egress/look.h"
 #include "egress/transfer.h"
 
 struct target {
@@ -15,6 +16,7 @@ struct target {
 	uint32_t tls_version;
 	uint64_t certificate_expiry;
 	struct addresses addresses;
+	struct look look;                        /* of refused calls, at the store */
 	bool reported, was_usable, was_resolved; /* what ingress was told last */
 };
 

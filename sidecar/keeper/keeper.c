@@ -11,6 +11,7 @@
 #include "box/box.h"
 #include "box/channel.h"
 #include "box/spawn.h"
+#include "keeper/rotation.h"
 #include "keeper/store.h"
 #include "keeper/tls.h"
 #include "policy/box/boxes.h"
@@ -24,6 +25,11 @@ static const char *const ca_bundles[] = {
 	"/etc/ssl/cert.pem",                  /* Alpine */
 };
 
+struct target_rotation {
+	struct rotation rotation; /* first: rotation.c hands it back */
+	struct keeper *k;
+};
+
 struct keeper {
 	struct slot_owner owner;
 	struct store_context store;
@@ -33,6 +39,7 @@ struct keeper {
 	struct slot *slots;
 	bool *waiting; /* by slot: for the identity */
 	struct tls_target *targets;
+	struct target_rotation *rotations;
 	struct buf system_ca;
 	struct timer alive;
 	bool started;
@@ -92,6 +99,8 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 			LOG_C("state", slot_state_name(s->state)));
 	}
 	tell_ingress(k, s);
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		rotation_slot_ended(&k->rotations[i].rotation, s, value_changed);
 }
 
 static void
@@ -185,15 +194,6 @@ from_parent(void *arg, enum msg_type type, const void *obj, int fd)
 }
 
 static void
-from_egress(void *arg, enum msg_type type, const void *obj, int fd)
-{
-	(void)arg;
-	(void)type;
-	(void)obj;
-	(void)fd;
-}
-
-static void
 lost(void *arg, const char *why)
 {
 	struct keeper *k = arg;
@@ -202,6 +202,41 @@ lost(void *arg, const char *why)
 		return; /* the parent sees which process died, and ends the rest */
 	log_say(LOG_ERROR, "a process broke the protocol", LOG_C("why", why));
 	loop_stop(k->loop, 1);
+}
+
+/* The one thing that egress may say: a target refused the versions that it used. */
+static void
+from_egress(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct keeper *k = arg;
+	const struct msg_look *m = obj;
+
+	(void)type;
+	(void)fd;
+	if (m->target >= k->plan.ntargets)
+		lost(k, "egress named a target that does not exist");
+	else
+		rotation_look(&k->rotations[m->target].rotation);
+}
+
+/* By the order of the channel, what the look brought is in egress's hands before this. */
+static void
+looked(struct rotation *r)
+{
+	struct target_rotation *t = (struct target_rotation *)r;
+	struct msg_look m = {.target = (uint16_t)(t - t->k->rotations)};
+
+	(void)channel_send(t->k->egress, MSG_LOOKED, &m, -1);
+}
+
+/* Ingress has nothing to say here. */
+static void
+from_ingress(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	(void)arg;
+	(void)type;
+	(void)obj;
+	(void)fd;
 }
 
 static void
@@ -289,7 +324,8 @@ prepare(struct keeper *k)
 	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
 	k->waiting = calloc(k->plan.nslots + 1, sizeof(*k->waiting));
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
-	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL)
+	k->rotations = calloc(k->plan.ntargets + 1, sizeof(*k->rotations));
+	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL || k->rotations == NULL)
 		return -1;
 	for (size_t i = 0; i < k->plan.nslots; i++) {
 		slot_init(&k->slots[i], &k->owner, (uint16_t)i);
@@ -297,8 +333,12 @@ prepare(struct keeper *k)
 		    REFERENCE_OK)
 			return -1;
 	}
-	for (size_t i = 0; i < k->plan.ntargets; i++)
+	for (size_t i = 0; i < k->plan.ntargets; i++) {
 		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
+		k->rotations[i].k = k;
+		rotation_init(&k->rotations[i].rotation, k->loop, &k->plan.targets[i], k->slots,
+			      looked);
+	}
 	read_system_ca(k);
 	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan};
 	k->store.names = names_new(&k->plan, ask_resolver, k);
@@ -326,8 +366,8 @@ keeper_main(void)
 	if (prepare(&k) != 0 || enter(&k, &level) != 0)
 		return 1;
 	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
-	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 0, from_egress);
-	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_egress);
+	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 1u << MSG_REFUSED, from_egress);
+	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_ingress);
 	k.parent = join(&k, SPAWN_PARENT, "parent",
 			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
 	k.alive.fn = say_alive;

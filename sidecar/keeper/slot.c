@@ -66,7 +66,15 @@ slot_refresh(struct slot *s)
 	if (s->fetching)
 		return;
 	s->fetching = true;
+	s->began = loop_now(s->owner->loop);
 	s->owner->fetch(s->owner, s);
+}
+
+bool
+slot_is_resting(const struct slot *s)
+{
+	return s->failures > 0 &&
+	       loop_now(s->owner->loop) < s->failed + s->owner->plan->failure_ttl_ms;
 }
 
 struct span
@@ -187,6 +195,7 @@ slot_failed(struct slot *s, enum slot_failure f, const char *error_type)
 
 	s->fetching = s->tried_again = false;
 	s->failures++;
+	s->failed = loop_now(s->owner->loop);
 	snprintf(s->error_type, sizeof(s->error_type), "%s", error_type);
 	if (had && is_too_old(s))
 		forget(s);

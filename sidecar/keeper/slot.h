@@ -21,7 +21,7 @@ struct slot_owner {
 	const struct keeper_plan *plan;
 	/* Begins one fetch; slot_fetched or slot_failed ends it, now or later. */
 	void (*fetch)(struct slot_owner *o, struct slot *s);
-	/* A value, or the lack of one, or a state is new. */
+	/* A fetch has ended: a value, or the lack of one, or a state may be new. */
 	void (*changed)(struct slot_owner *o, struct slot *s, bool value_changed);
 };
 
@@ -41,6 +41,7 @@ struct slot {
 	char logged_type[80]; /* the failure that was logged last, and when */
 	uint64_t logged_ms;
 	uint64_t fetched_ms, next_ms; /* wall clock */
+	uint64_t began, failed;       /* loop_now of the last fetch's start, and failure */
 	bool fetching, tried_again;
 	unsigned failures;
 	struct timer timer;
@@ -50,6 +51,9 @@ void slot_init(struct slot *s, struct slot_owner *o, uint16_t number);
 
 /* Fetches now, unless that is under way. */
 void slot_refresh(struct slot *s);
+
+/* Whether its last fetch failed so lately that the store is to be left alone: failureTtl. */
+bool slot_is_resting(const struct slot *s);
 
 /* How a fetch ended. The value is copied. A value that cannot be used ends as a failure. */
 void slot_fetched(struct slot *s, struct span value, struct span version_id);
