@@ -80,7 +80,10 @@ struct msg_secret_gone {
 	uint16_t slot;
 };
 
-/* The descriptor that travels along is the CA bundle (PEM), when has_ca. */
+/*
+ * The descriptor that travels along is the CA bundle (PEM), when has_ca. Without one there is
+ * nothing to use any more, as with MSG_SECRET_GONE.
+ */
 struct msg_tls {
 	uint16_t target;
 	uint32_t version;

@@ -161,10 +161,14 @@ take_tls(struct role_egress *r, const struct msg_tls *m, int fd)
 	buf_init(&ca, CA_BYTES_MAX);
 	if (m->target < r->plan.ntargets)
 		t = &r->e.targets[m->target];
-	if (t != NULL && m->has_ca && (fd < 0 || spawn_unseal(fd, &ca) != 0))
+	if (t != NULL && !m->has_ca) {
+		target_drop_tls(t);
+		why = NULL;
+	} else if (t != NULL && (fd < 0 || spawn_unseal(fd, &ca) != 0)) {
 		why = "the CA bundle could not be read";
-	else if (t != NULL)
+	} else if (t != NULL) {
 		why = target_set_tls(t, m->version, buf_span(&ca), m->cert, m->key);
+	}
 	if (why == NULL)
 		look_changed(&t->look);
 	else

@@ -116,8 +116,10 @@ send_again(struct exchange *x)
 	if (!x->can_replay || !has_newer(x))
 		return false;
 	secrets = vault_headers(x->e->vault, (size_t)(x->target - x->e->targets));
-	if (secrets == NULL)
+	if (secrets == NULL || x->target->lane == NULL) {
+		header_set_release(secrets);
 		return false;
+	}
 	inject_renew(&x->inject, secrets);
 	held_free(&x->held);
 	x->replayed = true;
@@ -285,6 +287,10 @@ start(struct exchange *x)
 			fail(x, VERDICT_UPSTREAM_UNREACHABLE, false);
 		else
 			timer_set(x->e->loop, &x->timer, RESOLVE_POLL_MS);
+		return;
+	}
+	if (x->target->lane == NULL) { /* it was taken back while an address was awaited */
+		fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
 		return;
 	}
 	x->state = EXCHANGE_SENT;

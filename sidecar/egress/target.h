@@ -28,6 +28,8 @@ void target_init(struct target *t, struct loop *l, const struct egress_target *p
  */
 const char *target_set_tls(struct target *t, uint32_t version, struct span ca, struct span cert,
 			   struct span key);
+/* The material is not to be used any more, nor is the target until there is other. */
+void target_drop_tls(struct target *t);
 /* Takes the resolver's answer. */
 void target_set_addresses(struct target *t, const struct msg_addresses *m);
 

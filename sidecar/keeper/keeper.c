@@ -70,9 +70,6 @@ tell_egress(struct keeper *k, struct slot *s)
 	struct msg_secret m = {s->number, s->version, value};
 	struct msg_secret_gone gone = {s->number};
 
-	for (size_t i = 0; i < k->plan.ntargets; i++)
-		if (tls_uses(&k->targets[i], s->number))
-			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
 	if (s->is_tls)
 		return;
 	if (value.ptr != NULL)
@@ -87,8 +84,14 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 {
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
-	if (value_changed) {
+	if (value_changed)
 		tell_egress(k, s);
+	if (value_changed && slot_value(s).ptr == NULL) {
+		log_say(LOG_ERROR,
+			"a secret is older than maxStale and is not used any more; find out why the "
+			"store gives no newer one",
+			LOG_S("slot", s->plan->name), LOG_C("error_type", s->error_type));
+	} else if (value_changed) {
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
 			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
@@ -98,6 +101,8 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 			LOG_S("reference", s->plan->reference), LOG_C("error_type", s->error_type),
 			LOG_C("state", slot_state_name(s->state)));
 	}
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		tls_slot_ended(&k->targets[i], s->number, value_changed);
 	tell_ingress(k, s);
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		rotation_slot_ended(&k->rotations[i].rotation, s, value_changed);
@@ -176,7 +181,7 @@ begin(struct keeper *k)
 	refresh_all(k);
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		if (k->plan.targets[i].system_ca && k->plan.targets[i].cert == PLAN_NONE)
-			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
+			tls_send(&k->targets[i]);
 }
 
 static void
@@ -333,13 +338,18 @@ prepare(struct keeper *k)
 		    REFERENCE_OK)
 			return -1;
 	}
+	read_system_ca(k);
 	for (size_t i = 0; i < k->plan.ntargets; i++) {
-		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
+		k->targets[i] = (struct tls_target){.plan = &k->plan.targets[i],
+						    .number = (uint16_t)i,
+						    .slots = k->slots,
+						    .loop = k->loop,
+						    .system_ca = buf_span(&k->system_ca),
+						    .awaited = PLAN_NONE};
 		k->rotations[i].k = k;
 		rotation_init(&k->rotations[i].rotation, k->loop, &k->plan.targets[i], k->slots,
 			      looked);
 	}
-	read_system_ca(k);
 	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan};
 	k->store.names = names_new(&k->plan, ask_resolver, k);
 	k->store.fetcher = fetcher_new(k->loop, buf_span(&k->system_ca));
@@ -367,6 +377,8 @@ keeper_main(void)
 		return 1;
 	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
 	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 1u << MSG_REFUSED, from_egress);
+	for (size_t i = 0; i < k.plan.ntargets; i++)
+		k.targets[i].egress = k.egress;
 	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_ingress);
 	k.parent = join(&k, SPAWN_PARENT, "parent",
 			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);

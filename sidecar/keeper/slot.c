@@ -18,6 +18,8 @@ enum {
 	LOG_AGAIN_MS = 60 * 1000,
 };
 
+static void too_old(struct timer *t);
+
 static void
 timer_fired(struct timer *t)
 {
@@ -31,6 +33,7 @@ slot_init(struct slot *s, struct slot_owner *o, uint16_t number)
 
 	*s = (struct slot){.owner = o, .number = number, .plan = &o->plan->slots[number]};
 	s->timer.fn = timer_fired;
+	s->age.fn = too_old;
 	buf_init(&s->text, PEM_MAX);
 	for (size_t i = 0; i < o->plan->ntargets; i++) {
 		const struct keeper_target *t = &o->plan->targets[i];
@@ -143,6 +146,8 @@ slot_fetched(struct slot *s, struct span value, struct span version_id)
 	snprintf(s->version_id, sizeof(s->version_id), "%.*s", (int)version_id.len,
 		 version_id.len > 0 ? version_id.ptr : "");
 	s->version += changed ? 1 : 0;
+	s->denied = false;
+	timer_set(s->owner->loop, &s->age, s->owner->plan->max_stale_ms);
 	schedule(s, jitter(s->owner->plan->ttl_ms * 4 / 5));
 	s->owner->changed(s->owner, s, changed);
 }
@@ -161,11 +166,20 @@ wait_after_failure(const struct slot *s, enum slot_failure f)
 	return base < max ? base : max;
 }
 
-/* Beyond maxStale a value is not used any more, wherever it is. */
+/*
+ * Beyond maxStale a value is not used any more, wherever it is. The wall clock counts the time that
+ * a machine was suspended; the timer, which does not, ends the wait when no fetch does.
+ */
 static bool
 is_too_old(const struct slot *s)
 {
 	return loop_wall_ms() > s->fetched_ms + s->owner->plan->max_stale_ms;
+}
+
+static enum slot_state
+state_without(const struct slot *s)
+{
+	return s->denied ? SLOT_REFUSED : SLOT_MISSING;
 }
 
 static void
@@ -174,6 +188,18 @@ forget(struct slot *s)
 	secret_free(s->value);
 	s->value = NULL;
 	buf_free(&s->text);
+}
+
+static void
+too_old(struct timer *t)
+{
+	struct slot *s = ev_owner(t, struct slot, age);
+
+	if (!has_value(s))
+		return;
+	forget(s);
+	s->state = state_without(s);
+	s->owner->changed(s->owner, s, true);
 }
 
 bool
@@ -193,16 +219,14 @@ slot_failed(struct slot *s, enum slot_failure f, const char *error_type)
 {
 	bool had = has_value(s);
 
+	s->denied = f == SLOT_DENIED;
 	s->fetching = s->tried_again = false;
 	s->failures++;
 	s->failed = loop_now(s->owner->loop);
 	snprintf(s->error_type, sizeof(s->error_type), "%s", error_type);
 	if (had && is_too_old(s))
 		forget(s);
-	if (has_value(s))
-		s->state = SLOT_STALE;
-	else
-		s->state = f == SLOT_DENIED ? SLOT_REFUSED : SLOT_MISSING;
+	s->state = has_value(s) ? SLOT_STALE : state_without(s);
 	schedule(s, jitter(wait_after_failure(s, f)));
 	s->owner->changed(s->owner, s, had && !has_value(s));
 }

@@ -40,11 +40,12 @@ struct slot {
 	char error_type[80];
 	char logged_type[80]; /* the failure that was logged last, and when */
 	uint64_t logged_ms;
-	uint64_t fetched_ms, next_ms; /* wall clock */
-	uint64_t began, failed;       /* loop_now of the last fetch's start, and failure */
-	bool fetching, tried_again;
+	uint64_t fetched_ms, next_ms;       /* wall clock */
+	uint64_t began, failed;             /* loop_now of the last fetch's start, and failure */
+	bool fetching, tried_again, denied; /* denied: the last failure was a no */
 	unsigned failures;
 	struct timer timer;
+	struct timer age; /* the value is dropped at maxStale, whatever a fetch is doing */
 };
 
 void slot_init(struct slot *s, struct slot_owner *o, uint16_t number);

@@ -71,6 +71,7 @@ class SecretsManager(Server):
         self.calls: list[Call] = []
         self.standing: Fault | None = None
         self.faults: deque[Fault] = deque()
+        self.ahead = 0.0  # seconds, of its clock
 
     # ---- what the test arranges ----
 
@@ -121,7 +122,9 @@ class SecretsManager(Server):
             return
         principal = None
         try:
-            principal = verify(request, self.principals, self.region, "secretsmanager")
+            principal = verify(
+                request, self.principals, self.region, "secretsmanager", self.ahead
+            )
             answer = self._get(request, principal)
         except Rejected as refusal:
             self._note(principal, asked, refusal.kind)

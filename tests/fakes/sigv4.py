@@ -120,18 +120,27 @@ def check_signed_headers(request: Request, claim: Claim) -> None:
         raise Rejected("InvalidSignatureException", f"not signed: {missing}")
 
 
-def check_moment(request: Request, claim: Claim) -> str:
+def check_moment(request: Request, claim: Claim, ahead: float) -> str:
     moment = request.header("x-amz-date") or ""
     if not re.fullmatch(r"\d{8}T\d{6}Z", moment) or moment[:8] != claim.date:
         raise Rejected("IncompleteSignatureException", "X-Amz-Date is missing or wrong", 400)
-    apart = abs(time.time() - timegm(time.strptime(moment, "%Y%m%dT%H%M%SZ")))
+    apart = abs(time.time() + ahead - timegm(time.strptime(moment, "%Y%m%dT%H%M%SZ")))
     if apart > SKEW_SECONDS:
         raise Rejected("InvalidSignatureException", f"Signature expired: {apart:.0f} s apart")
     return moment
 
 
-def verify(request: Request, principals: dict[str, Principal], region: str, service: str):
-    """The principal who signed; raises Rejected when the signature is not right."""
+def verify(
+    request: Request,
+    principals: dict[str, Principal],
+    region: str,
+    service: str,
+    ahead: float = 0,
+):
+    """The principal who signed; raises Rejected when the signature is not right.
+
+    ahead: seconds by which the service's clock is ahead of ours.
+    """
     claim = read_claim(request)
     principal = principals.get(claim.access_key)
     if principal is None:
@@ -142,7 +151,7 @@ def verify(request: Request, principals: dict[str, Principal], region: str, serv
             f"Credential should be scoped to {region}/{service}, not {claim.region}/{claim.service}",
         )
     check_signed_headers(request, claim)
-    moment = check_moment(request, claim)
+    moment = check_moment(request, claim, ahead)
     expected = signature(principal, claim, moment, canonical_request(request, claim.signed))
     if not hmac.compare_digest(expected, claim.signature):
         raise Rejected("InvalidSignatureException", "The signature does not match.")
