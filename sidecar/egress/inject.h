@@ -32,7 +32,7 @@ const char *inject_check(const struct egress_target *t, const struct frame_call 
  */
 void inject_build(struct inject *out, const struct egress_target *t, const struct frame_call *call,
 		  struct header_set *secrets);
-/* Puts secrets (a reference, which passes over) in place of those that the request was built with. */
+/* Puts secrets (a reference, which passes over) in place of those it was built with. */
 void inject_renew(struct inject *in, struct header_set *secrets);
 void inject_free(struct inject *in);
 

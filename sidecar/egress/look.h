@@ -27,7 +27,7 @@ struct look_call { /* embedded in the refused call */
 	bool waits;
 	bool late; /* it came while a look was under way, which may have missed what refused it */
 	struct look_print print;
-	/* The keeper has looked. True: there is a newer secret, and the call is on its way again. */
+	/* The keeper has looked. True: there is a newer secret, and the call is sent again. */
 	bool (*again)(struct look_call *c);
 	/* It was in vain: the refusal is to be passed on. */
 	void (*pass_on)(struct look_call *c);

@@ -88,8 +88,8 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 		tell_egress(k, s);
 	if (value_changed && slot_value(s).ptr == NULL) {
 		log_say(LOG_ERROR,
-			"a secret is older than maxStale and is not used any more; find out why the "
-			"store gives no newer one",
+			"a secret is older than maxStale and is not used any more; find out why "
+			"the store gives no newer one",
 			LOG_S("slot", s->plan->name), LOG_C("error_type", s->error_type));
 	} else if (value_changed) {
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),

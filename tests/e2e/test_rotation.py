@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -208,7 +209,7 @@ def test_without_a_new_version(plain_world: World, plain_sidekey: Sidekey) -> No
     assert not world.api.executed
     at = [c.at for c in world.store.calls if c.secret_id == world.key_arn]
     assert 3 <= len(at) <= 4, "at the start, at once, and after 2 s and 4 s more"
-    assert all(later - sooner > 1.5 for sooner, later in zip(at[1:], at[2:], strict=False))
+    assert all(later - sooner > 1.5 for sooner, later in pairwise(at[1:]))
 
 
 @pytest.mark.parametrize("who", ["key", "team", "user", "org", "project"])

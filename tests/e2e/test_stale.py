@@ -136,7 +136,7 @@ def test_end_of_a_certificate_comes_nearer(world: World, begin) -> None:
 
     for days, expected in ((15, []), (2, [12]), (5, [12]), (7.5, [12, 0])):
         clock.forward(24 * days)
-        wait_for(lambda: told() == expected, HEAL_SECONDS, f"{expected}, and not {told()}")
+        wait_for(lambda e=expected: told() == e, HEAL_SECONDS, f"the warnings {expected}")
         sidekey.wait_ready(HEAL_SECONDS)
     cert = world.authority.client(days=60)
     cert.write(world.folder / "tls", "tls")
