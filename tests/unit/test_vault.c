@@ -6,16 +6,21 @@
 
 enum { KEY, TEAM, SLOTS };
 
-static struct egress_part key_parts[] = {{SPAN("Bearer "), PLAN_NONE}, {{NULL, 0}, KEY}};
+#define TEXT(s)                                                                                    \
+	{                                                                                          \
+		s, sizeof(s) - 1                                                                   \
+	} /* SPAN for data */
+
+static struct egress_part key_parts[] = {{TEXT("Bearer "), PLAN_NONE}, {{NULL, 0}, KEY}};
 static struct egress_part team_parts[] = {{{NULL, 0}, TEAM}};
-static struct egress_part plain_parts[] = {{SPAN("1"), PLAN_NONE}};
+static struct egress_part plain_parts[] = {{TEXT("1"), PLAN_NONE}};
 static struct egress_header headers[] = {
-	{SPAN("Authorization"), key_parts, COUNT(key_parts), false},
-	{SPAN("X-Team"), team_parts, COUNT(team_parts), true},
+	{TEXT("Authorization"), key_parts, COUNT(key_parts), false},
+	{TEXT("X-Team"), team_parts, COUNT(team_parts), true},
 };
-static struct egress_header plain[] = {{SPAN("X-Plain"), plain_parts, COUNT(plain_parts), false}};
+static struct egress_header plain[] = {{TEXT("X-Plain"), plain_parts, COUNT(plain_parts), false}};
 static struct egress_target targets[] = {
-	{.headers = headers, .nheaders = COUNT(headers)},
+	{.authority = TEXT("api"), .headers = headers, .nheaders = COUNT(headers)},
 	{.headers = plain, .nheaders = COUNT(plain)},
 };
 static const struct egress_plan plan = {
