@@ -110,8 +110,10 @@ looked(struct role_egress *r, const struct msg_look *m)
 	struct look_outcome o;
 	struct target *t;
 
-	if (m->target >= r->plan.ntargets)
+	if (m->target >= r->plan.ntargets) {
+		lost(r, "the keeper named a target that does not exist");
 		return;
+	}
 	t = &r->e.targets[m->target];
 	o = look_ended(&t->look, loop_now(r->e.loop));
 	if (o.ask)

@@ -68,6 +68,7 @@ let_go(struct exchange *x)
 	struct pool room;
 	int bad;
 
+	assert(x->held.as.verdict == VERDICT_OK);
 	pool_over(&room, space, sizeof(space));
 	bad = held_take(&x->held, &room, &head) | x->ev->head(x->arg, &head);
 	if (x->held.body.len > 0 && !x->ev->data(x->arg, buf_span(&x->held.body)))

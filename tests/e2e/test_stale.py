@@ -11,7 +11,7 @@ from fakes.agent import STREAM, Agent
 from fakes.apibase import Act
 from fakes.clock import Clock
 from fakes.secretsmanager import Fault
-from fakes.sidekey import ROOT, SANITIZED, Sidekey
+from fakes.sidekey import ROOT, SANITIZED, Sidekey, program
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -143,3 +143,7 @@ def test_end_of_a_certificate_comes_nearer(world: World, begin) -> None:
     clock.forward(1)
     sidekey.wait_ready(HEAL_SECONDS)
     assert told() == [12, 0]
+
+
+def test_the_program_itself_has_no_such_clock() -> None:
+    assert b"SIDEKEY_TEST_CLOCK" not in program().read_bytes()
