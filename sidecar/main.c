@@ -104,10 +104,10 @@ run_role(enum role role)
 			  NULL, 0);
 		return 1;
 	}
-	if (role == ROLE_KEEPER || role == ROLE_EGRESS)
+	if (role == ROLE_KEEPER || role == ROLE_EGRESS) {
 		multi_setup();
-	if (role == ROLE_KEEPER)
 		json_setup();
+	}
 	return mains[role]();
 }
 

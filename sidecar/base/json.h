@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading small JSON documents (a store's answer, a cached sign-in) with jansson. Allocations
+ * Reading small JSON documents (a store's answer, an upstream's refusal) with jansson. Allocations
  * are wiped when freed.
  */
 #ifndef BASE_JSON_H

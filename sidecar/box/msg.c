@@ -99,6 +99,11 @@ static const struct pack_field target_fields[] = {
 };
 static const struct pack_type target_type = PACK_TYPE(msg_target, target_fields);
 
+static const struct pack_field look_fields[] = {
+	PACK_FIELD_U16(msg_look, target, UINT16_MAX),
+};
+static const struct pack_type look_type = PACK_TYPE(msg_look, look_fields);
+
 static const struct pack_field report_identity_fields[] = {
 	PACK_FIELD_U16(msg_report_identity, identity, UINT16_MAX),
 	PACK_FIELD_BOOL(msg_report_identity, good),
@@ -159,6 +164,8 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_RETIRE] = {"retire", &empty_type, false},
 	[MSG_STANDING] = {"standing", &standing_type, false},
 	[MSG_DIGEST] = {"digest", &digest_type, false},
+	[MSG_REFUSED] = {"refused", &look_type, false},
+	[MSG_LOOKED] = {"looked", &look_type, false},
 };
 /* clang-format on */
 

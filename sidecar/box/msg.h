@@ -31,6 +31,8 @@ enum msg_type {
 	MSG_RETIRE,   /* parent → ingress: a newer generation takes them; finish those in hand */
 	MSG_STANDING, /* ingress → parent: whether its calls would be served */
 	MSG_DIGEST,   /* keeper → ingress: the SHA-256 of a slot that is a token */
+	MSG_REFUSED,  /* egress → keeper: a target refused the versions that I used: look again */
+	MSG_LOOKED,   /* keeper → egress: I have; what was new has gone before this */
 	MSG_REPORT_IDENTITY, /* keeper → parent, for check --resolve */
 	MSG_REPORT_SLOT,     /* keeper → parent, for check --resolve */
 	MSG_REPORT_TARGET,   /* egress → parent, for check --resolve */
@@ -90,7 +92,10 @@ struct msg_secret_gone {
 	uint16_t slot;
 };
 
-/* The descriptor that travels along is the CA bundle (PEM), when has_ca. */
+/*
+ * The descriptor that travels along is the CA bundle (PEM), when has_ca. Without one there is
+ * nothing to use any more, as with MSG_SECRET_GONE.
+ */
 struct msg_tls {
 	uint16_t target;
 	uint32_t version;
@@ -122,6 +127,10 @@ struct msg_target {
 	bool usable;
 	bool resolved;
 	uint64_t certificate_expiry; /* seconds since 1970; 0: no client certificate */
+};
+
+struct msg_look { /* MSG_REFUSED and MSG_LOOKED */
+	uint16_t target;
 };
 
 /* The table's row. */

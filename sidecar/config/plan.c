@@ -64,6 +64,7 @@ static const struct pack_field keeper_target_fields[] = {
 	U16(keeper_target, key),
 	PACK_FIELD_BOOL(keeper_target, system_ca),
 	U16(keeper_target, identity),
+	NUMBERS(keeper_target, slots, LIST_MAX),
 };
 TYPE(keeper_target_type, keeper_target, keeper_target_fields);
 

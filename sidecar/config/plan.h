@@ -55,9 +55,11 @@ struct keeper_slot {
 
 struct keeper_target {
 	struct span name;
-	uint16_t ca, cert, key; /* slots (file or reference) or PLAN_NONE */
-	bool system_ca;         /* https and no tls.ca: the system's bundle */
-	uint16_t identity;      /* that its calls are signed with: index into identities */
+	uint16_t ca, cert, key;    /* slots (file or reference) or PLAN_NONE */
+	bool system_ca;            /* https and no tls.ca: the system's bundle */
+	struct plan_number *slots; /* all that it uses, those of TLS among them */
+	size_t nslots;
+	uint16_t identity; /* that its calls are signed with: index into identities */
 };
 
 struct plan_identity; /* plan_identity.h */

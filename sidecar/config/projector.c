@@ -185,6 +185,7 @@ projector_slot(struct projector *pr, struct span reference, bool optional, const
 		slot->optional = optional;
 	}
 	slot->optional = slot->optional && optional;
+	projector_number(pr, pr->keeper->slots, &pr->keeper->nslots, SLOTS_MAX, number);
 	if (!optional)
 		projector_number(pr, pr->ingress->slots, &pr->ingress->nslots, SLOTS_MAX, number);
 	return number;

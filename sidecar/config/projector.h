@@ -23,6 +23,7 @@ struct projector {
 	bool failed;   /* a fault was added */
 	/* The target that is being compiled. */
 	const struct config_target *target;
+	struct keeper_target *keeper;
 	struct egress_target *egress;
 	struct ingress_target *ingress;
 };

@@ -81,6 +81,7 @@ call_frame(const struct call *c, struct buf *up)
 		.has_query = c->request.has_query,
 		.query = c->request.query,
 		.fields = passing,
+		.model = span_of(c->decision.model),
 		.has_body = c->request.framing != HTTP_NO_BODY,
 		.body_len = c->content.len,
 	};

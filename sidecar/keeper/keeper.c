@@ -13,6 +13,7 @@
 #include "box/channel.h"
 #include "box/spawn.h"
 #include "keeper/report.h"
+#include "keeper/rotation.h"
 #include "keeper/store.h"
 #include "keeper/tls.h"
 #include "policy/box/boxes.h"
@@ -24,6 +25,11 @@ static const char *const ca_bundles[] = {
 	"/etc/ssl/certs/ca-certificates.crt", /* Debian, and our image */
 	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, Amazon Linux */
 	"/etc/ssl/cert.pem",                  /* Alpine */
+};
+
+struct target_rotation {
+	struct rotation rotation; /* first: rotation.c hands it back */
+	struct keeper *k;
 };
 
 struct keeper {
@@ -38,6 +44,7 @@ struct keeper {
 	bool *reported;         /* by slot: to the parent, for check --resolve; else NULL … */
 	struct report_who *who; /* … and the identities */
 	struct tls_target *targets;
+	struct target_rotation *rotations;
 	struct buf system_ca;
 	struct timer alive;
 	bool started;
@@ -69,9 +76,6 @@ tell_egress(struct keeper *k, struct slot *s)
 	struct msg_secret m = {s->number, s->version, value};
 	struct msg_secret_gone gone = {s->number};
 
-	for (size_t i = 0; i < k->plan.ntargets; i++)
-		if (tls_uses(&k->targets[i], s->number))
-			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
 	if (s->is_tls || s->plan->is_private)
 		return;
 	if (value.ptr != NULL)
@@ -101,15 +105,22 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 {
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
-	if (value_changed) {
-		if (s->plan->is_token)
-			tell_digest(k, s);
-		else
-			tell_egress(k, s);
+	if (value_changed && s->plan->is_token)
+		tell_digest(k, s);
+	else if (value_changed)
+		tell_egress(k, s);
+	if (value_changed && slot_value(s).ptr == NULL) {
+		log_say(LOG_ERROR,
+			"a secret is older than maxStale and is not used any more; find out why "
+			"the store gives no newer one",
+			LOG_S("slot", s->plan->name), LOG_C("error_type", s->error_type));
+	} else if (value_changed) {
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
 			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
 	}
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		tls_slot_ended(&k->targets[i], s->number, value_changed);
 	tell_ingress(k, s);
 	if (value_changed && s->plan->is_private)
 		identity_set_hurry(k->identities); /* it is an external id */
@@ -117,6 +128,8 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 		report_slot(k->parent, s);
 	if (k->reported != NULL)
 		k->reported[s->number] = true;
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		rotation_slot_ended(&k->rotations[i].rotation, s, value_changed);
 }
 
 static void
@@ -210,7 +223,7 @@ begin(struct keeper *k)
 	refresh_all(k);
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		if (k->plan.targets[i].system_ca && k->plan.targets[i].cert == PLAN_NONE)
-			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
+			tls_send(&k->targets[i]);
 	if (k->who != NULL)
 		report_who_look(k->who);
 }
@@ -230,15 +243,6 @@ from_parent(void *arg, enum msg_type type, const void *obj, int fd)
 }
 
 static void
-from_egress(void *arg, enum msg_type type, const void *obj, int fd)
-{
-	(void)arg;
-	(void)type;
-	(void)obj;
-	(void)fd;
-}
-
-static void
 lost(void *arg, const char *why)
 {
 	struct keeper *k = arg;
@@ -247,6 +251,41 @@ lost(void *arg, const char *why)
 		return; /* the parent sees which process died, and ends the rest */
 	log_say(LOG_ERROR, "a process broke the protocol", LOG_C("why", why));
 	loop_stop(k->loop, 1);
+}
+
+/* The one thing that egress may say: a target refused the versions that it used. */
+static void
+from_egress(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct keeper *k = arg;
+	const struct msg_look *m = obj;
+
+	(void)type;
+	(void)fd;
+	if (m->target >= k->plan.ntargets)
+		lost(k, "egress named a target that does not exist");
+	else
+		rotation_look(&k->rotations[m->target].rotation);
+}
+
+/* By the order of the channel, what the look brought is in egress's hands before this. */
+static void
+looked(struct rotation *r)
+{
+	struct target_rotation *t = (struct target_rotation *)r;
+	struct msg_look m = {.target = (uint16_t)(t - t->k->rotations)};
+
+	(void)channel_send(t->k->egress, MSG_LOOKED, &m, -1);
+}
+
+/* Ingress has nothing to say here. */
+static void
+from_ingress(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	(void)arg;
+	(void)type;
+	(void)obj;
+	(void)fd;
 }
 
 static void
@@ -350,7 +389,8 @@ prepare(struct keeper *k)
 	k->owner = (struct slot_owner){k->loop, &k->plan, slot_fetch, slot_changed};
 	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
-	if (k->slots == NULL || k->targets == NULL)
+	k->rotations = calloc(k->plan.ntargets + 1, sizeof(*k->rotations));
+	if (k->slots == NULL || k->targets == NULL || k->rotations == NULL)
 		return -1;
 	if (k->plan.report)
 		k->reported = calloc(k->plan.nslots + 1, sizeof(*k->reported));
@@ -360,9 +400,18 @@ prepare(struct keeper *k)
 		    REFERENCE_OK)
 			return -1;
 	}
-	for (size_t i = 0; i < k->plan.ntargets; i++)
-		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
 	read_system_ca(k);
+	for (size_t i = 0; i < k->plan.ntargets; i++) {
+		k->targets[i] = (struct tls_target){.plan = &k->plan.targets[i],
+						    .number = (uint16_t)i,
+						    .slots = k->slots,
+						    .loop = k->loop,
+						    .system_ca = buf_span(&k->system_ca),
+						    .awaited = PLAN_NONE};
+		k->rotations[i].k = k;
+		rotation_init(&k->rotations[i].rotation, k->loop, &k->plan.targets[i], k->slots,
+			      looked);
+	}
 	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan};
 	store_open(&k->store, k->slots, k->plan.nslots);
 	k->store.names = names_new(&k->plan, ask_resolver, k);
@@ -389,8 +438,10 @@ keeper_main(void)
 	if (prepare(&k) != 0 || enter(&k, &level) != 0)
 		return 1;
 	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
-	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 0, from_egress);
-	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_egress);
+	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 1u << MSG_REFUSED, from_egress);
+	for (size_t i = 0; i < k.plan.ntargets; i++)
+		k.targets[i].egress = k.egress;
+	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_ingress);
 	k.parent = join(&k, SPAWN_PARENT, "parent",
 			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
 	if (k.plan.report)

@@ -18,6 +18,8 @@ enum {
 	LOG_AGAIN_MS = 60 * 1000,
 };
 
+static void too_old(struct timer *t);
+
 static void
 timer_fired(struct timer *t)
 {
@@ -31,6 +33,7 @@ slot_init(struct slot *s, struct slot_owner *o, uint16_t number)
 
 	*s = (struct slot){.owner = o, .number = number, .plan = &o->plan->slots[number]};
 	s->timer.fn = timer_fired;
+	s->age.fn = too_old;
 	buf_init(&s->text, PEM_MAX);
 	for (size_t i = 0; i < o->plan->ntargets; i++) {
 		const struct keeper_target *t = &o->plan->targets[i];
@@ -62,12 +65,26 @@ schedule(struct slot *s, uint64_t ms)
 }
 
 void
+slot_begin(struct slot *s)
+{
+	s->fetching = true;
+	s->began = loop_now(s->owner->loop);
+}
+
+void
 slot_refresh(struct slot *s)
 {
 	if (s->fetching)
 		return;
-	s->fetching = true;
+	slot_begin(s);
 	s->owner->fetch(s->owner, s);
+}
+
+bool
+slot_is_resting(const struct slot *s)
+{
+	return s->failures > 0 &&
+	       loop_now(s->owner->loop) < s->failed + s->owner->plan->failure_ttl_ms;
 }
 
 struct span
@@ -136,6 +153,7 @@ settle(struct slot *s, bool changed)
 	s->error_type[0] = s->logged_type[0] = '\0';
 	s->fetched_ms = loop_wall_ms();
 	s->version += changed ? 1 : 0;
+	timer_set(s->owner->loop, &s->age, s->owner->plan->max_stale_ms);
 	schedule(s, s->owner->plan->ttl_ms * 4 / 5);
 	s->owner->changed(s->owner, s, changed);
 }
@@ -183,11 +201,20 @@ wait_after_failure(const struct slot *s, enum slot_failure f)
 	return base < max ? base : max;
 }
 
-/* Beyond maxStale a value is not used any more, wherever it is. */
+/*
+ * Beyond maxStale a value is not used any more, wherever it is. The wall clock counts the time that
+ * a machine was suspended; the timer, which does not, ends the wait when no fetch does.
+ */
 static bool
 is_too_old(const struct slot *s)
 {
 	return loop_wall_ms() > s->fetched_ms + s->owner->plan->max_stale_ms;
+}
+
+static enum slot_state
+state_without(const struct slot *s)
+{
+	return s->denied ? SLOT_REFUSED : SLOT_MISSING;
 }
 
 static void
@@ -196,6 +223,18 @@ forget(struct slot *s)
 	secret_free(s->value);
 	s->value = NULL;
 	buf_free(&s->text);
+}
+
+static void
+too_old(struct timer *t)
+{
+	struct slot *s = ev_owner(t, struct slot, age);
+
+	if (!has_value(s))
+		return;
+	forget(s);
+	s->state = state_without(s);
+	s->owner->changed(s->owner, s, true);
 }
 
 bool
@@ -218,13 +257,11 @@ slot_failed(struct slot *s, enum slot_failure f, const char *error_type)
 	s->fetching = false;
 	s->denied = f == SLOT_DENIED;
 	s->failures++;
+	s->failed = loop_now(s->owner->loop);
 	snprintf(s->error_type, sizeof(s->error_type), "%s", error_type);
 	if (had && is_too_old(s))
 		forget(s);
-	if (has_value(s))
-		s->state = SLOT_STALE;
-	else
-		s->state = f == SLOT_DENIED ? SLOT_REFUSED : SLOT_MISSING;
+	s->state = has_value(s) ? SLOT_STALE : state_without(s);
 	schedule(s, wait_after_failure(s, f));
 	s->owner->changed(s->owner, s, had && !has_value(s));
 }

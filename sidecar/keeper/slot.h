@@ -21,7 +21,7 @@ struct slot_owner {
 	const struct keeper_plan *plan;
 	/* Begins one fetch; slot_fetched or slot_failed ends it, now or later. */
 	void (*fetch)(struct slot_owner *o, struct slot *s);
-	/* A value, or the lack of one, or a state is new. */
+	/* A fetch has ended: a value, or the lack of one, or a state may be new. */
 	void (*changed)(struct slot_owner *o, struct slot *s, bool value_changed);
 };
 
@@ -44,15 +44,22 @@ struct slot {
 	uint64_t logged_ms;
 	uint64_t fetched_ms, next_ms; /* wall clock */
 	uint64_t created_s;           /* of the version, as the store says; 0: it does not */
+	uint64_t began, failed;       /* loop_now of the last fetch's start, and failure */
 	bool fetching;
 	unsigned failures;
 	struct timer timer;
+	struct timer age; /* the value is dropped at maxStale, whatever a fetch is doing */
 };
 
 void slot_init(struct slot *s, struct slot_owner *o, uint16_t number);
 
 /* Fetches now, unless that is under way. */
 void slot_refresh(struct slot *s);
+
+/* A fetch of it is under way: the store's, of the document that it is in. */
+void slot_begin(struct slot *s);
+/* Whether its last fetch failed so lately that the store is to be left alone: failureTtl. */
+bool slot_is_resting(const struct slot *s);
 
 struct slot_version {       /* what the store calls the value */
 	struct span id;     /* or empty */

@@ -181,7 +181,7 @@ store_fetch(struct store_context *c, struct slot *s)
 		return;
 	d->fetching = true;
 	for (size_t i = 0; i < d->nslots; i++)
-		d->slots[i]->fetching = true;
+		slot_begin(d->slots[i]);
 	start(d);
 }
 

@@ -5,6 +5,7 @@ python load.py requests PORT TOTAL CONNECTIONS     keep-alive calls, shared out 
 python load.py streams PORT COUNT                  so many streams at the same time
 python load.py steady PORT RATE CONNECTIONS        so many calls a second, until standard input
                                                    ends; every other connection is for one call
+python load.py paced PORT TOTAL RATE               so many calls a second, each with a number
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import time
 BODY = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "x" * 900}]})
 STREAMED = json.dumps({"model": "slow-stream", "stream": True, "messages": []})
 DIALS_AT_ONCE = 128
+HOST = "127.0.0.1"
 
 
 def request(port: int, body: str) -> bytes:
@@ -40,6 +42,29 @@ async def calls(port: int, count: int, outcomes: collections.Counter) -> None:
     for _ in range(count):
         outcomes[await one_call(reader, writer, raw)] += 1
     writer.close()
+
+
+class Pool:
+    """Connections for calls that begin when it is time, however long those before them take."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.idle = port, []
+
+    async def call(self, number: int, outcomes: collections.Counter) -> None:
+        body = json.dumps({**json.loads(BODY), "user": f"call {number}"})
+        pair = self.idle.pop() if self.idle else await asyncio.open_connection(HOST, self.port)
+        outcomes[await one_call(*pair, request(self.port, body))] += 1
+        self.idle.append(pair)
+
+
+async def paced(port: int, total: int, rate: int, outcomes: collections.Counter) -> None:
+    pool, tasks, began = Pool(port), [], time.monotonic()
+    for number in range(total):
+        await asyncio.sleep(began + number / rate - time.monotonic())
+        tasks.append(asyncio.create_task(guarded(pool.call(number, outcomes), outcomes)))
+    await asyncio.gather(*tasks)
+    for _, writer in pool.idle:
+        writer.close()
 
 
 async def stream(port: int, dials: asyncio.Semaphore, outcomes: collections.Counter) -> None:
@@ -95,6 +120,8 @@ async def main(kind: str, port: int, total: int, connections: int = 0) -> dict:
         work = [calls(port, share, outcomes) for share in shares]
     elif kind == "steady":
         work = [steady(port, total, connections, outcomes)]
+    elif kind == "paced":
+        work = [paced(port, total, connections, outcomes)]
     else:
         dials = asyncio.Semaphore(DIALS_AT_ONCE)
         work = [stream(port, dials, outcomes) for _ in range(total)]

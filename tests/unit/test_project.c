@@ -181,7 +181,8 @@ test_ingress(void **state)
 	assert_int_equal(g->listeners[2].nhosts, COUNT(admin));
 	for (size_t i = 0; i < COUNT(admin); i++)
 		assert_text(g->listeners[2].hosts[i].text, admin[i]);
-	assert_int_equal(g->targets[0].nslots, 8); /* all but the optional header's */
+	assert_int_equal(g->targets[0].nslots, 8);         /* all but the optional header's */
+	assert_int_equal(f.p.keeper.targets[0].nslots, 9); /* that, too */
 	assert_int_equal(g->targets[2].nslots, 2);
 	assert_true(g->has_models);
 	assert_int_equal(g->models[0].target, 1);
