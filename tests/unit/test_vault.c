@@ -26,13 +26,15 @@ static struct egress_target targets[] = {
 static const struct egress_plan plan = {
 	.targets = targets, .ntargets = COUNT(targets), .nslots = SLOTS};
 
+static struct vault *v; /* a role has one for good: there is no way to free it */
+
 static void
 lines_know_what_they_are_made_of(void **state)
 {
-	struct vault *v = vault_new(&plan);
 	struct header_set *old, *now;
 
 	(void)state;
+	v = vault_new(&plan);
 	assert_null(vault_headers(v, 0));
 	assert_int_equal(vault_put(v, KEY, 1, SPAN("one")), 0);
 	old = vault_headers(v, 0);
@@ -61,10 +63,11 @@ lines_know_what_they_are_made_of(void **state)
 static void
 targets_know_their_slots(void **state)
 {
-	struct vault *v = vault_new(&plan);
-	struct header_set *s = vault_headers(v, 1);
+	struct header_set *s;
 
 	(void)state;
+	v = vault_new(&plan);
+	s = vault_headers(v, 1);
 	assert_true(vault_uses(v, 0, KEY) && vault_uses(v, 0, TEAM));
 	assert_false(vault_uses(v, 1, KEY) || vault_uses(v, 1, PLAN_NONE - 1));
 	assert_non_null(s);
@@ -76,12 +79,12 @@ targets_know_their_slots(void **state)
 static void
 a_request_is_renewed(void **state)
 {
-	struct vault *v = vault_new(&plan);
 	struct frame_call call = {.method = SPAN("GET"), .path = SPAN("/v1/models")};
 	struct inject in = {0};
 	size_t own;
 
 	(void)state;
+	v = vault_new(&plan);
 	assert_int_equal(vault_put(v, KEY, 1, SPAN("one")), 0);
 	inject_build(&in, &targets[0], &call, vault_headers(v, 0));
 	own = in.nlines - 1;
