@@ -341,9 +341,10 @@ def test_agent_goes_while_its_call_is_held(plain_world: World, plain_sidekey: Si
     world.store.fail(Fault("stall"))
     asked = len(world.store.calls)
     old, world.api.key = world.api.key, "revoked"
-    for _ in range(3):
+    for number in range(1, 4):
         with Agent(plain_sidekey.port) as agent:
             agent.begin("POST", "/v1/chat/completions", HELLO)
+            wait_for(lambda n=number: len(world.api.requests) == n, 10, "the refusal")
             wait_for(lambda: len(world.store.calls) > asked, 10, "the look")
     wait_for(lambda: len(plain_sidekey.calls()) == 3, 10, "the calls have ended")
     assert not world.api.executed

@@ -26,10 +26,11 @@ static struct egress_target targets[] = {
 static const struct egress_plan plan = {
 	.targets = targets, .ntargets = COUNT(targets), .nslots = SLOTS};
 
+static struct vault *v; /* for all tests, as a role has one for good */
+
 static void
 lines_know_what_they_are_made_of(void **state)
 {
-	struct vault *v = vault_new(&plan);
 	struct header_set *old, *now;
 
 	(void)state;
@@ -61,10 +62,10 @@ lines_know_what_they_are_made_of(void **state)
 static void
 targets_know_their_slots(void **state)
 {
-	struct vault *v = vault_new(&plan);
-	struct header_set *s = vault_headers(v, 1);
+	struct header_set *s;
 
 	(void)state;
+	s = vault_headers(v, 1);
 	assert_true(vault_uses(v, 0, KEY) && vault_uses(v, 0, TEAM));
 	assert_false(vault_uses(v, 1, KEY) || vault_uses(v, 1, PLAN_NONE - 1));
 	assert_non_null(s);
@@ -76,7 +77,6 @@ targets_know_their_slots(void **state)
 static void
 a_request_is_renewed(void **state)
 {
-	struct vault *v = vault_new(&plan);
 	struct frame_call call = {.method = SPAN("GET"), .path = SPAN("/v1/models")};
 	struct inject in = {0};
 	size_t own;
@@ -111,5 +111,6 @@ main(void)
 
 	if (secret_init(64 * 1024) == SECRET_PAGES_NONE)
 		return 1;
+	v = vault_new(&plan);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
