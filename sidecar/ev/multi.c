@@ -311,6 +311,19 @@ multi_defaults(struct multi *m, void *easy, bool https)
 }
 
 int
+multi_opened(struct multi *m, int fd)
+{
+	if (fd >= 0 && (size_t)fd < m->nsocks && m->socks[fd] != NULL) {
+		struct watch *w = &m->socks[fd]->watch;
+		uint32_t want = w->want;
+
+		watch_stop(m->loop, w);
+		watch_set(m->loop, w, want);
+	}
+	return fd;
+}
+
+int
 multi_add(struct multi *m, void *easy)
 {
 	return curl_multi_add_handle(m->curl, easy) == CURLM_OK ? 0 : -1;

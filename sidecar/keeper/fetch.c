@@ -139,8 +139,10 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 		    memcmp(f->addresses[i].bytes,
 			   v6 ? (const void *)&in6->sin6_addr : (const void *)&in4->sin_addr,
 			   v6 ? 16 : 4) == 0)
-			return socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-				      IPPROTO_TCP);
+			return multi_opened(f->fetcher->multi,
+					    socket(addr->family,
+						   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+						   IPPROTO_TCP));
 	return CURL_SOCKET_BAD;
 }
 

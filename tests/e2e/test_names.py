@@ -184,3 +184,15 @@ def test_identity_by_name(names: NameServer, world: World, start, wrap) -> None:
             assert agent.chat().status == 200
         assert [f["Action"] for f in sts.forms] == ["AssumeRole"]
         assert not sidekey.records(error_type="NameNotResolved")
+
+
+def test_an_address_that_refuses(names: NameServer, world: World, start, wrap) -> None:
+    """Of two addresses one refuses connections: calls reach the other, each connection anew."""
+    names.names[UPSTREAM] = "127.0.0.9 127.0.0.2"
+    with upstream(world, "127.0.0.2") as api:
+        sidekey = start(at_name(world, api.port), world.env(), wrap=wrap)
+        api.always = Act(close_after=True)
+        with Agent(sidekey.port) as agent:
+            for _ in range(5):
+                assert agent.chat().status == 200
+        assert len(api.requests) == 5
