@@ -58,6 +58,17 @@ json_doc_string(const struct json *object, const char *name, struct span *out)
 }
 
 bool
+json_doc_u64(const struct json *object, const char *name, uint64_t *out)
+{
+	const json_t *value = json_object_get(thaw(object), name);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
+		return false;
+	*out = (uint64_t)json_integer_value(value);
+	return true;
+}
+
+bool
 json_doc_each(const struct json *object, bool (*fn)(void *arg, struct span name, struct span value),
 	      void *arg)
 {

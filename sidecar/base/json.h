@@ -25,6 +25,8 @@ void json_doc_free(struct json *doc);
 /* Borrowed views that live as long as the document. Absent or of another type: NULL, or false. */
 const struct json *json_doc_get(const struct json *object, const char *name);
 bool json_doc_string(const struct json *object, const char *name, struct span *out);
+/* A whole number that is not negative; 1.0 is none. */
+bool json_doc_u64(const struct json *object, const char *name, uint64_t *out);
 
 /* Calls fn for each string member of object, in order; false when fn said so and it stopped. */
 bool json_doc_each(const struct json *object,

@@ -8,6 +8,7 @@
 
 #include "keeper/store.h"
 
+#include "aws/error.h"
 #include "aws/secretsmanager.h"
 #include "base/auto.h"
 #include "base/log.h"

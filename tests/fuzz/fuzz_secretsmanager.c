@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "aws/error.h"
 #include "aws/secretsmanager.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

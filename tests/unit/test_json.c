@@ -78,6 +78,27 @@ gives_members(void **state)
 	json_doc_free(doc);
 }
 
+static void
+reads_whole_numbers(void **state)
+{
+	struct json *doc = json_doc_parse(
+		SPAN("{\"ms\":1700000000000,\"zero\":0,\"minus\":-1,\"part\":1.0,\"text\":\"1\"}"));
+	uint64_t n = 7;
+
+	(void)state;
+	assert_non_null(doc);
+	assert_false(json_doc_u64(doc, "minus", &n));
+	assert_false(json_doc_u64(doc, "part", &n));
+	assert_false(json_doc_u64(doc, "text", &n));
+	assert_false(json_doc_u64(doc, "none", &n));
+	assert_int_equal(n, 7);
+	assert_true(json_doc_u64(doc, "ms", &n));
+	assert_int_equal(n, 1700000000000);
+	assert_true(json_doc_u64(doc, "zero", &n));
+	assert_int_equal(n, 0);
+	json_doc_free(doc);
+}
+
 static bool
 collect(void *arg, struct span name, struct span value)
 {
@@ -108,9 +129,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parses_objects_alone),
-		cmocka_unit_test(survives_depth),
-		cmocka_unit_test(gives_members),
+		cmocka_unit_test(parses_objects_alone),   cmocka_unit_test(survives_depth),
+		cmocka_unit_test(gives_members),          cmocka_unit_test(reads_whole_numbers),
 		cmocka_unit_test(walks_strings_in_order),
 	};
 
