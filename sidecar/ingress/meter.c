@@ -105,7 +105,7 @@ meter_begin(struct meter *m, const struct route *route, unsigned status,
 	*m = (struct meter){.form = FORM_NONE, .input_only = o->input_only};
 	if (!uses_tokens(route) || status < 200 || status > 299)
 		return;
-	m->form = form_of(o, fields, nfields);
+	m->form = (uint8_t)form_of(o, fields, nfields);
 	if (route->operation == OPERATION_INVOKE)
 		take_headers(m, fields, nfields);
 	if (m->form == FORM_JSON)

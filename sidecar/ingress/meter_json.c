@@ -251,7 +251,7 @@ begin_value(struct meter_json *j, char c)
 	}
 	if (c == '{' && m != NULL && m->kind == METER_OBJECT) {
 		j->found.last = j->found.last || m->last;
-		j->step = open_object(j, m->into);
+		j->step = (uint8_t)open_object(j, m->into);
 		return 1;
 	}
 	if (c == '"' && m != NULL && m->kind == METER_TEXT) {
@@ -304,7 +304,7 @@ begin_token(struct meter_json *j, char c)
 	default: /* STEP_DONE: nothing may follow */
 		break;
 	}
-	j->step = next;
+	j->step = (uint8_t)next;
 	return 1;
 }
 
