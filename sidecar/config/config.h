@@ -25,6 +25,7 @@ struct config_target {
 	uint32_t operations; /* bits of enum operation; where none are named, the default ones */
 	struct config_pairs query; /* not yet percent-encoded */
 	bool redact;
+	bool include_usage;
 	uint8_t required; /* enum config_choice */
 };
 

@@ -217,7 +217,6 @@ static const struct {
 	{ONE ", allowPlaintext: 'true'}}", "true or false is due"},
 	{ONE ", allowPlaintext: yes}}", "true or false is due"},
 	{ONE ", redact: false}}", "targets.a.redact: not available yet ("},
-	{ONE ", includeUsage: true}}", "targets.a.includeUsage: not available yet ("},
 	{ONE ", region: us-east-1}}", "targets.a.region: not available yet ("},
 	{ONE ", aws: {}}}", "targets.a.aws: not available yet ("},
 	{ONE "}}\ncallers: []", "t:2:1: callers: not available yet ("},
