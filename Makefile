@@ -89,7 +89,8 @@ DYNAMIC := -pie
 SHAPE   := $(if $(SAN)$(filter system,$(LIBCURL)),$(DYNAMIC),-static-pie)
 LIBS    := $(CURL_LIB) -lssl -lcrypto -ljansson -lyaml -lseccomp -lcap
 
-override CPPFLAGS += -Isidecar -I. $(CURL_INC) -D_GNU_SOURCE -DSIDEKEY_VERSION='"$(VERSION)"'
+override CPPFLAGS += -Isidecar -I. $(CURL_INC) -D_GNU_SOURCE -DSIDEKEY_VERSION='"$(VERSION)"' \
+	$(if $(filter $(DYNAMIC),$(SHAPE)),-DSIDEKEY_DYNAMIC)
 CFLAGS  := -O2 -g
 ALL_C    = -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) $(filter -W%,$(OPTIONAL)) \
 	$(if $(WERROR),-Werror) $(HARDEN)

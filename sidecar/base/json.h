@@ -16,7 +16,8 @@ struct json; /* a document, or a value inside one */
 void json_setup(void);
 
 /*
- * Parses text: one object, duplicate names refused, nothing behind it; NULL on any error.
+ * Parses text: one object, at most 32 levels deep, duplicate names refused, nothing behind it;
+ * NULL on any error.
  * Free with json_doc_free.
  */
 struct json *json_doc_parse(struct span text);
@@ -27,6 +28,8 @@ const struct json *json_doc_get(const struct json *object, const char *name);
 bool json_doc_string(const struct json *object, const char *name, struct span *out);
 /* A whole number that is not negative; 1.0 is none. */
 bool json_doc_u64(const struct json *object, const char *name, uint64_t *out);
+/* The same of a point in time as AWS writes it, whose fraction is dropped. */
+bool json_doc_seconds(const struct json *object, const char *name, uint64_t *out);
 
 /* Calls fn for each string member of object, in order; false when fn said so and it stopped. */
 bool json_doc_each(const struct json *object,

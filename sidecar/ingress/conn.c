@@ -63,7 +63,7 @@ conn_drop(struct conn *c)
 		c->next->prev = c->prev;
 	in->nconns--;
 	free(c);
-	if (in->draining)
+	if (in->retiring)
 		in->idle(in);
 }
 

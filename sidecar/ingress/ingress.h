@@ -40,9 +40,10 @@ struct ingress {
 	size_t nconns, ncalls;
 	struct conn *conns; /* all of them, for draining */
 	uint64_t buffered;  /* bytes of request bodies held, against limits.bufferTotal */
-	bool draining;
-	bool started;                     /* it has been ready once */
-	void (*idle)(struct ingress *in); /* while draining: called when a connection has gone */
+	bool retiring;      /* no new connection, and every answer is the last of its own */
+	bool draining;      /* nor a new call */
+	bool started;       /* it has been ready once */
+	void (*idle)(struct ingress *in); /* while retiring: called when a connection has gone */
 	uint64_t id_prefix, id_count;
 };
 

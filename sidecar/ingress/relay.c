@@ -23,7 +23,7 @@ static char scratch[SCRATCH_BYTES];
 static void
 relay_head(struct conn *c, const struct frame_head *head)
 {
-	if (c->in->draining)
+	if (c->in->retiring)
 		c->close = true;
 	if (reply_head(&c->out, head, c->minor, call_id(c->call), &c->close, &c->framing) != 0) {
 		c->answer_done = true;

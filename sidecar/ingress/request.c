@@ -183,7 +183,7 @@ head_complete(struct conn *c)
 	bool bodyless = r->framing == HTTP_NO_BODY || (r->framing == HTTP_LENGTH && r->length == 0);
 	enum verdict v;
 
-	c->close = !r->keep_alive;
+	c->close = !r->keep_alive || c->in->retiring;
 	c->minor = r->http10 ? 0 : 1;
 	v = decide_head(c->in, c->listener, r, &call->decision);
 	if ((v == VERDICT_OK || v == VERDICT_ROUTE_NOT_FOUND ||
