@@ -160,7 +160,8 @@ call_note_head(struct call *c, const struct frame_head *head)
 			}
 }
 
-void
+/* The one place where what a call used is known: whoever counts tokens is told from here. */
+static void
 call_usage(struct call *c)
 {
 	c->metered = meter_end(&c->meter, c->whole, &c->usage);

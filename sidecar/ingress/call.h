@@ -56,13 +56,7 @@ void call_frame_body(struct call *c, struct buf *up);
 /* Keeps the upstream's request id for the log. */
 void call_note_head(struct call *c, const struct frame_head *head);
 
-/*
- * The call is over: what it used, as far as its answer said, stands in it now, and goes to whoever
- * counts tokens.
- */
-void call_usage(struct call *c);
-
-/* The one log line (design section 8), with the usage. */
+/* The call is over: its one log line (design section 8), with what it used. */
 void call_log(const struct ingress *in, struct call *c);
 
 #endif
