@@ -13,6 +13,7 @@
 #include "cli/check.h"
 #include "cli/health.h"
 #include "cli/signal.h"
+#include "cli/status.h"
 #include "egress/egress.h"
 #include "egress/transfer.h"
 #include "ev/multi.h"
@@ -66,6 +67,7 @@ static const struct verb verbs[] = {
 	{"serve", verb_serve, "serve calls (the default)"},
 	{"check", cli_check, "check the configuration"},
 	{"health", cli_health, "ask the running sidekey how it is, for probes"},
+	{"status", cli_status, "show what the running sidekey does"},
 	{"reload", cli_reload, "make the running sidekey read its configuration again"},
 	{"refresh", cli_refresh, "make the running sidekey fetch every secret now"},
 	{"version", verb_version, "print the version"},

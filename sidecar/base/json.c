@@ -95,6 +95,17 @@ json_doc_u64(const struct json *object, const char *name, uint64_t *out)
 }
 
 bool
+json_doc_number(const struct json *object, const char *name, double *out)
+{
+	const json_t *value = json_object_get(thaw(object), name);
+
+	if (!json_is_number(value))
+		return false;
+	*out = json_number_value(value);
+	return true;
+}
+
+bool
 json_doc_seconds(const struct json *object, const char *name, uint64_t *out)
 {
 	const json_t *value = json_object_get(thaw(object), name);
@@ -104,6 +115,31 @@ json_doc_seconds(const struct json *object, const char *name, uint64_t *out)
 		return false;
 	*out = (uint64_t)seconds;
 	return true;
+}
+
+bool
+json_doc_is_true(const struct json *object, const char *name)
+{
+	return json_is_true(json_object_get(thaw(object), name));
+}
+
+const struct json *
+json_doc_item(const struct json *list, size_t i)
+{
+	return (const struct json *)json_array_get(thaw(list), i);
+}
+
+void
+json_doc_members(const struct json *object,
+		 void (*fn)(void *arg, struct span name, const struct json *value), void *arg)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(thaw(object), name, value)
+	{
+		fn(arg, span_of(name), (const struct json *)value);
+	}
 }
 
 bool

@@ -31,6 +31,15 @@ bool json_doc_u64(const struct json *object, const char *name, uint64_t *out);
 /* The same of a point in time as AWS writes it, whose fraction is dropped. */
 bool json_doc_seconds(const struct json *object, const char *name, uint64_t *out);
 
+bool json_doc_number(const struct json *object, const char *name, double *out);
+/* Whether the member is there and true. */
+bool json_doc_is_true(const struct json *object, const char *name);
+/* The i-th of a list, or NULL behind the last. */
+const struct json *json_doc_item(const struct json *list, size_t i);
+/* Calls fn for each member of object, in order. */
+void json_doc_members(const struct json *object,
+		      void (*fn)(void *arg, struct span name, const struct json *value), void *arg);
+
 /* Calls fn for each string member of object, in order; false when fn said so and it stopped. */
 bool json_doc_each(const struct json *object,
 		   bool (*fn)(void *arg, struct span name, struct span value), void *arg);

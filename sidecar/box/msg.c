@@ -81,8 +81,15 @@ static const struct pack_field slot_fields[] = {
 	PACK_FIELD_U64(msg_slot, next_ms),
 	PACK_FIELD_SPAN(msg_slot, version_id, 256),
 	PACK_FIELD_SPAN(msg_slot, error_type, 256),
+	PACK_FIELD_BOOL(msg_slot, denied),
 };
 static const struct pack_type slot_type = PACK_TYPE(msg_slot, slot_fields);
+
+static const struct pack_field digest_fields[] = {
+	PACK_FIELD_U16(msg_digest, slot, UINT16_MAX),
+	PACK_FIELD_SPAN(msg_digest, digest, 32),
+};
+static const struct pack_type digest_type = PACK_TYPE(msg_digest, digest_fields);
 
 static const struct pack_field target_fields[] = {
 	PACK_FIELD_U16(msg_target, target, UINT16_MAX),
@@ -151,6 +158,7 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_ACCEPT] = {"accept", &empty_type, false},
 	[MSG_RETIRE] = {"retire", &empty_type, false},
 	[MSG_STANDING] = {"standing", &standing_type, false},
+	[MSG_DIGEST] = {"digest", &digest_type, false},
 };
 /* clang-format on */
 

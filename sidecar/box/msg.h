@@ -30,6 +30,7 @@ enum msg_type {
 	MSG_ACCEPT,   /* parent → ingress: take connections from now on */
 	MSG_RETIRE,   /* parent → ingress: a newer generation takes them; finish those in hand */
 	MSG_STANDING, /* ingress → parent: whether its calls would be served */
+	MSG_DIGEST,   /* keeper → ingress: the SHA-256 of a slot that is a token */
 	MSG_REPORT_IDENTITY, /* keeper → parent, for check --resolve */
 	MSG_REPORT_SLOT,     /* keeper → parent, for check --resolve */
 	MSG_REPORT_TARGET,   /* egress → parent, for check --resolve */
@@ -108,6 +109,12 @@ struct msg_slot {
 	uint64_t next_ms;       /* wall clock of the next attempt */
 	struct span version_id; /* the store's */
 	struct span error_type; /* of the last failure, empty when fresh */
+	bool denied;            /* that failure was the store's no */
+};
+
+struct msg_digest {
+	uint16_t slot;
+	struct span digest; /* 32 bytes; empty: there is no value any more */
 };
 
 struct msg_target {

@@ -11,8 +11,10 @@
 #include "cli/ask.h"
 
 #include "base/auto.h"
+#include "base/num.h"
+#include "http/grammar.h"
 
-enum { TIMEOUT_S = 3 };
+enum { REQUEST_MAX = 8 * 1024, TIMEOUT_S = 3 };
 
 static int
 dial(const struct config_listener *l)
@@ -53,24 +55,35 @@ dial(const struct config_listener *l)
 	return take_fd(&fd);
 }
 
-/* The whole answer; 0 or -1. */
-static int
-ask(const struct config_listener *l, const char *path, struct buf *answer)
+/* False: the token could not stand in a header. */
+static bool
+write_request(struct buf *b, const struct config_listener *l, const char *path, const char *token)
+{
+	int bad = buf_addf(b, "GET %s HTTP/1.1\r\nHost: ", path);
+
+	if (l->is_unix)
+		bad |= buf_add_str(b, "localhost");
+	else
+		bad |= buf_addf(b, "127.0.0.1:%u", (unsigned)l->port);
+	if (token != NULL && !grammar_is_field_value(span_of(token)))
+		return false;
+	if (token != NULL)
+		bad |= buf_addf(b, "\r\nAuthorization: Bearer %s", token);
+	return (bad | buf_add_str(b, "\r\nConnection: close\r\n\r\n")) == 0;
+}
+
+int
+ask_get(const struct config_listener *l, const char *path, const char *token, struct buf *answer)
 {
 	auto_close int fd = dial(l);
 	struct buf request;
-	ssize_t n;
+	ssize_t n = -1;
 
 	if (fd < 0)
 		return -1;
-	buf_init(&request, 1024);
-	(void)buf_addf(&request, "GET %s HTTP/1.1\r\nHost: ", path);
-	if (l->is_unix)
-		(void)buf_add_str(&request, "localhost");
-	else
-		(void)buf_addf(&request, "127.0.0.1:%u", (unsigned)l->port);
-	(void)buf_add_str(&request, "\r\nConnection: close\r\n\r\n");
-	n = send(fd, request.ptr, request.len, MSG_NOSIGNAL);
+	buf_init(&request, REQUEST_MAX);
+	if (write_request(&request, l, path, token))
+		n = send(fd, request.ptr, request.len, MSG_NOSIGNAL);
 	buf_free(&request);
 	while (n > 0) {
 		char *room = buf_room(answer, 4096);
@@ -84,10 +97,27 @@ ask(const struct config_listener *l, const char *path, struct buf *answer)
 	return n == 0 && answer->len > 0 ? 0 : -1;
 }
 
+unsigned
+ask_status(struct span answer, struct span *body)
+{
+	struct span version = SPAN("HTTP/1.1 ");
+	uint64_t status;
+
+	if (!span_starts(answer, version) ||
+	    num_u64(span_cut(answer, version.len, version.len + 3), 599, &status) != 0)
+		return 0;
+	for (size_t i = 0; i + 4 <= answer.len; i++)
+		if (span_is(span_cut(answer, i, i + 4), "\r\n\r\n")) {
+			*body = span_cut(answer, i + 4, answer.len);
+			return (unsigned)status;
+		}
+	return 0;
+}
+
 void
 ask_admin(const struct config_listeners *listeners, const char *path, struct buf *answer)
 {
 	for (size_t i = 0; i < listeners->n && answer->len == 0; i++)
-		if (ask(&listeners->items[i], path, answer) != 0)
+		if (ask_get(&listeners->items[i], path, NULL, answer) != 0)
 			buf_clear(answer, 0);
 }

@@ -6,8 +6,6 @@
 
 #include "cli/ask.h"
 
-enum { ANSWER_MAX = 1024 * 1024 };
-
 struct question {
 	const char *config;
 	const char *path; /* /healthz or /readyz */
@@ -37,7 +35,7 @@ judge(const struct question *q, const struct config *c)
 	struct buf answer;
 	bool good = false;
 
-	buf_init(&answer, ANSWER_MAX);
+	buf_init(&answer, ASK_ANSWER_MAX);
 	ask_admin(&c->admin, q->path, &answer);
 	if (answer.len == 0)
 		fprintf(stderr, "sidekey health: nobody answers on the admin port; is sidekey "

@@ -53,6 +53,7 @@ static const struct pack_field keeper_slot_fields[] = {
 	ENDPOINT(keeper_slot, behind),
 	PACK_FIELD_BOOL(keeper_slot, optional),
 	PACK_FIELD_BOOL(keeper_slot, is_private),
+	PACK_FIELD_BOOL(keeper_slot, is_token),
 };
 TYPE(keeper_slot_type, keeper_slot, keeper_slot_fields);
 
@@ -191,6 +192,8 @@ static const struct pack_field ingress_fields[] = {
 	PACK_FIELD_LIST(ingress_plan, listeners, nlisteners, 64, listener_type),
 	PACK_FIELD_LIST(ingress_plan, targets, ntargets, TARGETS_MAX, ingress_target_type),
 	PACK_FIELD_LIST(ingress_plan, slots, nslots, LIST_MAX, ingress_slot_type),
+	U16(ingress_plan, admin_token.slot),
+	PACK_FIELD_SPAN(ingress_plan, admin_token.digest, 32),
 	PACK_FIELD_BOOL(ingress_plan, has_models),
 	PACK_FIELD_LIST(ingress_plan, models, nmodels, 4096, model_type),
 	NUMBERS(ingress_plan, default_targets, DIALECTS),

@@ -50,6 +50,7 @@ struct keeper_slot {
 	struct plan_endpoint behind; /* AgentCore: Secrets Manager, where the key is */
 	bool optional;               /* `?`: absence is not an error */
 	bool is_private;             /* the keeper's own (an external id): egress never gets it */
+	bool is_token;               /* ingress gets its digest, egress nothing */
 };
 
 struct keeper_target {

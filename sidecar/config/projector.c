@@ -155,7 +155,8 @@ find_slot(struct projector *pr, struct span reference)
 	struct keeper_plan *k = &pr->p->keeper;
 	size_t i = 0;
 
-	while (i < k->nslots && !span_eq(k->slots[i].reference, reference))
+	while (i < k->nslots &&
+	       (k->slots[i].is_token || !span_eq(k->slots[i].reference, reference)))
 		i++;
 	if (i == SLOTS_MAX) {
 		pr->too_many = true;
@@ -201,4 +202,25 @@ projector_private_slot(struct projector *pr, struct span reference, struct span 
 		slot->is_private = true;
 	}
 	return (uint16_t)(slot - pr->p->keeper.slots);
+}
+
+uint16_t
+projector_token(struct projector *pr, struct span reference, struct span name)
+{
+	struct keeper_plan *k = &pr->p->keeper;
+	struct keeper_slot *slot;
+
+	for (size_t i = 0; i < k->nslots; i++)
+		if (k->slots[i].is_token && span_eq(k->slots[i].reference, reference))
+			return (uint16_t)i;
+	if (k->nslots == SLOTS_MAX) {
+		pr->too_many = true;
+		return PLAN_NONE;
+	}
+	slot = &k->slots[k->nslots];
+	slot->reference = reference;
+	slot->name = name;
+	slot->is_token = true;
+	fill_slot(pr, slot);
+	return (uint16_t)k->nslots++;
 }

@@ -59,11 +59,13 @@ report(struct role_egress *r, struct target *t)
 	};
 
 	header_set_release(set);
-	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved)
+	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved &&
+	    t->was_expiry == m.certificate_expiry)
 		return;
 	t->reported = true;
 	t->was_usable = m.usable;
 	t->was_resolved = m.resolved;
+	t->was_expiry = m.certificate_expiry;
 	(void)channel_send(r->ingress, MSG_TARGET, &m, -1);
 }
 

@@ -10,6 +10,7 @@
 #include "http/body.h"
 #include "ingress/decide.h"
 #include "ingress/meter.h"
+#include "ingress/trace.h"
 
 enum { CALL_ID_LEN = 20 };
 
@@ -25,12 +26,15 @@ struct call {
 	bool end_sent;
 	char id[CALL_ID_LEN + 1];
 	uint64_t start_us, first_byte_us;
+	uint64_t whole_us, handed_us; /* the request: all of it read, its front with egress */
+	uint64_t overhead_us;         /* set by the first write of the answer */
 	uint64_t bytes_in, bytes_out;
 	unsigned status;
-	const char *code;     /* of an error of ours; NULL: the upstream's answer */
-	char upstream_id[96]; /* x-request-id and its like */
-	struct meter meter;   /* of the answer's body */
-	bool whole;           /* the answer has ended, and not broken off */
+	const char *code;                /* of an error of ours; NULL: the upstream's answer */
+	char upstream_id[96];            /* x-request-id and its like */
+	char trace_id[TRACE_ID_LEN + 1]; /* of a valid traceparent, or empty */
+	struct meter meter;              /* of the answer's body */
+	bool whole;                      /* the answer has ended, and not broken off */
 	enum meter_result metered;
 	struct usage usage; /* when that is METER_KNOWN */
 };
@@ -53,10 +57,15 @@ int call_frame(const struct call *c, struct buf *up);
 /* Appends the next piece of the body, and END behind the last. */
 void call_frame_body(struct call *c, struct buf *up);
 
+/* Keeps the agent's trace id for the log. */
+void call_note_trace(struct call *c);
 /* Keeps the upstream's request id for the log. */
 void call_note_head(struct call *c, const struct frame_head *head);
 
-/* The call is over: its one log line (design section 8), with what it used. */
-void call_log(const struct ingress *in, struct call *c);
+/* The answer's first write to the client was made. */
+void call_note_written(struct call *c);
+
+/* The call is over: counted, kept for /status, and logged in one line (design section 8). */
+void call_over(struct ingress *in, struct call *c);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "ingress/ingress.h"
@@ -8,9 +9,11 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "box/spawn.h"
-#include "ingress/admin.h"
 #include "ingress/conn.h"
 #include "ingress/listen.h"
+#include "ingress/metrics.h"
+#include "ingress/ready.h"
+#include "ingress/recent.h"
 #include "ingress/standing.h"
 #include "policy/box/boxes.h"
 
@@ -48,7 +51,7 @@ parent_lost(void *arg, const char *why)
 static void
 latch_started(struct ingress *in)
 {
-	if (in->started || !admin_is_ready(in))
+	if (in->started || !ready_now(in))
 		return;
 	in->started = true;
 	log_write(LOG_INFO, "ready", NULL, 0);
@@ -73,27 +76,49 @@ copy_text(char *to, size_t size, struct span from)
 	snprintf(to, size, "%.*s", (int)from.len, from.len > 0 ? from.ptr : "");
 }
 
+/* Each MSG_SLOT ends one attempt to read the slot. */
 static void
-from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
+take_slot(struct role_ingress *r, const struct msg_slot *m)
 {
-	struct role_ingress *r = arg;
-	const struct msg_slot *m = obj;
-	struct slot_view *s;
+	struct ingress *in = &r->in;
+	struct slot_view *s = &in->slots[m->slot];
 
-	(void)fd;
-	r->in.keeper_seen = loop_now(r->in.loop);
-	if (type == MSG_ALIVE)
-		r->in.keeper_pages = ((const struct msg_alive *)obj)->secret_pages;
-	if (type != MSG_SLOT || m->slot >= r->in.plan.nslots)
-		return;
-	s = &r->in.slots[m->slot];
 	s->state = m->state;
 	s->version = m->version;
 	s->fetched_ms = m->fetched_ms;
 	s->next_ms = m->next_ms;
 	copy_text(s->version_id, sizeof(s->version_id), m->version_id);
 	copy_text(s->error_type, sizeof(s->error_type), m->error_type);
+	metrics_refresh(in->metrics, m->slot,
+			m->state == SLOT_FRESH ? REFRESH_SUCCESS
+			: m->denied            ? REFRESH_DENIED
+					       : REFRESH_FAILURE);
 	reassess(r);
+}
+
+static void
+take_digest(struct slot_view *s, struct span digest)
+{
+	s->has_digest = digest.len == sizeof(s->digest);
+	if (s->has_digest)
+		memcpy(s->digest, digest.ptr, sizeof(s->digest));
+}
+
+static void
+from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct role_ingress *r = arg;
+	const struct msg_digest *d = obj;
+	const struct msg_slot *m = obj;
+
+	(void)fd;
+	r->in.keeper_seen = loop_now(r->in.loop);
+	if (type == MSG_ALIVE)
+		r->in.keeper_pages = ((const struct msg_alive *)obj)->secret_pages;
+	else if (type == MSG_SLOT && m->slot < r->in.plan.nslots)
+		take_slot(r, m);
+	else if (type == MSG_DIGEST && d->slot < r->in.plan.nslots)
+		take_digest(&r->in.slots[d->slot], d->digest);
 }
 
 static void
@@ -205,7 +230,9 @@ start(struct role_ingress *r)
 		loop_now(in->loop); /* a process that starts is not silent */
 	in->slots = calloc(in->plan.nslots + 1, sizeof(*in->slots));
 	in->targets = calloc(in->plan.ntargets + 1, sizeof(*in->targets));
-	if (in->slots == NULL || in->targets == NULL ||
+	in->metrics = metrics_new(&in->plan);
+	in->recent = calloc(1, sizeof(*in->recent));
+	if (in->slots == NULL || in->targets == NULL || in->recent == NULL ||
 	    getrandom(&in->id_prefix, sizeof(in->id_prefix), 0) != sizeof(in->id_prefix))
 		return -1;
 	o.require_landlock = in->plan.require_landlock;
@@ -216,8 +243,8 @@ start(struct role_ingress *r)
 	}
 	r->parent = join(r, SPAWN_PARENT, "parent",
 			 1u << MSG_ACCEPT | 1u << MSG_RETIRE | 1u << MSG_DRAIN, from_parent);
-	r->keeper =
-		join(r, SPAWN_CHANNEL_A, "keeper", 1u << MSG_SLOT | 1u << MSG_ALIVE, from_keeper);
+	r->keeper = join(r, SPAWN_CHANNEL_A, "keeper",
+			 1u << MSG_SLOT | 1u << MSG_DIGEST | 1u << MSG_ALIVE, from_keeper);
 	in->egress =
 		join(r, SPAWN_CHANNEL_B, "egress", 1u << MSG_TARGET | 1u << MSG_ALIVE, from_egress);
 	return 0;

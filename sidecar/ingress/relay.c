@@ -168,6 +168,7 @@ relay_out(struct conn *c)
 		conn_abort(c, "client_gone");
 		return;
 	}
+	call_note_written(c->call);
 	if (c->answer_done && c->out.len == 0)
 		conn_finished(c);
 	else
@@ -285,8 +286,10 @@ relay_start(struct conn *c)
 	}
 	meter_expect(&c->call->meter, c->call->decision.route);
 	conn_state(c, CONN_CALL);
-	if (!stream_send(c))
+	if (!stream_send(c)) {
 		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
-	else
-		balance(c);
+		return;
+	}
+	c->call->handed_us = loop_clock_us();
+	balance(c);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ingress/standing.h"
 
-#include "ingress/admin.h"
+#include "ingress/ready.h"
 
 static bool
 is_settled(const struct ingress *in, size_t target)
@@ -22,7 +22,7 @@ is_settled(const struct ingress *in, size_t target)
 struct msg_standing
 standing_of(const struct ingress *in)
 {
-	struct msg_standing s = {.ready = admin_is_ready(in), .settled = true};
+	struct msg_standing s = {.ready = ready_now(in), .settled = true};
 
 	for (size_t i = 0; i < in->plan.ntargets; i++)
 		s.settled = s.settled && is_settled(in, i);

@@ -7,6 +7,7 @@
 #include "keeper/keeper.h"
 
 #include "base/auto.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "box/box.h"
 #include "box/channel.h"
@@ -55,6 +56,7 @@ tell_ingress(struct keeper *k, const struct slot *s)
 		.next_ms = s->next_ms,
 		.version_id = span_of(s->version_id),
 		.error_type = span_of(s->error_type),
+		.denied = s->denied,
 	};
 
 	(void)channel_send(k->ingress, MSG_SLOT, &m, -1);
@@ -78,6 +80,21 @@ tell_egress(struct keeper *k, struct slot *s)
 		(void)channel_send(k->egress, MSG_SECRET_GONE, &gone, -1);
 }
 
+/* A token is compared, never sent: nobody needs more of it than the digest. */
+static void
+tell_digest(struct keeper *k, const struct slot *s)
+{
+	struct msg_digest m = {.slot = s->number};
+	struct span value = slot_value(s);
+	unsigned char digest[DIGEST_BYTES];
+
+	if (value.ptr != NULL) {
+		digest_sha256(value, digest);
+		m.digest = (struct span){(const char *)digest, sizeof(digest)};
+	}
+	(void)channel_send(k->ingress, MSG_DIGEST, &m, -1);
+}
+
 /* Egress first: when ingress knows that a secret is there, egress has it. */
 static void
 slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
@@ -85,7 +102,10 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
 	if (value_changed) {
-		tell_egress(k, s);
+		if (s->plan->is_token)
+			tell_digest(k, s);
+		else
+			tell_egress(k, s);
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
 			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));

@@ -130,7 +130,7 @@ keep(struct slot *s, struct span value, bool *changed)
 static void
 settle(struct slot *s, bool changed)
 {
-	s->fetching = false;
+	s->fetching = s->denied = false;
 	s->failures = 0;
 	s->state = SLOT_FRESH;
 	s->error_type[0] = s->logged_type[0] = '\0';
@@ -216,6 +216,7 @@ slot_failed(struct slot *s, enum slot_failure f, const char *error_type)
 	bool had = has_value(s);
 
 	s->fetching = false;
+	s->denied = f == SLOT_DENIED;
 	s->failures++;
 	snprintf(s->error_type, sizeof(s->error_type), "%s", error_type);
 	if (had && is_too_old(s))

@@ -39,6 +39,7 @@ struct slot {
 	uint32_t version;     /* counts changed values */
 	char version_id[65];
 	char error_type[80];
+	bool denied;          /* the store said no last time */
 	char logged_type[80]; /* the failure that was logged last, and when */
 	uint64_t logged_ms;
 	uint64_t fetched_ms, next_ms; /* wall clock */

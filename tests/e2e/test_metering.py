@@ -89,6 +89,22 @@ def test_models_use_no_tokens(sidekey: Sidekey, client: openai.OpenAI) -> None:
     assert used(sidekey) is None
 
 
+def test_metrics(sidekey: Sidekey, client: openai.OpenAI) -> None:
+    for stream in (False, False, True):
+        list(client.chat.completions.create(model=MODEL, messages=ASK, stream=stream))
+    assert used(sidekey, 3) == UNKNOWN
+    status, text = sidekey.admin("/metrics")
+    lines = text.decode().splitlines()
+    counts = {
+        t: [line for line in lines if f'type="{t}"' in line]
+        for t in ("input", "output")
+    }
+    assert status == 200
+    assert [line.split()[-1] for line in counts["input"]] == ["14"]
+    assert [line.split()[-1] for line in counts["output"]] == ["10"]
+    assert "sidekey_usage_unknown_total 1" in lines
+
+
 # ---- forms ----
 
 MESSAGE = {"input_tokens": 10, "cache_read_input_tokens": 100, "output_tokens": 3}

@@ -147,13 +147,51 @@ walks_strings_in_order(void **state)
 	json_doc_free(doc);
 }
 
+static void
+note_member(void *arg, struct span name, const struct json *value)
+{
+	double n = -1;
+
+	(void)json_doc_number(value, "n", &n);
+	assert_int_equal(buf_addf(arg, "%.*s%.0f", (int)name.len, name.ptr, n), 0);
+}
+
+static void
+walks_members_and_lists(void **state)
+{
+	struct json *doc =
+		json_doc_parse(SPAN("{\"o\":{\"b\":{\"n\":2},\"a\":{\"n\":\"3\"},\"c\":4},"
+				    "\"l\":[{\"n\":1.5,\"t\":true,\"f\":false}]}"));
+	const struct json *list, *first;
+	struct buf text;
+	double n = 0;
+
+	(void)state;
+	buf_init(&text, 64);
+	assert_non_null(doc);
+	json_doc_members(json_doc_get(doc, "o"), note_member, &text);
+	assert_true(span_is(buf_span(&text), "b2a-1c-1")); /* a text is no number */
+	buf_free(&text);
+	list = json_doc_get(doc, "l");
+	first = json_doc_item(list, 0);
+	assert_non_null(first);
+	assert_true(json_doc_number(first, "n", &n));
+	assert_true(n > 1.4 && n < 1.6);
+	assert_true(json_doc_is_true(first, "t"));
+	assert_false(json_doc_is_true(first, "f") || json_doc_is_true(first, "none"));
+	assert_null(json_doc_item(list, 1));
+	assert_null(json_doc_item(NULL, 0));
+	json_doc_members(NULL, note_member, NULL);
+	json_doc_free(doc);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses_objects_alone),   cmocka_unit_test(bounds_the_depth),
 		cmocka_unit_test(gives_members),          cmocka_unit_test(reads_whole_numbers),
-		cmocka_unit_test(walks_strings_in_order),
+		cmocka_unit_test(walks_strings_in_order), cmocka_unit_test(walks_members_and_lists),
 	};
 
 	json_setup();

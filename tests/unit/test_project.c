@@ -448,6 +448,37 @@ test_round_trip(void **state)
 	close_fixture(&f);
 }
 
+static void
+tokens_have_slots_of_their_own(void **state)
+{
+	static const char text[] = "targets: {a: {apiBase: 'https://h', apiKey: 'env:T'}}\n"
+				   "adminToken: env:T\n";
+	static const char fixed[] =
+		"targets: {a: {apiBase: 'https://h', apiKey: 'env:T'}}\n"
+		"adminToken: sha256:"
+		"00ff0A0000000000000000000000000000000000000000000000000000000001\n";
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f, text, NULL), 0);
+	assert_int_equal(f.p.keeper.nslots, 2);
+	assert_false(f.p.keeper.slots[0].is_token);
+	assert_true(f.p.keeper.slots[1].is_token);
+	assert_text(f.p.ingress.slots[1].name, "adminToken");
+	assert_int_equal(f.p.ingress.admin_token.slot, 1);
+	assert_int_equal(f.p.ingress.admin_token.digest.len, 0);
+	assert_int_equal(f.p.ingress.targets[0].nslots, 1); /* calls do not wait for it */
+	close_fixture(&f);
+
+	assert_int_equal(open_fixture(&f, fixed, NULL), 0);
+	assert_int_equal(f.p.keeper.nslots, 1);
+	assert_int_equal(f.p.ingress.admin_token.slot, PLAN_NONE);
+	assert_int_equal(f.p.ingress.admin_token.digest.len, 32);
+	assert_memory_equal(f.p.ingress.admin_token.digest.ptr, "\x00\xff\x0a\x00", 4);
+	assert_int_equal(f.p.ingress.admin_token.digest.ptr[31], 1);
+	close_fixture(&f);
+}
+
 int
 main(void)
 {
@@ -461,6 +492,7 @@ main(void)
 		cmocka_unit_test(test_no_identity_needed),
 		cmocka_unit_test(test_access_header),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(tokens_have_slots_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
