@@ -15,9 +15,7 @@ from fakes.world import World
 
 MODEL = "gpt-4o"
 ASK = [{"role": "user", "content": "hello big world"}]
-JSON = (
-    ("Content-Type", "application/json"),
-)  # a head's only field, of a call or an answer
+JSON = (("Content-Type", "application/json"),)  # a head's only field, of a call or an answer
 KNOWN = (7, 5)
 UNKNOWN = "unknown"
 
@@ -43,11 +41,7 @@ def sent(world: World) -> bytes:
 def test_chat(sidekey: Sidekey, client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(model=MODEL, messages=ASK)
     assert answer.usage
-    assert (
-        used(sidekey)
-        == (answer.usage.prompt_tokens, answer.usage.completion_tokens)
-        == KNOWN
-    )
+    assert used(sidekey) == (answer.usage.prompt_tokens, answer.usage.completion_tokens) == KNOWN
 
 
 def test_streamed_chat_that_asks(sidekey: Sidekey, client: openai.OpenAI) -> None:
@@ -58,9 +52,7 @@ def test_streamed_chat_that_asks(sidekey: Sidekey, client: openai.OpenAI) -> Non
     assert used(sidekey) == KNOWN
 
 
-def test_streamed_chat_that_does_not_ask(
-    sidekey: Sidekey, client: openai.OpenAI
-) -> None:
+def test_streamed_chat_that_does_not_ask(sidekey: Sidekey, client: openai.OpenAI) -> None:
     list(client.chat.completions.create(model=MODEL, messages=ASK, stream=True))
     assert used(sidekey) == UNKNOWN
 
@@ -95,10 +87,7 @@ def test_metrics(sidekey: Sidekey, client: openai.OpenAI) -> None:
     assert used(sidekey, 3) == UNKNOWN
     status, text = sidekey.admin("/metrics")
     lines = text.decode().splitlines()
-    counts = {
-        t: [line for line in lines if f'type="{t}"' in line]
-        for t in ("input", "output")
-    }
+    counts = {t: [line for line in lines if f'type="{t}"' in line] for t in ("input", "output")}
     assert status == 200
     assert [line.split()[-1] for line in counts["input"]] == ["14"]
     assert [line.split()[-1] for line in counts["output"]] == ["10"]
@@ -148,17 +137,13 @@ def test_anthropic(plain_world: World, start) -> None:
         (b'{"choices":[{"usage":{"prompt_tokens":1,"completion_tokens":2}}]}', UNKNOWN),
         (b"[" * 5000 + b"]" * 5000, UNKNOWN),
         (
-            b'{"a":"'
-            + b'\\"' * 300000
-            + b'","usage":{"prompt_tokens":1,"completion_tokens":2}}',
+            b'{"a":"' + b'\\"' * 300000 + b'","usage":{"prompt_tokens":1,"completion_tokens":2}}',
             (1, 2),
         ),
     ],
     ids=["none", "fraction", "short", "elsewhere", "deep", "long"],
 )
-def test_documents(
-    world: World, sidekey: Sidekey, agent: Agent, body: bytes, due
-) -> None:
+def test_documents(world: World, sidekey: Sidekey, agent: Agent, body: bytes, due) -> None:
     world.api.script(Act(200, JSON, body))
     assert agent.chat().body == body
     assert used(sidekey) == due
@@ -166,7 +151,9 @@ def test_documents(
 
 def test_dripped_stream(world: World, sidekey: Sidekey, agent: Agent) -> None:
     """Each byte in a write of its own, the line ends of the old Mac."""
-    stream = b'data: {"usage":{"prompt_tokens":12,\rdata: "completion_tokens":34}}\r\rdata: [DONE]\r\r'
+    stream = (
+        b'data: {"usage":{"prompt_tokens":12,\rdata: "completion_tokens":34}}\r\rdata: [DONE]\r\r'
+    )
     world.api.script(Act(200, tuple(SSE), stream, drip=0.002))
     assert agent.chat(STREAM).body == stream
     assert used(sidekey) == (12, 34)
@@ -209,17 +196,13 @@ def test_agent_that_leaves_early_is_unknown(world: World, sidekey: Sidekey) -> N
     assert used(sidekey) == UNKNOWN
 
 
-def test_break_behind_the_last_event(
-    world: World, sidekey: Sidekey, agent: Agent
-) -> None:
+def test_break_behind_the_last_event(world: World, sidekey: Sidekey, agent: Agent) -> None:
     """All was said; codex, too, does not wait for the end of the stream."""
     step = {"type": "response.completed", "response": answers.response({})}
     piece = answers.event(step, "response.completed")
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100000\r\n\r\n"
     world.api.script(Act(raw=head + piece))
-    agent.begin(
-        "POST", "/v1/responses", {"model": MODEL, "input": "hi", "stream": True}
-    )
+    agent.begin("POST", "/v1/responses", {"model": MODEL, "input": "hi", "stream": True})
     with pytest.raises(Closed):
         list(agent.pieces(agent.read_head()))
     assert bytes(agent.received).endswith(piece)
@@ -236,9 +219,7 @@ def asking(world: World, start) -> Sidekey:
 
 def test_usage_is_asked_for(world: World, asking: Sidekey) -> None:
     with openai.OpenAI(base_url=asking.base, api_key="none") as client:
-        chunks = list(
-            client.chat.completions.create(model=MODEL, messages=ASK, stream=True)
-        )
+        chunks = list(client.chat.completions.create(model=MODEL, messages=ASK, stream=True))
     assert chunks[-1].usage and chunks[-1].choices == []
     assert used(asking) == KNOWN
 
@@ -275,9 +256,7 @@ def test_usage_is_not_asked_for_by_default(world: World, agent: Agent) -> None:
         (b'{"model":"m","x":{"stream":true}}', None),
     ],
 )
-def test_every_other_byte_stays(
-    world: World, asking: Sidekey, body: bytes, due
-) -> None:
+def test_every_other_byte_stays(world: World, asking: Sidekey, body: bytes, due) -> None:
     world.api.always = Act(200, JSON, b"{}")
     with Agent(asking.port) as agent:
         assert agent.call("POST", CHAT, body, JSON).status == 200
