@@ -26,6 +26,7 @@ struct config_target {
 	uint32_t operations; /* bits of enum operation; where none are named, the default ones */
 	struct config_pairs query; /* not yet percent-encoded */
 	bool redact;
+	bool include_usage;
 	uint8_t required;           /* enum config_choice */
 	struct config_identity aws; /* its own, where it differs from the stores' */
 };

@@ -171,6 +171,7 @@ static const struct pack_field ingress_target_fields[] = {
 	PACK_FIELD_U8(ingress_target, provider, PROVIDERS - 1),
 	U32(ingress_target, operations),
 	PACK_FIELD_BOOL(ingress_target, required),
+	PACK_FIELD_BOOL(ingress_target, include_usage),
 	NUMBERS(ingress_target, slots, LIST_MAX),
 };
 TYPE(ingress_target_type, ingress_target, ingress_target_fields);

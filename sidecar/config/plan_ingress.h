@@ -25,6 +25,7 @@ struct ingress_target {
 	uint8_t provider;
 	uint32_t operations;
 	bool required;
+	bool include_usage;
 	struct plan_number *slots; /* that its calls need */
 	size_t nslots;
 };

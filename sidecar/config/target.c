@@ -188,6 +188,7 @@ target_project(struct projector *pr, size_t i)
 	e->provider = g->provider = t->provider;
 	e->operations = g->operations = t->operations;
 	e->redact = t->redact;
+	g->include_usage = t->include_usage;
 	e->access = t->access.client_id.len > 0;
 	e->connect_ms = t->timeouts.connect_ms;
 	e->first_byte_ms = t->timeouts.first_byte_ms;

@@ -9,6 +9,7 @@
 #include "box/frame.h"
 #include "http/body.h"
 #include "ingress/decide.h"
+#include "ingress/meter.h"
 #include "ingress/trace.h"
 
 enum { CALL_ID_LEN = 20 };
@@ -32,6 +33,10 @@ struct call {
 	const char *code;                /* of an error of ours; NULL: the upstream's answer */
 	char upstream_id[96];            /* x-request-id and its like */
 	char trace_id[TRACE_ID_LEN + 1]; /* of a valid traceparent, or empty */
+	struct meter meter;              /* of the answer's body */
+	bool whole;                      /* the answer has ended, and not broken off */
+	enum meter_result metered;
+	struct usage usage; /* when that is METER_KNOWN */
 };
 
 /* A fresh call with its id and start time; out of memory ends the process. */
@@ -44,8 +49,8 @@ struct span call_id(const struct call *c);
 /* Takes n more bytes of limits.bufferTotal; false when there are none left. */
 bool call_reserve(struct ingress *in, struct call *c, uint64_t n);
 
-/* Puts the model's new name into the body, every other byte as it was. */
-void call_rewrite_model(struct call *c);
+/* Puts what was decided into the body: the model's new name, the wish for usage. */
+void call_rewrite(struct call *c);
 
 /* Appends CALL to up. 0, or -1 when it is over a bound. */
 int call_frame(const struct call *c, struct buf *up);
@@ -61,6 +66,6 @@ void call_note_head(struct call *c, const struct frame_head *head);
 void call_note_written(struct call *c);
 
 /* The call is over: counted, kept for /status, and logged in one line (design section 8). */
-void call_over(struct ingress *in, const struct call *c);
+void call_over(struct ingress *in, struct call *c);
 
 #endif

@@ -7,6 +7,7 @@
 #include "ingress/decide.h"
 
 #include "http/grammar.h"
+#include "ingress/include_usage.h"
 #include "ingress/scan.h"
 
 static enum verdict __attribute__((format(printf, 3, 4)))
@@ -297,6 +298,18 @@ note_model(struct decision *d, const struct scan *s)
 	d->stream = s->stream;
 }
 
+/* Where the target's configuration wants usage in every stream of chat. */
+static void
+want_usage(const struct ingress *in, struct span body, const struct scan *s, struct decision *d)
+{
+	bool chat = d->route->operation == OPERATION_CHAT ||
+		    d->route->operation == OPERATION_COMPLETIONS;
+	bool fits = body.len + 64 <= in->plan.body_bytes; /* egress holds it to the same limit */
+
+	if (in->plan.targets[d->target].include_usage && chat && fits)
+		(void)include_usage(body, s, &d->usage_at, &d->usage_text);
+}
+
 enum verdict
 decide_body(const struct ingress *in, struct span body, struct decision *d)
 {
@@ -333,5 +346,6 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 			      "The call names no model and there is no `defaultTarget` for the %s "
 			      "dialect; name a model, or configure one.",
 			      dialect_name(d->dialect));
+	want_usage(in, body, &s, d);
 	return check_target(in, d);
 }

@@ -22,6 +22,8 @@ struct decision {
 	bool stream;
 	struct span rewrite_at; /* where in the body the model's value stands, with quotes … */
 	struct span rewrite_to; /* … and the name to put there; ptr NULL: leave it */
+	struct span usage_at;   /* what in the body gives way to … */
+	struct span usage_text; /* … the wish for usage; ptr NULL: leave it */
 	char why[512];          /* of a refusal */
 };
 

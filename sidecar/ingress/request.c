@@ -30,8 +30,7 @@ body_complete(struct conn *c, bool more)
 		conn_refuse(c, v, NULL, true);
 		return;
 	}
-	if (call->decision.rewrite_to.ptr != NULL)
-		call_rewrite_model(call);
+	call_rewrite(call);
 	relay_start(c);
 }
 

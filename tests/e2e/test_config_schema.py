@@ -158,7 +158,7 @@ BAD = [
     at("targets.a.operations", "chat"),
     at("targets.a.query", {"a=b": "c"}),
     at("targets.a.redact", True),
-    at("targets.a.includeUsage", True),
+    at("targets.a.includeUsage", "true"),
     at("targets.a.region", "us-east-1"),
     at("targets.a.aws", {"endpoints": {}}),
     at("callers", []),

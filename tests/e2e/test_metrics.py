@@ -186,7 +186,8 @@ def test_labels_hold_nothing_of_the_agent_s(
         stranger.chat()
     scrape = counted(plain_sidekey, 7)
     assert "forged" not in scrape.text and '\\"' not in scrape.text
-    assert {s.name for s in scrape.samples} == clean | {"sidekey_requests_total"}
+    new = {"sidekey_requests_total", "sidekey_tokens_total"}
+    assert {s.name for s in scrape.samples} == clean | new
 
 
 def test_models_of_the_rules_alone(plain_world: World, start) -> None:

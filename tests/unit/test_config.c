@@ -222,7 +222,6 @@ static const struct {
 	{ONE ", allowPlaintext: 'true'}}", "true or false is due"},
 	{ONE ", allowPlaintext: yes}}", "true or false is due"},
 	{ONE ", redact: false}}", "targets.a.redact: not available yet ("},
-	{ONE ", includeUsage: true}}", "targets.a.includeUsage: not available yet ("},
 	{ONE ", region: us-east-1}}", "targets.a.region: not available yet ("},
 	{ONE ", aws: {endpoints: {}}}}", "targets.a.aws.endpoints: unknown key"},
 	{ONE ", aws: {assumeRole: {roleArn: '" ROLE "', narrow: true}}}}",
