@@ -276,7 +276,7 @@ static const struct {
 	{ONE "}}\nlisten: [{mode: '0660'}]", "listen[0].unix: is missing"},
 	{ONE "}}\nlisten: [127.0.0.1:1, 127.0.0.1:1]", "listen[1]: this listener stands here a"},
 	{ONE "}}\nlisten: [127.0.0.1:1]\nadmin: [127.0.0.1:1]", "admin[0]: this listener"},
-	{ONE "}}\nlimits: {bodyBytes: 512MiB}", "limits.bufferTotal: is less than bodyBytes"},
+	{ONE "}}\nlimits: {bodyBytes: 512MiB}", "limits.bufferTotal: is less than twice bodyBytes"},
 	{ONE "}}\nlimits: {connections: 0}", "out of bounds: 1 to 65536"},
 	{ONE "}}\nlimits: {connections: '5'}", "a whole number is due"},
 	{ONE "}}\nlimits: {headerBytes: 64K}", "a size such as"},
