@@ -41,7 +41,8 @@ fault_at(const struct place *p, const char *key, const char *hint, const char *m
 }
 
 static void
-check_beside(const struct place *p, const struct config_caller *c, const struct config_caller *other)
+check_beside(const struct place *p, const struct config_caller *c,
+	     const struct config_caller *other)
 {
 	if (c->name.len > 0 && span_eq(c->name, other->name))
 		fault_at(p, "name", NULL, "another caller has this name");

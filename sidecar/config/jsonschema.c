@@ -163,7 +163,8 @@ write_named(struct buf *out, const struct schema_key *key)
 static void
 write_uid(struct buf *out)
 {
-	buf_addf(out, "\"anyOf\": [{\"type\": \"integer\", \"minimum\": 0, \"maximum\": %" PRIu32 "}, {",
+	buf_addf(out,
+		 "\"anyOf\": [{\"type\": \"integer\", \"minimum\": 0, \"maximum\": %" PRIu32 "}, {",
 		 UINT32_MAX - 1);
 	write_pattern(out, VARIABLE, true);
 	buf_add_str(out, "}]");

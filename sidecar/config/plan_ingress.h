@@ -71,7 +71,7 @@ struct ingress_plan {
 	struct ingress_slot *slots;
 	size_t nslots;
 	struct ingress_token admin_token; /* of /status beyond the admin Unix socket */
-	struct ingress_caller *callers; /* none: whoever reaches the listener */
+	struct ingress_caller *callers;   /* none: whoever reaches the listener */
 	size_t ncallers;
 	bool has_models;
 	struct model_rule *models;

@@ -15,7 +15,7 @@ enum {
 	SOCKET_PATH_MAX = 107, /* sun_path of sockaddr_un, less its NUL */
 };
 
-#define KEYS(table)   (table), sizeof(table) / sizeof((table)[0])
+#define KEYS(table) (table), sizeof(table) / sizeof((table)[0])
 
 /* Rows of a table, not code: more of them are seen at once than clang-format would show. */
 /* clang-format off */

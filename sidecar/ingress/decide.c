@@ -96,6 +96,22 @@ check_sender(const struct ingress_listener *l, const struct http_request *r, str
 	return VERDICT_OK;
 }
 
+static enum verdict
+check_caller(const struct ingress *in, const struct http_request *r, struct decision *d)
+{
+	enum caller_fault fault;
+
+	if (in->plan.ncallers == 0 || d->caller != CALLER_NONE)
+		return VERDICT_OK;
+	fault = caller_find(in, d->peer, r, &d->caller);
+	if (fault == CALLER_OK)
+		return VERDICT_OK;
+	return refuse(d,
+		      fault == CALLER_NOT_YET ? VERDICT_CREDENTIAL_UNAVAILABLE
+					      : VERDICT_CALLER_UNAUTHENTICATED,
+		      "%s", caller_fault_text(fault));
+}
+
 /* ---- the route ---- */
 
 static bool
@@ -171,6 +187,20 @@ check_query(const struct ingress *in, const struct http_request *r, struct decis
 	return VERDICT_OK;
 }
 
+static enum verdict
+check_operation(const struct ingress *in, struct decision *d)
+{
+	struct span name = caller_name(in, d->caller);
+
+	if (caller_may_call(in, d->caller, d->route->operation))
+		return VERDICT_OK;
+	return refuse(
+		d, VERDICT_OPERATION_NOT_ALLOWED,
+		"The caller \"%.*s\" may not call the operation \"%s\": its `operations` do not "
+		"name it, or it has `models`, against which this one cannot be held.",
+		(int)name.len, name.ptr, operation_name(d->route->operation));
+}
+
 enum verdict
 decide_head(const struct ingress *in, const struct ingress_listener *l,
 	    const struct http_request *r, struct decision *d)
@@ -186,6 +216,9 @@ decide_head(const struct ingress *in, const struct ingress_listener *l,
 		return refuse(d, VERDICT_MALFORMED_REQUEST,
 			      "The path or query is not in a form that means the same to everyone "
 			      "(dot segments, empty segments, encoded slashes or control bytes).");
+	v = l->is_admin ? VERDICT_OK : check_caller(in, r, d);
+	if (v != VERDICT_OK)
+		return v;
 	d->route = route_find(d->dialect, r->method, d->rest, &known);
 	if (d->route == NULL && known)
 		return refuse(d, VERDICT_OPERATION_NOT_ALLOWED, "%.*s is not allowed on this path.",
@@ -200,7 +233,9 @@ decide_head(const struct ingress *in, const struct ingress_listener *l,
 			      "The operation \"%s\" is not enabled for any target; add it to the "
 			      "target's `operations` if the agent may use it.",
 			      operation_name(d->route->operation));
-	v = check_body_kind(r, d);
+	v = l->is_admin ? VERDICT_OK : check_operation(in, d);
+	if (v == VERDICT_OK)
+		v = check_body_kind(r, d);
 	return v != VERDICT_OK ? v : check_query(in, r, d);
 }
 
@@ -288,6 +323,22 @@ check_target(const struct ingress *in, struct decision *d)
 	return VERDICT_OK;
 }
 
+/* Of a path or a body, as the agent named it. */
+static enum verdict
+check_callers_model(const struct ingress *in, struct span model, struct decision *d)
+{
+	struct span name = caller_name(in, d->caller);
+
+	if (caller_may_name(in, d->caller, model))
+		return VERDICT_OK;
+	return refuse(
+		d, VERDICT_MODEL_NOT_ALLOWED,
+		"The caller \"%.*s\" may not use the model \"%.*s\": its `models` do not name "
+		"it.",
+		(int)name.len, name.ptr,
+		model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX, model.ptr);
+}
+
 static void
 note_model(struct decision *d, const struct scan *s)
 {
@@ -315,15 +366,27 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 {
 	static struct scan
 		s; /* d->rewrite_to is a view into it until the next call: one at a time */
+	struct span named;
 	enum verdict v;
 
 	s.has_model = false;
+	/* An escaped name matches no rule of a caller's, so that it is refused. */
+	if (route_model(d->route, d->rest, &named)) {
+		v = check_callers_model(in, named, d);
+		if (v != VERDICT_OK)
+			return v;
+	}
 	if (d->route->body == BODY_JSON) {
 		enum scan_fault fault = scan_json(&s, body, denies, in);
 
 		if (fault != SCAN_OK)
 			return refuse_scan(d, fault, &s);
 		note_model(d, &s);
+	}
+	if (s.has_model) {
+		v = check_callers_model(in, (struct span){s.model, s.model_len}, d);
+		if (v != VERDICT_OK)
+			return v;
 	}
 	if (s.has_model && in->plan.has_models) {
 		v = pick_by_model(in, &s, d);
@@ -334,6 +397,10 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 	 * Rules for models would be worth little if a call could leave its model to the
 	 * upstream.
 	 */
+	if (!s.has_model && caller_has_models(in, d->caller) && d->route->needs_model)
+		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
+			      "The call names no model, and this caller may use only those of its "
+			      "`models`; name one of them in a JSON body.");
 	if (!s.has_model && in->plan.has_models && d->route->needs_model)
 		return refuse(
 			d, VERDICT_MODEL_NOT_ALLOWED,

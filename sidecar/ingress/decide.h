@@ -7,12 +7,14 @@
 #define INGRESS_DECIDE_H
 
 #include "http/head.h"
-#include "ingress/ingress.h"
+#include "ingress/caller.h"
 #include "policy/access/verdict.h"
 
 enum { DECIDE_MODEL_MAX = 128 };
 
 struct decision {
+	struct caller_peer peer; /* at the other end of the connection */
+	long caller;             /* CALLER_NONE: not known, or no callers are configured */
 	enum dialect dialect;
 	const struct route *route;        /* NULL: not known */
 	struct span rest;                 /* the path that the route table knows: a view */
@@ -27,7 +29,10 @@ struct decision {
 	char why[512];          /* of a refusal */
 };
 
-/* By the head alone: Host, Origin, upgrade, path, method, query, content type. */
+/*
+ * By the head alone: Host, Origin, upgrade, caller, path, method, query, content type. A caller who
+ * is known to d already stays.
+ */
 enum verdict decide_head(const struct ingress *in, const struct ingress_listener *l,
 			 const struct http_request *r, struct decision *d);
 

@@ -43,6 +43,7 @@ relay_piece(struct conn *c, struct span piece)
 	if (c->framing == REPLY_LENGTH && piece.len > c->left)
 		return false;
 	meter_feed(&c->call->meter, piece);
+	c->call->bytes_relayed += piece.len;
 	c->left -= c->framing == REPLY_LENGTH ? piece.len : 0;
 	if (c->framing == REPLY_CHUNKED)
 		(void)buf_addf(&c->out, "%zx\r\n", piece.len);
@@ -225,10 +226,7 @@ stream_send(struct conn *c)
 	}
 	/* All of it is with egress: the request's bytes need not be kept through a long answer. */
 	buf_free(&c->up);
-	buf_free(&c->call->body);
-	c->call->content.ptr = NULL;
-	c->in->buffered -= c->call->reserved;
-	c->call->reserved = 0;
+	call_handed_over(c->in, c->call);
 	buf_drop(&c->inb, c->call->head_len);
 	c->call->head_len = 0;
 	if (c->inb.len == 0)

@@ -31,8 +31,8 @@ pages(void **state)
 	int fd = limits_create(), other = memfd_create("other", MFD_CLOEXEC);
 
 	(void)state;
-	assert_int_equal(ftruncate(fd, 1), -1);         /* nobody can take them away … */
-	assert_int_equal(ftruncate(fd, 1 << 30), -1);   /* … or make them grow */
+	assert_int_equal(ftruncate(fd, 1), -1);          /* nobody can take them away … */
+	assert_int_equal(ftruncate(fd, 1 << 30), -1);    /* … or make them grow */
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, 0), -1); /* or seal them further */
 	assert_null(limits_open(other));
 	assert_null(limits_open(-1));
