@@ -15,6 +15,7 @@ extern const struct box parent_box, resolver_box, keeper_box, ingress_box, egres
 extern const struct box common_box;    /* every role: the loop, the channels, memory, the end */
 extern const struct box client_box;    /* who dials with libcurl: keeper and egress */
 extern const struct box start_box;     /* what a role does between its exec and its own box */
+extern const struct box loader_box;    /* the start of a dynamic build; empty in the static one */
 extern const struct box sanitizer_box; /* a sanitizer's run-time; empty in any other build */
 
 /* Rows: any arguments; or argument i equal to value; or (argument i & mask) == value. */

@@ -45,7 +45,7 @@ struct reference {
 	struct arn arn;     /* the ARN kinds */
 	struct span secret; /* Secrets Manager: the ARN without the ECS suffix */
 	struct span json_key, version_stage, version_id; /* the ECS suffix; empty: default */
-	struct span name; /* env: the variable; file: the absolute path */
+	struct span name; /* env: the variable; file: the absolute path; AgentCore: the provider */
 };
 
 enum reference_fault {

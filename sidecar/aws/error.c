@@ -16,6 +16,10 @@ static const struct {
 	{"InvalidRequestException", AWS_ERROR_DENIED},
 	{"ValidationException", AWS_ERROR_DENIED},
 	{"DecryptionFailure", AWS_ERROR_DENIED},
+	{"ParameterNotFound", AWS_ERROR_DENIED},
+	{"ParameterVersionNotFound", AWS_ERROR_DENIED},
+	{"InvalidKeyId", AWS_ERROR_DENIED},
+	{"UnauthorizedException", AWS_ERROR_DENIED},
 	{"IDPRejectedClaim", AWS_ERROR_DENIED},
 	{"RegionDisabledException", AWS_ERROR_DENIED},
 	{"MalformedPolicyDocument", AWS_ERROR_DENIED},
@@ -50,6 +54,8 @@ static const struct {
 	{"RequestTimeoutException", AWS_ERROR_TRANSIENT},
 	{"IDPCommunicationError", AWS_ERROR_TRANSIENT},
 	{"InternalServiceError", AWS_ERROR_TRANSIENT},
+	{"InternalServerError", AWS_ERROR_TRANSIENT},
+	{"InternalServerException", AWS_ERROR_TRANSIENT},
 	{"InternalFailure", AWS_ERROR_TRANSIENT},
 	{"ServiceUnavailable", AWS_ERROR_TRANSIENT},
 };
@@ -133,16 +139,24 @@ aws_error_set(unsigned status, struct span type, struct span message, struct aws
 }
 
 void
-aws_error_read(unsigned status, struct span body, struct aws_error *out)
+aws_error_read_rest(unsigned status, struct span header, struct span body, struct aws_error *out)
 {
+	static const char *const names[] = {"__type", "code", "Code"};
 	struct json *doc = json_doc_parse(body);
-	struct span type = {NULL, 0}, message = {NULL, 0};
+	struct span type = header, message = {NULL, 0};
 
-	if (doc != NULL && !json_doc_string(doc, "__type", &type))
-		(void)json_doc_string(doc, "code", &type);
+	for (size_t i = 0; doc != NULL && type.len == 0 && i < sizeof(names) / sizeof(names[0]);
+	     i++)
+		(void)json_doc_string(doc, names[i], &type);
 	if (doc != NULL && !json_doc_string(doc, "Message", &message))
 		(void)json_doc_string(doc, "message", &message);
 	aws_error_set(status, type, message, out);
 	if (doc != NULL)
 		json_doc_free(doc);
+}
+
+void
+aws_error_read(unsigned status, struct span body, struct aws_error *out)
+{
+	aws_error_read_rest(status, (struct span){NULL, 0}, body, out);
 }

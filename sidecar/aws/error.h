@@ -23,6 +23,10 @@ struct aws_error {
 /* Reads an error answer of the JSON protocols: by type; by the status only without one. */
 void aws_error_read(unsigned status, struct span body, struct aws_error *out);
 
+/* The same of REST-JSON, whose type stands in the header x-amzn-errortype where there is one. */
+void aws_error_read_rest(unsigned status, struct span header, struct span body,
+			 struct aws_error *out);
+
 /* The same from the two texts of an error, which another protocol brought. */
 void aws_error_set(unsigned status, struct span type, struct span message, struct aws_error *out);
 

@@ -55,31 +55,38 @@ pick_key(const struct json *object, struct span key, struct span *value)
 }
 
 enum secretsmanager_fault
-secretsmanager_read(struct span answer, struct span json_key, struct secretsmanager_value *out)
+secretsmanager_read(struct span answer, struct secretsmanager_value *out)
 {
 	struct secretsmanager_value v = {.doc = json_doc_parse(answer)};
-	enum secretsmanager_fault fault = SECRETSMANAGER_OK;
-	struct span text, ignored;
+	enum secretsmanager_fault fault = SECRETSMANAGER_NOT_JSON;
+	struct span ignored;
 
 	if (v.doc == NULL)
-		return SECRETSMANAGER_NOT_JSON;
-	(void)json_doc_string(v.doc, "VersionId", &v.version_id);
-	if (!json_doc_string(v.doc, "SecretString", &text)) {
-		fault = json_doc_string(v.doc, "SecretBinary", &ignored) ? SECRETSMANAGER_BINARY
-									 : SECRETSMANAGER_NOT_JSON;
-	} else {
-		v.inner = json_doc_parse(text);
-		v.value = text;
-		if (json_key.len > 0 && (v.inner == NULL || !pick_key(v.inner, json_key, &v.value)))
-			fault = SECRETSMANAGER_NO_KEY;
-		else if (json_key.len == 0 && v.inner != NULL && !pick_default(v.inner, &v.value))
-			fault = SECRETSMANAGER_AMBIGUOUS;
-	}
-	if (fault == SECRETSMANAGER_OK)
+		return fault;
+	if (json_doc_string(v.doc, "SecretString", &v.text)) {
+		(void)json_doc_string(v.doc, "VersionId", &v.version_id);
+		(void)json_doc_seconds(v.doc, "CreatedDate", &v.created_s);
+		v.inner = json_doc_parse(v.text);
 		*out = v;
-	else
-		secretsmanager_free(&v);
+		return SECRETSMANAGER_OK;
+	}
+	if (json_doc_string(v.doc, "SecretBinary", &ignored))
+		fault = SECRETSMANAGER_BINARY;
+	secretsmanager_free(&v);
 	return fault;
+}
+
+enum secretsmanager_fault
+secretsmanager_pick(const struct secretsmanager_value *v, struct span json_key, struct span *value)
+{
+	struct span picked = v->text;
+
+	if (json_key.len > 0 && (v->inner == NULL || !pick_key(v->inner, json_key, &picked)))
+		return SECRETSMANAGER_NO_KEY;
+	if (json_key.len == 0 && v->inner != NULL && !pick_default(v->inner, &picked))
+		return SECRETSMANAGER_AMBIGUOUS;
+	*value = picked;
+	return SECRETSMANAGER_OK;
 }
 
 void

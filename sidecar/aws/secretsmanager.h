@@ -22,17 +22,21 @@ enum secretsmanager_fault {
 };
 
 struct secretsmanager_value {
-	struct json *doc, *inner; /* to be freed with secretsmanager_free */
-	struct span value;        /* a view into them */
+	struct json *doc, *inner; /* owners; inner is the secret as a JSON object, or NULL */
+	struct span text;         /* SecretString */
 	struct span version_id;
+	uint64_t created_s; /* of that version; 0: not said */
 };
 
+/* Reads a 200 answer; its spans are views that live until secretsmanager_free. */
+enum secretsmanager_fault secretsmanager_read(struct span answer, struct secretsmanager_value *out);
+
 /*
- * Reads a 200 answer. Without a JSON key: a plain string is the value; of a JSON object it is
- * api_key_value, or its one string member (reference/aws.md 1.6). On a fault *out holds nothing.
+ * The value under a JSON key. Without a key: a plain string is the value; of a JSON object it is
+ * api_key_value, or its one string member (reference/aws.md 1.6).
  */
-enum secretsmanager_fault secretsmanager_read(struct span answer, struct span json_key,
-					      struct secretsmanager_value *out);
+enum secretsmanager_fault secretsmanager_pick(const struct secretsmanager_value *v,
+					      struct span json_key, struct span *value);
 void secretsmanager_free(struct secretsmanager_value *v);
 /* One sentence, without the text it is about. */
 const char *secretsmanager_fault_text(enum secretsmanager_fault f);

@@ -81,6 +81,7 @@ struct config_log {
 struct config {
 	struct config_listeners listen, admin;
 	bool unsafe_listen;
+	struct span admin_token;   /* a reference, sha256:HEX, or empty */
 	struct config_texts hosts; /* lower-case */
 	struct config_sandbox_keys sandbox;
 	struct config_targets targets; /* at least one */

@@ -91,6 +91,17 @@ is_absolute(struct span s)
 }
 
 static bool
+is_digest(struct span s)
+{
+	struct span prefix = SPAN("sha256:");
+	bool good = span_starts(s, prefix) && s.len == prefix.len + 64;
+
+	for (size_t i = prefix.len; good && i < s.len; i++)
+		good = (grammar_class[(unsigned char)s.ptr[i]] & GRAMMAR_HEX) != 0;
+	return good;
+}
+
+static bool
 is_query_name(struct span s)
 {
 	return all_of(s, "._~-");
@@ -138,6 +149,8 @@ const struct schema_form form_match = {is_match, "^[^*]*\\*?$",
 				       "a model's name is due, or a prefix that ends in *"};
 const struct schema_form form_mode = {is_mode, "^0[0-7]{3}$",
 				      "a mode in quotes such as \"0660\" is due"};
+const struct schema_form form_digest = {is_digest, "^sha256:[0-9A-Fa-f]{64}$",
+					"sha256: and 64 hexadecimal digits are due"};
 const struct schema_form form_path = {is_absolute, "^/.+", "an absolute path is due"};
 const struct schema_form form_role = {
 	is_role, "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9/_+=,.@-]+$",

@@ -47,8 +47,10 @@ struct keeper_slot {
 	struct span reference;   /* as in the configuration; parsed again with reference_parse */
 	uint8_t kind;            /* enum reference_kind */
 	struct plan_endpoint at; /* the store (ARN kinds); empty for env and file */
-	bool optional;           /* `?`: absence is not an error */
-	bool is_private;         /* the keeper's own (an external id): egress never gets it */
+	struct plan_endpoint behind; /* AgentCore: Secrets Manager, where the key is */
+	bool optional;               /* `?`: absence is not an error */
+	bool is_private;             /* the keeper's own (an external id): egress never gets it */
+	bool is_token;               /* ingress gets its digest, egress nothing */
 };
 
 struct keeper_target {
@@ -76,6 +78,7 @@ struct keeper_plan {
 	struct plan_identity *identities; /* the first is the stores' */
 	size_t nidentities;
 	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
+	bool report; /* check --resolve: tell the parent of each first fetch */
 };
 
 enum { PLAN_NONE = 0xffff };

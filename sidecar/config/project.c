@@ -139,11 +139,11 @@ share(struct projector *pr)
 		p->ingress.slots[i].name = p->keeper.slots[i].name;
 }
 
-int
-project(const struct config *c, const struct environment *env, struct plans *out,
-	struct config_faults *faults)
+static int
+project_for(bool report, const struct config *c, const struct environment *env, struct plans *out,
+	    struct config_faults *faults)
 {
-	struct plans p = {0};
+	struct plans p = {.keeper.report = report, .egress.report = report};
 	struct projector pr = {.c = c, .env = env, .faults = faults, .p = &p};
 	bool good;
 
@@ -152,6 +152,7 @@ project(const struct config *c, const struct environment *env, struct plans *out
 	set_common(&pr);
 	for (size_t i = 0; i < c->targets.n; i++)
 		target_project(&pr, i);
+	token_project(&pr, c->admin_token, SPAN("adminToken"), &p.ingress.admin_token);
 	identity_project(&pr);
 	good = !pr.failed;
 	if (good && pr.too_many) {
@@ -170,6 +171,20 @@ project(const struct config *c, const struct environment *env, struct plans *out
 	share(&pr);
 	*out = p;
 	return 0;
+}
+
+int
+project(const struct config *c, const struct environment *env, struct plans *out,
+	struct config_faults *faults)
+{
+	return project_for(false, c, env, out, faults);
+}
+
+int
+project_report(const struct config *c, const struct environment *env, struct plans *out,
+	       struct config_faults *faults)
+{
+	return project_for(true, c, env, out, faults);
 }
 
 void

@@ -26,7 +26,7 @@ struct plans {
 	struct resolver_plan resolver;
 	struct keeper_plan keeper;
 	struct egress_plan egress;
-	struct ingress_plan ingress;     /* its generation is the caller's to set */
+	struct ingress_plan ingress;     /* its generation and started are the caller's to set */
 	struct plan_listener *listeners; /* as in ingress.listeners */
 	size_t nlisteners;
 	struct plan_text *env_names; /* variables for MSG_ENV, NUL behind each; some may be unset */
@@ -42,6 +42,9 @@ struct plans {
  */
 int project(const struct config *c, const struct environment *env, struct plans *out,
 	    struct config_faults *faults);
+/* The same for `check --resolve`: the roles tell the parent what they find. */
+int project_report(const struct config *c, const struct environment *env, struct plans *out,
+		   struct config_faults *faults);
 void plans_free(struct plans *p);
 
 /* Whether some slot or target needs an AWS identity, and there is none. */

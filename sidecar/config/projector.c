@@ -114,6 +114,22 @@ projector_directory(struct projector *pr, struct span path)
 		       pool_copy(&pr->p->pool, span_cut(path, 0, end > 1 ? end - 1 : 1)));
 }
 
+/* Where the store of an ARN is reached; of AgentCore also Secrets Manager, where the key is. */
+static void
+set_store(struct projector *pr, const struct reference *ref, struct keeper_slot *slot)
+{
+	struct span region = ref->arn.region;
+
+	if (ref->kind == REFERENCE_SECRETS_MANAGER) {
+		(void)services_find(pr, SERVICE_SECRETSMANAGER, region, &slot->at);
+	} else if (ref->kind == REFERENCE_SSM) {
+		(void)services_find(pr, SERVICE_SSM, region, &slot->at);
+	} else {
+		(void)services_find(pr, SERVICE_AGENTCORE_CONTROL, region, &slot->at);
+		(void)services_find(pr, SERVICE_SECRETSMANAGER, region, &slot->behind);
+	}
+}
+
 static void
 fill_slot(struct projector *pr, struct keeper_slot *slot)
 {
@@ -122,14 +138,14 @@ fill_slot(struct projector *pr, struct keeper_slot *slot)
 
 	assert(fault == REFERENCE_OK); /* read.c let nothing else through */
 	slot->kind = (uint8_t)ref.kind;
-	slot->at.resolve = PLAN_NONE;
+	slot->at.resolve = slot->behind.resolve = PLAN_NONE;
 	if (ref.kind == REFERENCE_ENV)
 		projector_text(pr, pr->p->env_names, &pr->p->nenv_names,
 			       pool_copy(&pr->p->pool, ref.name));
 	else if (ref.kind == REFERENCE_FILE)
 		projector_directory(pr, ref.name);
 	else
-		(void)services_find(pr, SERVICE_SECRETSMANAGER, ref.arn.region, &slot->at);
+		set_store(pr, &ref, slot);
 }
 
 /* The slot of that reference, which is new when its name is still empty; NULL: too many. */
@@ -139,7 +155,8 @@ find_slot(struct projector *pr, struct span reference)
 	struct keeper_plan *k = &pr->p->keeper;
 	size_t i = 0;
 
-	while (i < k->nslots && !span_eq(k->slots[i].reference, reference))
+	while (i < k->nslots &&
+	       (k->slots[i].is_token || !span_eq(k->slots[i].reference, reference)))
 		i++;
 	if (i == SLOTS_MAX) {
 		pr->too_many = true;
@@ -185,4 +202,25 @@ projector_private_slot(struct projector *pr, struct span reference, struct span 
 		slot->is_private = true;
 	}
 	return (uint16_t)(slot - pr->p->keeper.slots);
+}
+
+uint16_t
+projector_token(struct projector *pr, struct span reference, struct span name)
+{
+	struct keeper_plan *k = &pr->p->keeper;
+	struct keeper_slot *slot;
+
+	for (size_t i = 0; i < k->nslots; i++)
+		if (k->slots[i].is_token && span_eq(k->slots[i].reference, reference))
+			return (uint16_t)i;
+	if (k->nslots == SLOTS_MAX) {
+		pr->too_many = true;
+		return PLAN_NONE;
+	}
+	slot = &k->slots[k->nslots];
+	slot->reference = reference;
+	slot->name = name;
+	slot->is_token = true;
+	fill_slot(pr, slot);
+	return (uint16_t)k->nslots++;
 }

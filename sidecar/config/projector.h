@@ -59,6 +59,16 @@ uint16_t projector_slot(struct projector *pr, struct span reference, bool option
 /* The number of the slot for a reference that the keeper alone uses; name as in the log. */
 uint16_t projector_private_slot(struct projector *pr, struct span reference, struct span name);
 
+/* The same for a token, which never shares a slot with a value that is sent; its name is given. */
+uint16_t projector_token(struct projector *pr, struct span reference, struct span name);
+
+/*
+ * A token as it is configured (a reference, sha256:HEX, or empty: none) as ingress compares it.
+ * name: of its slot. (token.c)
+ */
+void token_project(struct projector *pr, struct span configured, struct span name,
+		   struct ingress_token *out);
+
 /* Compiles the configuration's target i for keeper, egress and ingress. (target.c) */
 void target_project(struct projector *pr, size_t i);
 

@@ -3,6 +3,7 @@
 #include "config/endpoint.h"
 #include "config/preset.h"
 #include "config/reader.h"
+#include "config/template.h"
 #include "config/url.h"
 
 /* A target, its place in the tree and its path. */
@@ -130,6 +131,49 @@ check_headers(const struct rule *rule)
 	}
 }
 
+/* Whether a header of t is made of that reference. */
+static bool
+is_in_header(const struct config_target *t, struct span reference)
+{
+	struct template_part part;
+
+	if (span_eq(t->api_key, reference) || span_eq(t->access.client_id, reference) ||
+	    span_eq(t->access.client_secret, reference))
+		return true;
+	for (size_t i = 0; i < t->headers.n; i++)
+		for (size_t at = 0;
+		     template_next(t->headers.items[i].value, &at, &part) == TEMPLATE_PART;)
+			if (part.is_reference && span_eq(part.text, reference))
+				return true;
+	return false;
+}
+
+/* What is kept for TLS keeps its line breaks, and never reaches a header. */
+static void
+check_material(const struct rule *rule, const struct config *c)
+{
+	const struct config_tls *tls = &rule->target->tls;
+	const struct {
+		const char *key;
+		struct span reference;
+	} material[] = {
+		{"ca", tls->ca}, {"clientCert", tls->client_cert}, {"clientKey", tls->client_key}};
+	struct path at = {rule->path, SPAN("tls"), 0};
+	bool shared;
+
+	for (size_t i = 0; i < sizeof(material) / sizeof(material[0]); i++) {
+		shared = false;
+		for (size_t t = 0; t < c->targets.n && material[i].reference.len > 0; t++)
+			shared =
+				shared || is_in_header(&c->targets.items[t], material[i].reference);
+		if (shared)
+			fault_member(rule->r, yaml_member(rule->item, SPAN("tls")), &at,
+				     material[i].key, "keep the two apart in the store",
+				     "the same reference makes a header; one secret cannot be "
+				     "both PEM and a header's value");
+	}
+}
+
 static void
 check_targets(struct reader *r, const struct yaml_item *root, const struct config *c)
 {
@@ -146,6 +190,7 @@ check_targets(struct reader *r, const struct yaml_item *root, const struct confi
 		check_pair_of_keys(&rule);
 		check_operations(&rule);
 		check_headers(&rule);
+		check_material(&rule, c);
 	}
 }
 

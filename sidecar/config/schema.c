@@ -245,8 +245,8 @@ static const struct schema_key endpoint_rows[] = {
 	ENDPOINT_ROW("bedrockRuntime", SERVICE_BEDROCK_RUNTIME, "Bedrock"),
 	ENDPOINT_ROW("bedrockAgentRuntime", SERVICE_BEDROCK_AGENT_RUNTIME, "Bedrock's agents"),
 	ENDPOINT_ROW("bedrockMantle", SERVICE_BEDROCK_MANTLE, "Bedrock's OpenAI interface"),
-	ENDPOINT_ROW("bedrockAgentcore", SERVICE_AGENTCORE, "AgentCore"),
-	ENDPOINT_ROW("bedrockAgentcoreControl", SERVICE_AGENTCORE_CONTROL, "AgentCore's control"),
+	ENDPOINT_ROW("agentcore", SERVICE_AGENTCORE, "AgentCore"),
+	ENDPOINT_ROW("agentcoreControl", SERVICE_AGENTCORE_CONTROL, "AgentCore's control plane"),
 };
 
 const struct schema schema_endpoints = {SERVICES * sizeof(struct span), KEYS(endpoint_rows)};
@@ -321,9 +321,9 @@ static const struct schema_key root_rows[] = {
 	    .help = "Further names accepted in Host, without port."},
 	{.name = "admin", .type = SCHEMA_LISTENERS, .fallback = "127.0.0.1:7718", .max = 16,
 	    .of = &schema_listener, .offset = offsetof(struct config, admin),
-	    .help = "Where /healthz and /readyz are."},
-	{.name = "adminToken", .type = SCHEMA_REFERENCE,
-	    .later = "/healthz and /readyz need none", .help = "Token for /status and the page."},
+	    .help = "Where /healthz, /readyz and /metrics are, and on a Unix socket /status."},
+	{.name = "adminToken", .type = SCHEMA_TOKEN, .offset = offsetof(struct config, admin_token),
+	    .help = "Token for /status on a TCP admin port: a reference, or sha256:HEX."},
 	{.name = "sandbox", .type = SCHEMA_SECTION, .of = &sandbox_schema,
 	    .offset = offsetof(struct config, sandbox), .help = "Protections of sidekey itself."},
 	{.name = "targets", .type = SCHEMA_NAMED, .required = true, .min = 1, .max = 256,

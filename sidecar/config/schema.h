@@ -23,6 +23,7 @@ enum schema_type {
 	SCHEMA_TEXT,      /* struct span */
 	SCHEMA_TEXTS,     /* struct config_texts */
 	SCHEMA_REFERENCE, /* struct span; or the row's words */
+	SCHEMA_TOKEN,     /* struct span: a reference, or sha256: and the digest of the token */
 	SCHEMA_MATERIAL,  /* struct span: a reference; a bare absolute path becomes one */
 	SCHEMA_URL,       /* struct span */
 	SCHEMA_TEMPLATES, /* struct config_pairs: headers, values with references inside */

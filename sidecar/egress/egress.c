@@ -10,6 +10,7 @@
 #include "box/box.h"
 #include "box/channel.h"
 #include "box/spawn.h"
+#include "egress/probe.h"
 #include "egress/serve.h"
 #include "policy/box/boxes.h"
 
@@ -20,6 +21,7 @@ struct role_egress {
 	struct egress_plan plan;
 	struct channel *parent, *resolver, *keeper, *ingress;
 	struct timer alive;
+	struct probe **probes; /* by target, for check --resolve; else NULL */
 };
 
 static void
@@ -57,11 +59,13 @@ report(struct role_egress *r, struct target *t)
 	};
 
 	header_set_release(set);
-	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved)
+	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved &&
+	    t->was_expiry == m.certificate_expiry)
 		return;
 	t->reported = true;
 	t->was_usable = m.usable;
 	t->was_resolved = m.resolved;
+	t->was_expiry = m.certificate_expiry;
 	(void)channel_send(r->ingress, MSG_TARGET, &m, -1);
 }
 
@@ -70,6 +74,8 @@ report_all(struct role_egress *r)
 {
 	for (size_t i = 0; i < r->plan.ntargets; i++)
 		report(r, &r->e.targets[i]);
+	for (size_t i = 0; r->probes != NULL && i < r->plan.ntargets; i++)
+		probe_look(r->probes[i]);
 }
 
 static void
@@ -106,8 +112,8 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 		if (r->plan.targets[i].resolve != m->name)
 			continue;
 		target_set_addresses(&r->e.targets[i], m);
-		report(r, &r->e.targets[i]);
 	}
+	report_all(r);
 }
 
 static void
@@ -226,6 +232,16 @@ enter(struct role_egress *r, struct box_level *level)
 	return bad;
 }
 
+static void
+make_probes(struct role_egress *r)
+{
+	r->probes = calloc(r->plan.ntargets + 1, sizeof(*r->probes));
+	if (r->probes == NULL)
+		abort();
+	for (size_t i = 0; i < r->plan.ntargets; i++)
+		r->probes[i] = probe_new(r->e.loop, &r->e.targets[i], (uint16_t)i, r->parent);
+}
+
 int
 egress_main(void)
 {
@@ -251,6 +267,8 @@ egress_main(void)
 	r.e.vault = vault_new(&r.plan);
 	for (size_t i = 0; i < r.plan.ntargets; i++)
 		target_init(&r.e.targets[i], r.e.loop, &r.plan.targets[i]);
+	if (r.plan.report)
+		make_probes(&r);
 	report_all(&r);
 	r.alive.fn = say_alive;
 	say_alive(&r.alive);

@@ -16,6 +16,7 @@ struct target {
 	uint64_t certificate_expiry;
 	struct addresses addresses;
 	bool reported, was_usable, was_resolved; /* what ingress was told last */
+	uint64_t was_expiry;
 };
 
 void target_init(struct target *t, struct loop *l, const struct egress_target *plan);

@@ -6,6 +6,8 @@
 #include "ingress/call.h"
 
 #include "base/log.h"
+#include "ingress/metrics.h"
+#include "ingress/recent.h"
 #include "policy/access/headers.h"
 
 struct call *
@@ -18,6 +20,8 @@ call_new(struct ingress *in)
 	snprintf(c->id, sizeof(c->id), "%010llx%010llx", in->id_prefix & 0xffffffffffULL,
 		 in->id_count++ & 0xffffffffffULL);
 	c->start_us = loop_clock_us();
+	c->decision.target = PLAN_NONE;
+	c->decision.rule = -1;
 	return c;
 }
 
@@ -105,6 +109,15 @@ call_frame_body(struct call *c, struct buf *up)
 }
 
 void
+call_note_trace(struct call *c)
+{
+	const struct http_field *f = http_find(&c->request, "traceparent");
+
+	if (f != NULL && http_count(&c->request, "traceparent") == 1)
+		(void)trace_id(f->value, c->trace_id);
+}
+
+void
 call_note_head(struct call *c, const struct frame_head *head)
 {
 	static const char *const names[] = {"x-request-id",      "request-id",
@@ -123,21 +136,80 @@ call_note_head(struct call *c, const struct frame_head *head)
 }
 
 void
-call_log(const struct ingress *in, const struct call *c)
+call_note_written(struct call *c)
+{
+	if (c->overhead_us != 0 || c->first_byte_us == 0)
+		return;
+	c->overhead_us = loop_clock_us() - c->first_byte_us + 1; /* 0 is: not known */
+	if (c->handed_us > c->whole_us)
+		c->overhead_us += c->handed_us - c->whole_us;
+}
+
+/* ---- the end ---- */
+
+static void
+count(struct ingress *in, const struct call *c, uint64_t now)
 {
 	const struct decision *d = &c->decision;
-	bool routed = d->route != NULL, sent = c->code == NULL || c->end_sent;
-	uint64_t now = loop_clock_us();
+	uint64_t first = c->first_byte_us != 0 ? c->first_byte_us - c->start_us : 0;
+	bool routed = d->route != NULL;
+	struct metrics_call m = {
+		.target = d->target,
+		.operation = (uint8_t)(routed ? d->route->operation : OPERATIONS),
+		.status = c->status,
+		.code = c->code,
+		.us = now - c->start_us,
+		.first_byte_us = first,
+		.overhead_us = c->overhead_us,
+		.now_ms = loop_now(in->loop),
+	};
+	struct recent_call r = {
+		.time_ms = loop_wall_ms(),
+		.target = m.target,
+		.operation = m.operation,
+		.caller = "local",
+		.dialect = dialect_name(d->dialect),
+		.status = c->status,
+		.code = c->code == NULL ? "" : c->code,
+		.ms = m.us / 1000,
+		.first_byte_ms = first / 1000,
+		.bytes_in = c->bytes_in,
+		.bytes_out = c->bytes_out,
+	};
+
+	_Static_assert(sizeof(r.id) == sizeof(c->id), "one id");
+	_Static_assert(sizeof(r.model) == sizeof(d->model), "one model");
+	memcpy(r.id, c->id, sizeof(r.id));
+	memcpy(r.model, d->model, sizeof(r.model));
+	metrics_call(in->metrics, &m);
+	recent_put(in->recent, &r);
+}
+
+static void
+write_log(const struct ingress *in, const struct call *c, uint64_t now)
+{
+	const struct decision *d = &c->decision;
 
 	log_say(LOG_INFO, "call", LOG_S("request_id", call_id(c)), LOG_C("caller", "local"),
 		LOG_C("dialect", dialect_name(d->dialect)),
-		LOG_C("operation", routed ? operation_name(d->route->operation) : ""),
-		LOG_S("target", routed && sent ? in->plan.targets[d->target].name : SPAN("")),
+		LOG_C("operation", d->route != NULL ? operation_name(d->route->operation) : ""),
+		LOG_S("target",
+		      d->target != PLAN_NONE ? in->plan.targets[d->target].name : SPAN("")),
 		LOG_C("model", d->model), LOG_U("status", c->status),
 		LOG_C("code", c->code == NULL ? "" : c->code), LOG_U("bytes_in", c->bytes_in),
 		LOG_U("bytes_out", c->bytes_out),
 		LOG_IF(c->first_byte_us != 0,
 		       LOG_U("first_byte_ms", (c->first_byte_us - c->start_us) / 1000)),
 		LOG_U("total_ms", (now - c->start_us) / 1000),
-		LOG_IF(c->upstream_id[0] != '\0', LOG_C("upstream_request_id", c->upstream_id)));
+		LOG_IF(c->upstream_id[0] != '\0', LOG_C("upstream_request_id", c->upstream_id)),
+		LOG_IF(c->trace_id[0] != '\0', LOG_C("trace_id", c->trace_id)));
+}
+
+void
+call_over(struct ingress *in, const struct call *c)
+{
+	uint64_t now = loop_clock_us();
+
+	count(in, c, now);
+	write_log(in, c, now);
 }

@@ -9,6 +9,7 @@
 #include "box/frame.h"
 #include "http/body.h"
 #include "ingress/decide.h"
+#include "ingress/trace.h"
 
 enum { CALL_ID_LEN = 20 };
 
@@ -24,10 +25,13 @@ struct call {
 	bool end_sent;
 	char id[CALL_ID_LEN + 1];
 	uint64_t start_us, first_byte_us;
+	uint64_t whole_us, handed_us; /* the request: all of it read, its front with egress */
+	uint64_t overhead_us;         /* set by the first write of the answer */
 	uint64_t bytes_in, bytes_out;
 	unsigned status;
-	const char *code;     /* of an error of ours; NULL: the upstream's answer */
-	char upstream_id[96]; /* x-request-id and its like */
+	const char *code;                /* of an error of ours; NULL: the upstream's answer */
+	char upstream_id[96];            /* x-request-id and its like */
+	char trace_id[TRACE_ID_LEN + 1]; /* of a valid traceparent, or empty */
 };
 
 /* A fresh call with its id and start time; out of memory ends the process. */
@@ -48,10 +52,15 @@ int call_frame(const struct call *c, struct buf *up);
 /* Appends the next piece of the body, and END behind the last. */
 void call_frame_body(struct call *c, struct buf *up);
 
+/* Keeps the agent's trace id for the log. */
+void call_note_trace(struct call *c);
 /* Keeps the upstream's request id for the log. */
 void call_note_head(struct call *c, const struct frame_head *head);
 
-/* The one log line (design section 8). */
-void call_log(const struct ingress *in, const struct call *c);
+/* The answer's first write to the client was made. */
+void call_note_written(struct call *c);
+
+/* The call is over: counted, kept for /status, and logged in one line (design section 8). */
+void call_over(struct ingress *in, const struct call *c);
 
 #endif

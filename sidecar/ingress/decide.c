@@ -247,6 +247,7 @@ pick_by_model(const struct ingress *in, const struct scan *s, struct decision *d
 			      "configured, or add a rule for it.",
 			      d->model);
 	d->target = in->plan.models[rule].target;
+	d->rule = rule;
 	sent = model_sent(&in->plan.models[rule], model);
 	if (!span_eq(sent, model)) {
 		d->rewrite_at = s->model_raw;
@@ -304,7 +305,6 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 	enum verdict v;
 
 	s.has_model = false;
-	d->target = in->plan.default_targets[d->dialect].number;
 	if (d->route->body == BODY_JSON) {
 		enum scan_fault fault = scan_json(&s, body, denies, in);
 
@@ -326,6 +326,8 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 			d, VERDICT_MODEL_NOT_ALLOWED,
 			"The call names no model, and `models` has rules for which model goes "
 			"where; name one that is configured.");
+	if (d->rule < 0)
+		d->target = in->plan.default_targets[d->dialect].number;
 	if (d->target == PLAN_NONE)
 		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
 			      "The call names no model and there is no `defaultTarget` for the %s "

@@ -23,7 +23,7 @@ static char scratch[SCRATCH_BYTES];
 static void
 relay_head(struct conn *c, const struct frame_head *head)
 {
-	if (c->in->draining)
+	if (c->in->retiring)
 		c->close = true;
 	if (reply_head(&c->out, head, c->minor, call_id(c->call), &c->close, &c->framing) != 0) {
 		c->answer_done = true;
@@ -164,6 +164,7 @@ relay_out(struct conn *c)
 		conn_abort(c, "client_gone");
 		return;
 	}
+	call_note_written(c->call);
 	if (c->answer_done && c->out.len == 0)
 		conn_finished(c);
 	else
@@ -280,8 +281,10 @@ relay_start(struct conn *c)
 		return;
 	}
 	conn_state(c, CONN_CALL);
-	if (!stream_send(c))
+	if (!stream_send(c)) {
 		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
-	else
-		balance(c);
+		return;
+	}
+	c->call->handed_us = loop_clock_us();
+	balance(c);
 }

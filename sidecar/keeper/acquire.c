@@ -15,9 +15,13 @@ static source_fn *const sources[IDENTITY_SOURCES] = {
 	[IDENTITY_FROM_INSTANCE] = source_instance,
 };
 
+enum { NAME_MS = 6 * 1000 }; /* the resolver gives up after five */
+
 static void
 end(struct acquire *a, bool good)
 {
+	timer_stop(a->seams->loop, &a->timer);
+	a->stalled = false;
 	secret_free(a->session);
 	a->session = NULL;
 	a->running = false;
@@ -46,9 +50,32 @@ acquire_start(struct acquire *a)
 		return;
 	a->running = true;
 	a->step = 0;
-	a->tried_again = false;
+	a->tried_again = a->asked = false;
 	a->principal[0] = '\0';
 	run(a);
+}
+
+void
+acquire_resume(struct acquire *a)
+{
+	if (!a->stalled)
+		return;
+	a->stalled = false;
+	timer_stop(a->seams->loop, &a->timer);
+	run(a);
+}
+
+static void
+waited(struct timer *t)
+{
+	acquire_resume(ev_owner(t, struct acquire, timer));
+}
+
+void
+acquire_init(struct acquire *a, struct acquire_seams *seams, const struct plan_identity *plan,
+	     void (*done)(struct acquire *a, bool good))
+{
+	*a = (struct acquire){.seams = seams, .plan = plan, .done = done, .timer.fn = waited};
 }
 
 void
@@ -60,7 +87,7 @@ acquire_got(struct acquire *a, const struct call_keys *keys, uint64_t expires_s)
 		return;
 	}
 	a->step++;
-	a->tried_again = false;
+	a->tried_again = a->asked = false;
 	run(a);
 }
 
@@ -120,6 +147,13 @@ acquire_again(struct acquire *a)
 	return true;
 }
 
+static void
+stall(struct acquire *a)
+{
+	a->stalled = a->asked = true;
+	timer_set(a->seams->loop, &a->timer, NAME_MS);
+}
+
 size_t
 acquire_addresses(struct acquire *a, const struct plan_endpoint *at,
 		  struct fetch_address *addresses)
@@ -128,9 +162,11 @@ acquire_addresses(struct acquire *a, const struct plan_endpoint *at,
 
 	if (n > 0 && a->fault.type[0] != '\0')
 		names_again(a->seams->names, at);
-	if (n == 0)
-		acquire_failed(a, false, "NameNotResolved", "the name %.*s has no address yet",
+	if (n == 0 && a->asked)
+		acquire_failed(a, false, "NameNotResolved", "the name %.*s has no address",
 			       (int)at->host.len, at->host.ptr);
+	else if (n == 0)
+		stall(a);
 	return n;
 }
 

@@ -39,14 +39,22 @@ struct acquire {
 	bool running;
 	size_t step;         /* 0: the source; n: its nth role */
 	bool tried_again;    /* this step, for the clock or for a token */
+	bool stalled, asked; /* this step waits for the addresses of a name; it did before */
+	struct timer timer;  /* for how long */
 	struct keys keys;    /* of the last step that was done; of the caller's after the end */
 	char principal[256]; /* the ARN of the role's session, or "" */
 	struct acquire_fault fault;
 	struct secret *session; /* IMDSv2's token */
 };
 
+void acquire_init(struct acquire *a, struct acquire_seams *seams, const struct plan_identity *plan,
+		  void (*done)(struct acquire *a, bool good));
+
 /* Begins, unless that is under way; done is called once, now or later. */
 void acquire_start(struct acquire *a);
+
+/* Addresses have come: goes on where one waits for them. */
+void acquire_resume(struct acquire *a);
 
 /* ---- for the steps ---- */
 
@@ -67,7 +75,10 @@ void acquire_refused(struct acquire *a, const struct fetch_answer *answer, const
 /* Does the step once more; false when that was done before. */
 bool acquire_again(struct acquire *a);
 
-/* The addresses of at; 0 when there are none, with which the acquisition has failed. */
+/*
+ * The addresses of at. 0 when there are none: the step is done again when they have come, and
+ * the acquisition fails when they do not, so that there is nothing more to do.
+ */
 size_t acquire_addresses(struct acquire *a, const struct plan_endpoint *at,
 			 struct fetch_address *addresses);
 

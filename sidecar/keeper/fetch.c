@@ -37,7 +37,7 @@ struct fetch {
 	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
 	size_t naddresses;
 	uint16_t port;
-	char request_id[128];
+	char request_id[128], error_type[128];
 	uint64_t date;
 	bool too_large, https;
 	fetch_fn *done;
@@ -171,6 +171,8 @@ on_header(char *line, size_t size, size_t n, void *arg)
 		(void)date_from_http(value, &f->date);
 	else if (span_iis(name, "x-amzn-requestid"))
 		snprintf(f->request_id, sizeof(f->request_id), "%.*s", (int)value.len, value.ptr);
+	else if (span_iis(name, "x-amzn-errortype"))
+		snprintf(f->error_type, sizeof(f->error_type), "%.*s", (int)value.len, value.ptr);
 	return size * n;
 }
 
@@ -222,6 +224,7 @@ finished(void *arg, void *easy, int result)
 	a.status = (unsigned)status;
 	a.body = buf_span(&f->answer);
 	a.request_id = span_of(f->request_id);
+	a.error_type = span_of(f->error_type);
 	a.date = f->date;
 	f->done(f->arg, &a);
 	fetch_free(f);

@@ -37,6 +37,7 @@ struct fetch_answer {
 	unsigned status;
 	struct span body;       /* valid during the call */
 	struct span request_id; /* x-amzn-RequestId */
+	struct span error_type; /* x-amzn-errortype */
 	uint64_t date;          /* of the Date field, seconds since 1970; 0: none */
 };
 

@@ -27,6 +27,7 @@ struct identity {
 	struct acquire acquire;
 	struct keys keys;
 	uint32_t generation;
+	bool rejected_told;  /* that they are, and that there are no others */
 	bool rejected;       /* a service has refused them */
 	bool came_over;      /* by our clock: a service will tell which of the two is wrong */
 	uint64_t renew_at_s; /* AWS's time; 0: never */
@@ -233,7 +234,7 @@ begin(struct identity *id, struct identity_set *all, const struct plan_identity 
 	struct acquire_fault *f = &id->acquire.fault;
 
 	*id = (struct identity){.all = all, .plan = plan, .timer.fn = timer_fired};
-	id->acquire = (struct acquire){.seams = &all->seams, .plan = plan, .done = acquired};
+	acquire_init(&id->acquire, &all->seams, plan, acquired);
 	if (plan->source != IDENTITY_FROM_NOTHING)
 		return;
 	f->is_denial = true; /* what the environment lacks at the start will not come */
@@ -301,6 +302,7 @@ identity_set_hurry(struct identity_set *all)
 	for (size_t i = 0; i < all->plan->nidentities; i++) {
 		struct identity *id = &all->items[i];
 
+		acquire_resume(&id->acquire);
 		if (is_usable(id))
 			continue;
 		id->retry_at = 0;
@@ -337,8 +339,15 @@ identity_renew(struct identity *id, uint32_t generation)
 {
 	if (generation != id->generation)
 		return true;
-	if (is_fixed(id))
+	if (is_fixed(id)) {
+		if (!id->rejected_told)
+			log_say(LOG_ERROR,
+				"the AWS credentials of the environment are refused, and nothing "
+				"renews them: restart with new ones",
+				LOG_S("access_key_id", keys_view(&id->keys).key_id));
+		id->rejected_told = true;
 		return false;
+	}
 	if (!id->rejected)
 		id->retry_at = 0; /* a renewal that failed before was not urgent */
 	id->rejected = true;

@@ -7,10 +7,12 @@
 #include "keeper/keeper.h"
 
 #include "base/auto.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "box/box.h"
 #include "box/channel.h"
 #include "box/spawn.h"
+#include "keeper/report.h"
 #include "keeper/store.h"
 #include "keeper/tls.h"
 #include "policy/box/boxes.h"
@@ -31,8 +33,10 @@ struct keeper {
 	struct loop *loop;
 	struct channel *parent, *resolver, *egress, *ingress;
 	struct slot *slots;
+	struct identity_options identity_options;
 	struct identity_set *identities;
-	bool *waiting; /* by slot: for the identity */
+	bool *reported;         /* by slot: to the parent, for check --resolve; else NULL … */
+	struct report_who *who; /* … and the identities */
 	struct tls_target *targets;
 	struct buf system_ca;
 	struct timer alive;
@@ -52,6 +56,7 @@ tell_ingress(struct keeper *k, const struct slot *s)
 		.next_ms = s->next_ms,
 		.version_id = span_of(s->version_id),
 		.error_type = span_of(s->error_type),
+		.denied = s->denied,
 	};
 
 	(void)channel_send(k->ingress, MSG_SLOT, &m, -1);
@@ -75,6 +80,21 @@ tell_egress(struct keeper *k, struct slot *s)
 		(void)channel_send(k->egress, MSG_SECRET_GONE, &gone, -1);
 }
 
+/* A token is compared, never sent: nobody needs more of it than the digest. */
+static void
+tell_digest(struct keeper *k, const struct slot *s)
+{
+	struct msg_digest m = {.slot = s->number};
+	struct span value = slot_value(s);
+	unsigned char digest[DIGEST_BYTES];
+
+	if (value.ptr != NULL) {
+		digest_sha256(value, digest);
+		m.digest = (struct span){(const char *)digest, sizeof(digest)};
+	}
+	(void)channel_send(k->ingress, MSG_DIGEST, &m, -1);
+}
+
 /* Egress first: when ingress knows that a secret is there, egress has it. */
 static void
 slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
@@ -82,19 +102,21 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
 	if (value_changed) {
-		tell_egress(k, s);
+		if (s->plan->is_token)
+			tell_digest(k, s);
+		else
+			tell_egress(k, s);
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
 			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
-	} else if (s->state != SLOT_FRESH && s->reference.kind != REFERENCE_SECRETS_MANAGER &&
-		   slot_is_news(s)) {
-		log_say(LOG_WARN, "a secret could not be read", LOG_S("slot", s->plan->name),
-			LOG_S("reference", s->plan->reference), LOG_C("error_type", s->error_type),
-			LOG_C("state", slot_state_name(s->state)));
 	}
 	tell_ingress(k, s);
 	if (value_changed && s->plan->is_private)
 		identity_set_hurry(k->identities); /* it is an external id */
+	if (k->reported != NULL && !k->reported[s->number])
+		report_slot(k->parent, s);
+	if (k->reported != NULL)
+		k->reported[s->number] = true;
 }
 
 static void
@@ -102,7 +124,7 @@ slot_fetch(struct slot_owner *o, struct slot *s)
 {
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
-	k->waiting[s->number] = !store_fetch(&k->store, s);
+	store_fetch(&k->store, s);
 }
 
 static bool
@@ -118,12 +140,12 @@ identity_changed(void *arg)
 
 	bool ready = identity_get(k->store.identity) == IDENTITY_READY;
 
-	for (size_t i = 0; i < k->plan.nslots; i++) {
-		if (k->waiting[i])
-			slot_fetch(&k->owner, &k->slots[i]);
-		else if (ready && k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
+	store_identity_changed(&k->store);
+	for (size_t i = 0; ready && i < k->plan.nslots; i++)
+		if (k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
 			slot_refresh(&k->slots[i]); /* with the other keys it may be had */
-	}
+	if (k->who != NULL)
+		report_who_look(k->who);
 }
 
 static void
@@ -162,7 +184,8 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 	if (!names_take(k->store.names, m) || !k->started)
 		return;
 	for (size_t i = 0; i < k->plan.nslots; i++)
-		if (k->plan.slots[i].at.resolve == m->name)
+		if (k->plan.slots[i].at.resolve == m->name ||
+		    k->plan.slots[i].behind.resolve == m->name)
 			slot_refresh(&k->slots[i]);
 	identity_set_hurry(k->identities);
 	identity_changed(k);
@@ -173,8 +196,7 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 static void
 take_env(struct keeper *k, const struct msg_env *m)
 {
-	for (size_t i = 0; i < k->plan.nslots; i++)
-		(void)store_take_env(&k->slots[i], m->name, m->value);
+	store_take_env(&k->store, m->name, m->value);
 	(void)identity_set_take_env(k->identities, m->name, m->value);
 }
 
@@ -189,6 +211,8 @@ begin(struct keeper *k)
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		if (k->plan.targets[i].system_ca && k->plan.targets[i].cert == PLAN_NONE)
 			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
+	if (k->who != NULL)
+		report_who_look(k->who);
 }
 
 static void
@@ -316,6 +340,7 @@ make_identities(struct keeper *k)
 
 	k->identities = identity_set_new(&o);
 	k->store.identity = identity_set_at(k->identities, 0);
+	k->identity_options = o;
 }
 
 static int
@@ -324,10 +349,11 @@ prepare(struct keeper *k)
 	k->loop = loop_new();
 	k->owner = (struct slot_owner){k->loop, &k->plan, slot_fetch, slot_changed};
 	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
-	k->waiting = calloc(k->plan.nslots + 1, sizeof(*k->waiting));
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
-	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL)
+	if (k->slots == NULL || k->targets == NULL)
 		return -1;
+	if (k->plan.report)
+		k->reported = calloc(k->plan.nslots + 1, sizeof(*k->reported));
 	for (size_t i = 0; i < k->plan.nslots; i++) {
 		slot_init(&k->slots[i], &k->owner, (uint16_t)i);
 		if (reference_parse(k->plan.slots[i].reference, &k->slots[i].reference) !=
@@ -338,6 +364,7 @@ prepare(struct keeper *k)
 		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
 	read_system_ca(k);
 	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan};
+	store_open(&k->store, k->slots, k->plan.nslots);
 	k->store.names = names_new(&k->plan, ask_resolver, k);
 	k->store.fetcher = fetcher_new(k->loop, buf_span(&k->system_ca));
 	if (k->store.fetcher == NULL)
@@ -366,6 +393,8 @@ keeper_main(void)
 	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_egress);
 	k.parent = join(&k, SPAWN_PARENT, "parent",
 			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
+	if (k.plan.report)
+		k.who = report_who_new(&k.identity_options, k.identities, k.parent);
 	k.alive.fn = say_alive;
 	say_alive(&k.alive);
 	ready = (struct msg_ready){level.landlock_abi, level.landlock_net, level.landlock_scope,

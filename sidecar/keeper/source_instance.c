@@ -49,7 +49,7 @@ answered(void *arg, const struct fetch_answer *answer)
 		return;
 	}
 	if (!credentials_read_instance(answer->body, &c, why)) {
-		acquire_failed(a, false, why[0] != '\0' ? why : "BadAnswer",
+		acquire_failed(a, why[0] != '\0', why[0] != '\0' ? why : "BadAnswer",
 			       WHOM " gives out no keys for the instance's role");
 		return;
 	}

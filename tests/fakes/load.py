@@ -3,6 +3,8 @@
 
 python load.py requests PORT TOTAL CONNECTIONS     keep-alive calls, shared out evenly
 python load.py streams PORT COUNT                  so many streams at the same time
+python load.py steady PORT RATE CONNECTIONS        so many calls a second, until standard input
+                                                   ends; every other connection is for one call
 """
 
 import asyncio
@@ -53,6 +55,32 @@ async def stream(port: int, dials: asyncio.Semaphore, outcomes: collections.Coun
     writer.close()
 
 
+async def steadily(port: int, pause: float, keep: bool, stop, outcomes) -> None:
+    """Calls with pauses, as a client that heeds `Connection: close` and retries nothing."""
+    raw, writer = request(port, BODY), None
+    while not stop.is_set():
+        if writer is None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(raw)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
+        outcomes["ok" if b" 200 " in head[:16] else head[:12].decode()] += 1
+        if not keep or b"\r\nconnection: close\r\n" in head:
+            writer.close()
+            writer = None
+        await asyncio.sleep(pause)
+
+
+async def steady(port: int, rate: int, connections: int, outcomes: collections.Counter) -> None:
+    stop = asyncio.Event()
+    pause = connections / rate
+    work = [steadily(port, pause, n % 2 == 0, stop, outcomes) for n in range(connections)]
+    tasks = [asyncio.create_task(guarded(w, outcomes)) for w in work]
+    await asyncio.to_thread(sys.stdin.read)
+    stop.set()
+    await asyncio.gather(*tasks)
+
+
 async def guarded(coroutine, outcomes: collections.Counter) -> None:
     try:
         await coroutine
@@ -65,6 +93,8 @@ async def main(kind: str, port: int, total: int, connections: int = 0) -> dict:
     if kind == "requests":
         shares = [len(range(i, total, connections)) for i in range(connections)]
         work = [calls(port, share, outcomes) for share in shares]
+    elif kind == "steady":
+        work = [steady(port, total, connections, outcomes)]
     else:
         dials = asyncio.Semaphore(DIALS_AT_ONCE)
         work = [stream(port, dials, outcomes) for _ in range(total)]

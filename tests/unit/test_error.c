@@ -65,6 +65,43 @@ decides_by_type(void **state)
 	}
 }
 
+/* REST-JSON: the header's type goes before the body's. */
+static void
+reads_the_header(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *header, *body, *type, *principal;
+		enum aws_error_class class;
+	} rows[] = {
+		{403, "AccessDeniedException", "{\"message\":\"User: " USER " is not\"}",
+		 "AccessDeniedException", USER, AWS_ERROR_DENIED},
+		{404, "ResourceNotFoundException:http://internal.amazon.com/coral/", "",
+		 "ResourceNotFoundException", "", AWS_ERROR_DENIED},
+		{500, "aws.protocols#ThrottlingException:x", "{\"code\":\"Other\"}",
+		 "ThrottlingException", "", AWS_ERROR_THROTTLED},
+		{500, "", "{\"code\":\"InternalServerException\"}", "InternalServerException", "",
+		 AWS_ERROR_TRANSIENT},
+		{400, "", "{\"Code\":\"ExpiredTokenException\",\"Message\":\"\"}",
+		 "ExpiredTokenException", "", AWS_ERROR_CREDENTIALS},
+		{429, "", "{\"__type\":\"x#SlowDown\"}", "SlowDown", "", AWS_ERROR_THROTTLED},
+		{403, "no name at all", "{}", "", "", AWS_ERROR_DENIED},
+		{400, ":", "{\"code\":7}", "", "", AWS_ERROR_DENIED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct aws_error e;
+
+		aws_error_read_rest(rows[i].status, span_of(rows[i].header), span_of(rows[i].body),
+				    &e);
+		if (e.class != rows[i].class)
+			fail_msg("%s %s: %d", rows[i].header, rows[i].body, (int)e.class);
+		assert_string_equal(e.type, rows[i].type);
+		assert_string_equal(e.principal, rows[i].principal);
+	}
+}
+
 static void
 names_the_principal_alone(void **state)
 {
@@ -102,6 +139,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decides_by_type),
+		cmocka_unit_test(reads_the_header),
 		cmocka_unit_test(names_the_principal_alone),
 	};
 

@@ -304,6 +304,71 @@ test_stores(void **state)
 	}
 }
 
+#define SSM_KEY(region) "arn:aws:ssm:" region ":123456789012:parameter/llm/key"
+#define PROVIDER(partition, service, region)                                                       \
+	"arn:" partition ":" service ":" region                                                    \
+	":123456789012:token-vault/default/apikeycredentialprovider/p"
+
+/* Each kind of ARN has its service, in the ARN's region, by the options of the environment. */
+static void
+test_services(void **state)
+{
+	/* Without an identity, whose port would count. */
+	static const char *const none[] = {"AWS_EC2_METADATA_DISABLED=true", NULL};
+	static const char *const fips[] = {"AWS_EC2_METADATA_DISABLED=true",
+					   "AWS_USE_FIPS_ENDPOINT=true", NULL};
+	static const char *const dual[] = {"AWS_EC2_METADATA_DISABLED=true",
+					   "AWS_USE_DUALSTACK_ENDPOINT=true",
+					   "AWS_USE_FIPS_ENDPOINT=false", NULL};
+	static const char *const named[] = {
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL_SSM=http://127.0.0.1:1",
+		"AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL=http://[::1]:2",
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=http://127.0.0.1:3", NULL};
+	static const char agentcore[] =
+		STORE(PROVIDER("aws", "acps", "us-west-2")) "aws: {endpoints: {agentcoreControl: "
+							    "'https://vpce.example'}}";
+	static const struct {
+		const char *text;
+		const char *const *env;
+		const char *at, *behind; /* NULL: refused */
+	} cases[] = {
+		{STORE(SSM_KEY("eu-west-1")), none, "ssm.eu-west-1.amazonaws.com", ""},
+		{STORE(SSM_KEY("us-east-1")), fips, "ssm-fips.us-east-1.amazonaws.com", ""},
+		{STORE(SSM_KEY("eu-west-1")), fips, NULL, NULL},
+		{STORE(SSM_KEY("eu-west-1")), dual, "ssm.eu-west-1.api.aws", ""},
+		{STORE(SSM_KEY("us-east-1")), named, "127.0.0.1", ""},
+		{STORE(PROVIDER("aws", "bedrock-agentcore", "us-west-2")), none,
+		 "bedrock-agentcore-control.us-west-2.amazonaws.com",
+		 "secretsmanager.us-west-2.amazonaws.com"},
+		{STORE(PROVIDER("aws-cn", "acps", "cn-north-1")), none,
+		 "bedrock-agentcore-control.cn-north-1.amazonaws.com.cn",
+		 "secretsmanager.cn-north-1.amazonaws.com.cn"},
+		{STORE(PROVIDER("aws", "acps", "us-west-2")), named, "::1", "127.0.0.1"},
+		{STORE(SSM_KEY("us-east-1")) "aws: {endpoints: {ssm: 'https://vpce.example'}}",
+		 named, "vpce.example", ""},
+		{agentcore, none, "vpce.example", "secretsmanager.us-west-2.amazonaws.com"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct fixture f;
+		const struct keeper_slot *slot;
+		int result = open_fixture(&f, cases[i].text, cases[i].env);
+
+		assert_int_equal(result, cases[i].at != NULL ? 0 : -1);
+		if (result == 0) {
+			slot = &f.p.keeper.slots[0];
+			assert_text(slot->at.host, cases[i].at);
+			assert_text(slot->behind.host, cases[i].behind);
+			assert_int_equal(f.p.keeper.nports > 1,
+					 cases[i].env == named && slot->behind.host.len > 0);
+		} else {
+			assert_string_equal(f.faults.items[0].path, "AWS_USE_FIPS_ENDPOINT");
+		}
+		close_fixture(&f);
+	}
+}
+
 /* A configuration that asks no store hands the keeper no identity. */
 static void
 test_no_identity_needed(void **state)
@@ -383,14 +448,51 @@ test_round_trip(void **state)
 	close_fixture(&f);
 }
 
+static void
+tokens_have_slots_of_their_own(void **state)
+{
+	static const char text[] = "targets: {a: {apiBase: 'https://h', apiKey: 'env:T'}}\n"
+				   "adminToken: env:T\n";
+	static const char fixed[] =
+		"targets: {a: {apiBase: 'https://h', apiKey: 'env:T'}}\n"
+		"adminToken: sha256:"
+		"00ff0A0000000000000000000000000000000000000000000000000000000001\n";
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f, text, NULL), 0);
+	assert_int_equal(f.p.keeper.nslots, 2);
+	assert_false(f.p.keeper.slots[0].is_token);
+	assert_true(f.p.keeper.slots[1].is_token);
+	assert_text(f.p.ingress.slots[1].name, "adminToken");
+	assert_int_equal(f.p.ingress.admin_token.slot, 1);
+	assert_int_equal(f.p.ingress.admin_token.digest.len, 0);
+	assert_int_equal(f.p.ingress.targets[0].nslots, 1); /* calls do not wait for it */
+	close_fixture(&f);
+
+	assert_int_equal(open_fixture(&f, fixed, NULL), 0);
+	assert_int_equal(f.p.keeper.nslots, 1);
+	assert_int_equal(f.p.ingress.admin_token.slot, PLAN_NONE);
+	assert_int_equal(f.p.ingress.admin_token.digest.len, 32);
+	assert_memory_equal(f.p.ingress.admin_token.digest.ptr, "\x00\xff\x0a\x00", 4);
+	assert_int_equal(f.p.ingress.admin_token.digest.ptr[31], 1);
+	close_fixture(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_slots),         cmocka_unit_test(test_egress),
-		cmocka_unit_test(test_ingress),       cmocka_unit_test(test_default_targets),
-		cmocka_unit_test(test_stores),        cmocka_unit_test(test_no_identity_needed),
-		cmocka_unit_test(test_access_header), cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_egress),
+		cmocka_unit_test(test_ingress),
+		cmocka_unit_test(test_default_targets),
+		cmocka_unit_test(test_stores),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_no_identity_needed),
+		cmocka_unit_test(test_access_header),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(tokens_have_slots_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
