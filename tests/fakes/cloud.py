@@ -133,9 +133,9 @@ class Cloud:
 
     # ---- what nobody may find ----
 
-    def secrets(self) -> dict[str, bytes]:
+    def given(self) -> dict[str, bytes]:
         """What was given out, and what it was given out for."""
-        found = dict(self.world.wire_secrets())
+        found = {}
         for giver in (self.sts, self.imds, self.sso, self.container):
             for n, given in enumerate(giver.issuer.issued):
                 name = f"{type(giver).__name__} {n}"
@@ -148,4 +148,5 @@ class Cloud:
         return found
 
     def found_in(self, data: bytes) -> list[str]:
-        return [name for name, value in self.secrets().items() if value in data]
+        everything = {**self.world.wire_secrets(), **self.given()}
+        return [name for name, value in everything.items() if value in data]
