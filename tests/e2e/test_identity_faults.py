@@ -14,7 +14,7 @@ from fakes.sidekey import SANITIZED, Sidekey
 from fakes.wire import Server, wait_for
 
 HEAL_SECONDS = 40 if SANITIZED else 20
-SHORT = 8.0  # seconds that keys last, where a test sees them end
+SHORT = 16.0 if SANITIZED else 8.0  # seconds that keys last, where a test sees them end
 
 
 def chat(sidekey: Sidekey):
@@ -66,9 +66,8 @@ MISLEADING = {
 # All is one fetcher's: where a giver's own reading of an answer matters, it is asked.
 CASES = [
     *(("sts", name) for name in (*PASSING, *MISLEADING)),
-    *(("container", name) for name in PASSING),
-    *((giver, name) for giver in ("sso", "imds") for name in ("failing", "truncating", "endless")),
-    *((giver, "a captive portal") for giver in ("sso", "imds")),
+    *(("container", name) for name in ("throttled", "failing", "truncating", "a captive portal")),
+    *((giver, name) for giver in ("sso", "imds") for name in ("failing", "a captive portal")),
     ("imds", "unavailable"),  # which is how it throttles
 ]
 
@@ -201,12 +200,10 @@ def test_giver_down_while_the_keys_are_good_and_after(cloud: Cloud, begin) -> No
     """First nothing is felt; then the secrets that are held are still used; then all is fresh."""
     cloud.container.issuer.life = SHORT
     sidekey = begin(cloud.task())
-    end = time.monotonic() + SHORT
     cloud.container.stop()
     wait_for(lambda: "could not be renewed" in sidekey.text(), SHORT, "the warning")
     fetched = cloud.world.store.fetches()
     wait_for(lambda: cloud.world.store.fetches() > fetched, SHORT, "a refresh all the same")
-    assert time.monotonic() < end or SANITIZED
     wait_for(lambda: "stale" in slots(sidekey), SHORT + 10, "the keys' end")
     assert chat(sidekey).status == 200 and sidekey.readiness() == 200
     assert set(cloud.world.store.outcomes()) == {"ok"}, "nothing is signed with keys that are over"

@@ -210,7 +210,7 @@ def test_memory_with_an_identity_that_is_given(cloud: Cloud, begin, way) -> None
     """Keys, session tokens and what they are given for, renewed while calls are made: egress and
     ingress never see them, and the rest have none of them at rest."""
     for giver in (cloud.container, cloud.imds, cloud.sso):
-        giver.issuer.life = 6
+        giver.issuer.life = 4
     sidekey = begin(way(cloud))
     issued = [g.issuer.issued for g in (cloud.sts, cloud.container, cloud.imds, cloud.sso)]
     renewed = 1 if way is Cloud.web else 2
