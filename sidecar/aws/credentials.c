@@ -17,9 +17,8 @@ credentials_free(struct credentials *c)
 	*c = (struct credentials){0};
 }
 
-/* Keys and tokens are base64 or nearly so: what is not visible ASCII is none of AWS's. */
-static bool
-is_visible(struct span s)
+bool
+credentials_is_value(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		if (s.ptr[i] <= ' ' || s.ptr[i] >= 0x7f)
@@ -51,7 +50,7 @@ read_value(const struct json *object, const char *name, struct span *out)
 {
 	struct span value;
 
-	if (!json_doc_string(object, name, &value) || !is_visible(value))
+	if (!json_doc_string(object, name, &value) || !credentials_is_value(value))
 		return false;
 	*out = value;
 	return true;
@@ -223,7 +222,7 @@ read_text(struct span xml, const char *name, struct credentials *c, struct span 
 	if (!find_element(xml, name, &content) || unescape(content, &c->text) != 0)
 		return false;
 	*out = span_cut(buf_span(&c->text), start, c->text.len);
-	return is_visible(*out);
+	return credentials_is_value(*out);
 }
 
 /* A DTD could define entities, and a comment or CDATA section hide a tag. */
@@ -286,7 +285,7 @@ credentials_read_caller(struct span xml, struct span *arn)
 	if (has_declaration(xml) || !find_element(xml, "Arn", &found))
 		return false;
 	/* an ARN has none of these, escaped or not */
-	if (!is_visible(found) || span_find(found, 0, '<') < found.len ||
+	if (!credentials_is_value(found) || span_find(found, 0, '<') < found.len ||
 	    span_find(found, 0, '>') < found.len || span_find(found, 0, '&') < found.len ||
 	    !span_starts(found, SPAN("arn:")))
 		return false;

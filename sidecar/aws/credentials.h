@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The answers by which AWS gives out temporary keys: the container endpoint and the instance's
- * (JSON), IAM Identity Center (JSON) and STS (XML); reference/aws.md 4.4 to 4.7. Pure. Every value
- * is good as a header field; expired or not is for who has a clock. The caller bounds the size.
+ * (JSON), IAM Identity Center (JSON) and STS (XML); reference/aws.md 4.4 to 4.7. Pure. Expired or
+ * not is for who has a clock. The caller bounds the size.
  */
 #ifndef AWS_CREDENTIALS_H
 #define AWS_CREDENTIALS_H
@@ -19,6 +19,12 @@ struct credentials {
 	struct span key_id, secret, token; /* the token may be empty for a container's alone */
 	uint64_t expires_s;                /* seconds since 1970; 0: none said */
 };
+
+/*
+ * Whether s can be a key or a token: visible ASCII, at least one. Theirs are base64 or nearly so,
+ * and go into header fields.
+ */
+bool credentials_is_value(struct span s);
 
 /* Wipes and frees; a second time does nothing. */
 void credentials_free(struct credentials *c);

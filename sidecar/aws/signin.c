@@ -5,6 +5,7 @@
 
 #include "aws/signin.h"
 
+#include "aws/credentials.h"
 #include "base/date.h"
 #include "base/num.h"
 
@@ -20,15 +21,6 @@ signin_file_name(struct span session_or_url, char out[static SIGNIN_NAME_LEN])
 	num_to_hex(digest, sizeof(digest), out);
 	memcpy(out + 2 * sizeof(digest), suffix, sizeof(suffix));
 	return 0;
-}
-
-static bool
-is_visible(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.ptr[i] <= ' ' || s.ptr[i] >= 0x7f)
-			return false;
-	return s.len > 0;
 }
 
 /* Early versions of the AWS CLI wrote "2019-11-14T04:05:45UTC". */
@@ -53,7 +45,7 @@ read_members(const struct json *object, struct span *token, uint64_t *expires_s,
 
 	*region = (struct span){NULL, 0};
 	(void)json_doc_string(object, "region", region);
-	return json_doc_string(object, "accessToken", token) && is_visible(*token) &&
+	return json_doc_string(object, "accessToken", token) && credentials_is_value(*token) &&
 	       json_doc_string(object, "expiresAt", &when) && read_date(when, expires_s) == 0;
 }
 

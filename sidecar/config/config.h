@@ -26,7 +26,8 @@ struct config_target {
 	uint32_t operations; /* bits of enum operation; where none are named, the default ones */
 	struct config_pairs query; /* not yet percent-encoded */
 	bool redact;
-	uint8_t required; /* enum config_choice */
+	uint8_t required;           /* enum config_choice */
+	struct config_identity aws; /* its own, where it differs from the stores' */
 };
 
 struct config_targets {
@@ -48,15 +49,8 @@ struct config_default {
 	struct span dialects[DIALECTS]; /* or one for each; empty: not named */
 };
 
-enum config_credentials { /* aws.credentials, in the table's order */
-			  CONFIG_CREDENTIALS_AUTO,
-			  CONFIG_CREDENTIALS_ENVIRONMENT,
-			  CONFIG_CREDENTIALS_CONTAINER,
-};
-
 struct config_aws {
-	uint8_t credentials; /* enum config_credentials */
-	struct span region;
+	struct config_identity identity; /* the stores', and every target's that has none */
 	struct span endpoints[SERVICES]; /* URLs, or empty */
 };
 

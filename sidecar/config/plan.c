@@ -3,6 +3,7 @@
 
 #include "box/spawn.h"
 #include "config/plan_egress.h"
+#include "config/plan_identity.h"
 #include "config/plan_ingress.h"
 #include "policy/access/operations.h"
 
@@ -51,6 +52,7 @@ static const struct pack_field keeper_slot_fields[] = {
 	ENDPOINT(keeper_slot, at),
 	ENDPOINT(keeper_slot, behind),
 	PACK_FIELD_BOOL(keeper_slot, optional),
+	PACK_FIELD_BOOL(keeper_slot, is_private),
 };
 TYPE(keeper_slot_type, keeper_slot, keeper_slot_fields);
 
@@ -60,6 +62,7 @@ static const struct pack_field keeper_target_fields[] = {
 	U16(keeper_target, cert),
 	U16(keeper_target, key),
 	PACK_FIELD_BOOL(keeper_target, system_ca),
+	U16(keeper_target, identity),
 };
 TYPE(keeper_target_type, keeper_target, keeper_target_fields);
 
@@ -73,10 +76,7 @@ static const struct pack_field keeper_fields[] = {
 	TEXTS(keeper_plan, names, LIST_MAX),
 	TEXTS(keeper_plan, read_dirs, LIST_MAX),
 	NUMBERS(keeper_plan, ports, PORTS_MAX),
-	PACK_FIELD_U8(keeper_plan, credentials, CREDENTIALS_CONTAINER),
-	PACK_FIELD_SPAN(keeper_plan, container_uri, TEXT_MAX),
-	PACK_FIELD_SPAN(keeper_plan, container_token_file, TEXT_MAX),
-	PACK_FIELD_SPAN(keeper_plan, role_session_name, NAME_MAX_BYTES),
+	PACK_FIELD_LIST(keeper_plan, identities, nidentities, TARGETS_MAX + 1, plan_identity_type),
 	PACK_FIELD_U64(keeper_plan, ttl_ms),
 	PACK_FIELD_U64(keeper_plan, max_stale_ms),
 	PACK_FIELD_U64(keeper_plan, failure_ttl_ms),

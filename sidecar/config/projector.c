@@ -148,31 +148,57 @@ fill_slot(struct projector *pr, struct keeper_slot *slot)
 		set_store(pr, &ref, slot);
 }
 
-uint16_t
-projector_slot(struct projector *pr, struct span reference, bool optional, const char *section,
-	       struct span key)
+/* The slot of that reference, which is new when its name is still empty; NULL: too many. */
+static struct keeper_slot *
+find_slot(struct projector *pr, struct span reference)
 {
 	struct keeper_plan *k = &pr->p->keeper;
-	struct keeper_slot *slot;
 	size_t i = 0;
 
 	while (i < k->nslots && !span_eq(k->slots[i].reference, reference))
 		i++;
 	if (i == SLOTS_MAX) {
 		pr->too_many = true;
-		return PLAN_NONE;
+		return NULL;
 	}
-	slot = &k->slots[i];
 	if (i == k->nslots) {
 		k->nslots++;
-		slot->reference = reference;
+		k->slots[i].reference = reference;
+		fill_slot(pr, &k->slots[i]);
+	}
+	return &k->slots[i];
+}
+
+uint16_t
+projector_slot(struct projector *pr, struct span reference, bool optional, const char *section,
+	       struct span key)
+{
+	struct keeper_slot *slot = find_slot(pr, reference);
+	uint16_t number;
+
+	if (slot == NULL)
+		return PLAN_NONE;
+	number = (uint16_t)(slot - pr->p->keeper.slots);
+	if (slot->name.len == 0) {
 		slot->name = projector_join(pr, pr->target->name, section, key);
 		slot->optional = optional;
-		fill_slot(pr, slot);
 	}
 	slot->optional = slot->optional && optional;
 	if (!optional)
-		projector_number(pr, pr->ingress->slots, &pr->ingress->nslots, SLOTS_MAX,
-				 (uint16_t)i);
-	return (uint16_t)i;
+		projector_number(pr, pr->ingress->slots, &pr->ingress->nslots, SLOTS_MAX, number);
+	return number;
+}
+
+uint16_t
+projector_private_slot(struct projector *pr, struct span reference, struct span name)
+{
+	struct keeper_slot *slot = find_slot(pr, reference);
+
+	if (slot == NULL)
+		return PLAN_NONE;
+	if (slot->name.len == 0) {
+		slot->name = name;
+		slot->is_private = true;
+	}
+	return (uint16_t)(slot - pr->p->keeper.slots);
 }

@@ -56,6 +56,9 @@ void projector_directory(struct projector *pr, struct span path);
 uint16_t projector_slot(struct projector *pr, struct span reference, bool optional,
 			const char *section, struct span key);
 
+/* The number of the slot for a reference that the keeper alone uses; name as in the log. */
+uint16_t projector_private_slot(struct projector *pr, struct span reference, struct span name);
+
 /* Compiles the configuration's target i for keeper, egress and ingress. (target.c) */
 void target_project(struct projector *pr, size_t i);
 

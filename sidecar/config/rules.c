@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "aws/arn.h"
 #include "config/endpoint.h"
 #include "config/preset.h"
 #include "config/reader.h"
@@ -334,6 +335,40 @@ check_endpoints(struct reader *r, const struct yaml_item *root, const struct con
 	}
 }
 
+/* What a role cannot be asked with: its own identity's secrets, or a target's narrowed session. */
+static void
+check_role(struct reader *r, const struct yaml_item *aws, const struct path *above,
+	   const struct config_role *role, bool of_target)
+{
+	const struct yaml_item *item = yaml_member(aws, SPAN("assumeRole"));
+	struct path path = {above, SPAN("assumeRole"), 0};
+	struct reference ref;
+
+	if (role->external_id.len > 0 && reference_parse(role->external_id, &ref) == REFERENCE_OK &&
+	    ref.kind != REFERENCE_ENV && ref.kind != REFERENCE_FILE)
+		fault_member(r, item, &path, "externalId", "write env:NAME or file:/path",
+			     "an ARN is read with the identity that this role is to make");
+	if (of_target && role->narrow)
+		fault_member(r, item, &path, "narrow", "say it in aws.assumeRole",
+			     "a target's calls read no secrets, which are all that it leaves");
+}
+
+static void
+check_roles(struct reader *r, const struct yaml_item *root, const struct config *c)
+{
+	const struct yaml_item *targets = yaml_member(root, SPAN("targets"));
+	struct path all = {NULL, SPAN("aws"), 0}, above = {NULL, SPAN("targets"), 0};
+
+	check_role(r, yaml_member(root, SPAN("aws")), &all, &c->aws.identity.role, false);
+	for (size_t i = 0; i < c->targets.n; i++) {
+		const struct config_target *t = &c->targets.items[i];
+		struct path target = {&above, t->name, 0}, path = {&target, SPAN("aws"), 0};
+
+		check_role(r, yaml_member(yaml_member(targets, t->name), SPAN("aws")), &path,
+			   &t->aws.role, true);
+	}
+}
+
 void
 rules_check(struct reader *r, const struct yaml_item *root, struct config *c)
 {
@@ -345,5 +380,6 @@ rules_check(struct reader *r, const struct yaml_item *root, struct config *c)
 	check_listeners(r, root, "listen", &c->listen, NULL, !c->unsafe_listen);
 	check_listeners(r, root, "admin", &c->admin, &c->listen, false);
 	check_endpoints(r, root, c);
+	check_roles(r, root, c);
 	check_sizes(r, root, c);
 }

@@ -18,7 +18,7 @@ enum schema_type {
 	SCHEMA_INTEGER,   /* uint64_t */
 	SCHEMA_DURATION,  /* uint64_t, milliseconds */
 	SCHEMA_SIZE,      /* uint64_t, bytes */
-	SCHEMA_WORD,      /* uint8_t, the word's index */
+	SCHEMA_WORD,      /* uint8_t, the word's index plus min: 0 can then say "not given" */
 	SCHEMA_WORDS,     /* uint32_t, a bit for each word of a list */
 	SCHEMA_TEXT,      /* struct span */
 	SCHEMA_TEXTS,     /* struct config_texts */

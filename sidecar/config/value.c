@@ -137,7 +137,7 @@ read_word(struct reader *r, const struct yaml_item *item, const struct path *pat
 	  const struct schema_key *key, void *at)
 {
 	long i = read_one_word(r, item, path, key);
-	uint8_t word = (uint8_t)i;
+	uint8_t word = (uint8_t)(i + (long)key->min);
 
 	if (i >= 0)
 		put(at, &word, sizeof(word));

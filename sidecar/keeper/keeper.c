@@ -31,6 +31,7 @@ struct keeper {
 	struct loop *loop;
 	struct channel *parent, *resolver, *egress, *ingress;
 	struct slot *slots;
+	struct identity_set *identities;
 	struct tls_target *targets;
 	struct buf system_ca;
 	struct timer alive;
@@ -65,7 +66,7 @@ tell_egress(struct keeper *k, struct slot *s)
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		if (tls_uses(&k->targets[i], s->number))
 			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
-	if (s->is_tls)
+	if (s->is_tls || s->plan->is_private)
 		return;
 	if (value.ptr != NULL)
 		(void)channel_send(k->egress, MSG_SECRET, &m, -1);
@@ -86,6 +87,8 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
 	}
 	tell_ingress(k, s);
+	if (value_changed && s->plan->is_private)
+		identity_set_hurry(k->identities); /* it is an external id */
 }
 
 static void
@@ -94,6 +97,12 @@ slot_fetch(struct slot_owner *o, struct slot *s)
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
 	store_fetch(&k->store, s);
+}
+
+static bool
+is_local(const struct slot *s)
+{
+	return s->reference.kind == REFERENCE_ENV || s->reference.kind == REFERENCE_FILE;
 }
 
 static void
@@ -107,8 +116,14 @@ identity_changed(void *arg)
 static void
 refresh_all(struct keeper *k)
 {
+	/* What needs no network first: an external id may be among it. */
 	for (size_t i = 0; i < k->plan.nslots; i++)
-		slot_refresh(&k->slots[i]);
+		if (is_local(&k->slots[i]))
+			slot_refresh(&k->slots[i]);
+	identity_set_hurry(k->identities);
+	for (size_t i = 0; i < k->plan.nslots; i++)
+		if (!is_local(&k->slots[i]))
+			slot_refresh(&k->slots[i]);
 }
 
 /* ---- addresses ---- */
@@ -137,6 +152,7 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 		if (k->plan.slots[i].at.resolve == m->name ||
 		    k->plan.slots[i].behind.resolve == m->name)
 			slot_refresh(&k->slots[i]);
+	identity_set_hurry(k->identities);
 	identity_changed(k);
 }
 
@@ -146,7 +162,7 @@ static void
 take_env(struct keeper *k, const struct msg_env *m)
 {
 	store_take_env(&k->store, m->name, m->value);
-	(void)identity_take_env(k->store.identity, m->name, m->value);
+	(void)identity_set_take_env(k->identities, m->name, m->value);
 }
 
 /* All of the environment is here: the first fetch of everything. */
@@ -273,6 +289,22 @@ join(struct keeper *k, int fd, const char *peer, uint32_t accepts, channel_fn *f
 	return channel_new(k->loop, fd, &o);
 }
 
+static void
+make_identities(struct keeper *k)
+{
+	struct identity_options o = {.seams = {.loop = k->loop,
+					       .fetcher = k->store.fetcher,
+					       .names = k->store.names,
+					       .skew = &k->store.skew,
+					       .slots = k->slots},
+				     .plan = &k->plan,
+				     .on_change = identity_changed,
+				     .arg = k};
+
+	k->identities = identity_set_new(&o);
+	k->store.identity = identity_set_at(k->identities, 0);
+}
+
 static int
 prepare(struct keeper *k)
 {
@@ -297,8 +329,7 @@ prepare(struct keeper *k)
 	k->store.fetcher = fetcher_new(k->loop, buf_span(&k->system_ca));
 	if (k->store.fetcher == NULL)
 		return -1;
-	k->store.identity = identity_new(k->loop, k->store.fetcher, &k->plan, k->store.names,
-					 identity_changed, k);
+	make_identities(k);
 	return 0;
 }
 

@@ -138,12 +138,11 @@ store_failed(struct document *d, const struct store_failure *f)
 static void
 lacks_identity(struct document *d)
 {
-	/* What the environment lacks at the start will not come; an endpoint may. */
-	bool may_come = d->c->plan->credentials == CREDENTIALS_CONTAINER;
+	const struct acquire_fault *f = identity_fault(d->c->identity);
 
-	store_failed(d, &(struct store_failure){.kind = may_come ? SLOT_UNREACHED : SLOT_DENIED,
-						.type = "NoIdentity",
-						.why = identity_fault(d->c->identity)});
+	store_failed(d, &(struct store_failure){.kind = f->is_denial ? SLOT_DENIED : SLOT_UNREACHED,
+						.type = f->type,
+						.why = f->why});
 }
 
 static void
@@ -182,10 +181,26 @@ store_fetch(struct store_context *c, struct slot *s)
 	start(d);
 }
 
+static bool
+is_fresh(const struct document *d)
+{
+	for (size_t i = 0; i < d->nslots; i++)
+		if (d->slots[i]->state != SLOT_FRESH)
+			return false;
+	return true;
+}
+
 void
 store_identity_changed(struct store_context *c)
 {
-	for (size_t i = 0; i < c->ndocuments; i++)
-		if (c->documents[i].waiting)
-			start(&c->documents[i]);
+	bool ready = identity_get(c->identity) == IDENTITY_READY;
+
+	for (size_t i = 0; i < c->ndocuments; i++) {
+		struct document *d = &c->documents[i];
+
+		if (d->waiting)
+			start(d);
+		else if (ready && d->store->needs_identity && !is_fresh(d))
+			slot_refresh(d->slots[0]); /* with the other keys it may be had */
+	}
 }

@@ -10,6 +10,7 @@ struct asking {
 	struct document *d;
 	void (*answered)(struct document *d, struct span body);
 	void (*denied)(struct document *d);
+	uint32_t generation; /* of the keys that it was signed with */
 };
 
 static enum slot_failure kind_of(enum aws_error_class class)
@@ -20,11 +21,13 @@ static enum slot_failure kind_of(enum aws_error_class class)
 
 /* Whether what the service complains about is another now. */
 static bool
-put_right(struct store_context *c, const struct aws_error *e, const struct fetch_answer *a)
+put_right(const struct asking *asking, const struct aws_error *e, const struct fetch_answer *a)
 {
+	struct store_context *c = asking->d->c;
+
 	if (e->class == AWS_ERROR_CLOCK)
 		return skew_learn(&c->skew, a->date);
-	return e->class == AWS_ERROR_CREDENTIALS && identity_renew(c->identity);
+	return e->class == AWS_ERROR_CREDENTIALS && identity_renew(c->identity, asking->generation);
 }
 
 static void
@@ -49,7 +52,7 @@ refused(const struct asking *asking, const struct fetch_answer *a)
 				   .request_id = a->request_id,
 				   .key_id = identity_keys(d->c->identity).key_id,
 				   .principal = e.principal};
-	if (!d->tried_again && put_right(d->c, &e, a) && store_again(d))
+	if (!d->tried_again && put_right(asking, &e, a) && store_again(d))
 		return;
 	if (f.kind == SLOT_DENIED && asking->denied != NULL)
 		asking->denied(d);
@@ -90,7 +93,7 @@ send_question(struct document *d, const struct store_question *q,
 
 	if (asking == NULL)
 		abort();
-	*asking = (struct asking){d, q->answered, q->denied};
+	*asking = (struct asking){d, q->answered, q->denied, identity_generation(c->identity)};
 	if (call_start(c->fetcher, &call, answered, asking) == 0)
 		return 0;
 	free(asking);

@@ -11,6 +11,7 @@
 #include "unit.h"
 
 #define ARN    "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+#define ROLE   "arn:aws:iam::123456789012:role/r"
 #define SECRET "sk-S3CR3T-value-that-must-not-show"
 #define ONE    "targets: {a: {apiBase: 'https://h/v1', apiKey: env:K"
 
@@ -223,13 +224,30 @@ static const struct {
 	{ONE ", redact: false}}", "targets.a.redact: not available yet ("},
 	{ONE ", includeUsage: true}}", "targets.a.includeUsage: not available yet ("},
 	{ONE ", region: us-east-1}}", "targets.a.region: not available yet ("},
-	{ONE ", aws: {}}}", "targets.a.aws: not available yet ("},
+	{ONE ", aws: {endpoints: {}}}}", "targets.a.aws.endpoints: unknown key"},
+	{ONE ", aws: {assumeRole: {roleArn: '" ROLE "', narrow: true}}}}",
+	 "targets.a.aws.assumeRole.narrow: a target's calls"},
+	{ONE ", aws: {assumeRole: {roleArn: '" ROLE "', externalId: '" ARN "k-AbCdEf'}}}}",
+	 "targets.a.aws.assumeRole.externalId: an ARN is read with the identity"},
 	{ONE "}}\ncallers: []", "t:2:1: callers: not available yet ("},
 	{ONE "}}\ndeniedFields: [x]", "t:2:1: deniedFields: not available yet ("},
 	{ONE "}}\nadminToken: env:T", "t:2:1: adminToken: not available yet ("},
-	{ONE "}}\naws: {profile: x}", "aws.profile: not available yet ("},
-	{ONE "}}\naws: {assumeRole: {roleArn: x}}", "aws.assumeRole: not available yet ("},
-	{ONE "}}\naws: {credentials: instance}", "aws.credentials: not available yet (auto"},
+	{ONE "}}\naws: {profile: ''}", "aws.profile: must not be empty"},
+	{ONE "}}\naws: {assumeRole: {roleArn: x}}", "the ARN of a role is due"},
+	{ONE "}}\naws: {assumeRole: {roleArn: 'arn:aws:iam::123456789012:user/u'}}",
+	 "the ARN of a role is due"},
+	{ONE "}}\naws: {assumeRole: {roleArn: 'arn:moon:iam::123456789012:role/r'}}",
+	 "the ARN of a role is due"},
+	{ONE "}}\naws: {assumeRole: {externalId: env:E}}", "aws.assumeRole.roleArn: is missing"},
+	{ONE "}}\naws: {assumeRole: {roleArn: '" ROLE "', externalId: literal}}",
+	 "aws.assumeRole.externalId: "},
+	{ONE "}}\naws: {assumeRole: {roleArn: '" ROLE "', externalId: '" ARN "k-AbCdEf'}}",
+	 "aws.assumeRole.externalId: an ARN is read with the identity"},
+	{ONE "}}\naws: {assumeRole: {roleArn: '" ROLE "', sessionName: 'a b'}}",
+	 "a session's name is due"},
+	{ONE "}}\naws: {assumeRole: {roleArn: '" ROLE "', duration: 5m}}", "out of bounds"},
+	{ONE "}}\naws: {credentials: imds}", "aws.credentials: not one of: auto"},
+	{ONE "}}\naws: {endpoints: {sts: 'http://10.0.0.1'}}", "aws.endpoints.sts: must be https"},
 	{ONE "}}\naws: {region: us}", "a region such as"},
 	{ONE "}}\naws: {endpoints: {secretsmanager: 'http://10.0.0.1'}}", "loopback only"},
 	{ONE "}}\naws: {endpoints: {secretsmanager: 'https://h/x'}}", "must not have a path"},
