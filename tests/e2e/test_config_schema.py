@@ -89,7 +89,7 @@ GOOD = [
     at("targets.a.cloudflareAccess", {"clientId": "env:I", "clientSecret": "env:S"}),
     at(
         "targets.a.tls",
-        {"ca": "/ca", "clientCert": "/c", "clientKey": "env:K", "serverName": "s"},
+        {"ca": "/ca", "clientCert": "/c", "clientKey": "env:CLIENT_KEY", "serverName": "s"},
     ),
     at("targets.a.timeouts", {"connect": "250ms", "firstByte": "5m", "idle": "1h"}),
     at("targets.a.operations", ["chat", "models"]),

@@ -39,7 +39,7 @@ def test_one_question_for_all_keys(plain_world: World, start) -> None:
     arn = all_in_one(world)
     sidekey = start(world.config(target_of(world, arn)), world.env())
     assert chat(sidekey).status == 200
-    assert [c.secret_id for c in world.store.calls] == [arn]
+    assert [c.asked for c in world.store.calls] == [arn]
     for asked in (2, 3):
         sidekey.process.send_signal(signal.SIGUSR1)
         wait_for(lambda n=asked: len(world.store.calls) >= n, 10, "the refresh")
