@@ -32,7 +32,7 @@ LIBRARY  := $(B)/libsidekey.a
 SOURCES := $(sort $(shell find sidecar policy -name '*.c'))
 OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o)
 HOOKS   := $(SOURCES:%.c=$(B)/obj-test/%.o)
-UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 

@@ -31,7 +31,8 @@ void credentials_free(struct credentials *c);
 
 /*
  * Each reads a 200 answer; false, and *out left alone, when something needed is missing, empty, of
- * another type or holds a control byte. All but the container's must have a token and an expiry.
+ * another type or is no credentials_is_value. All but the container's must have a token and an
+ * expiry.
  */
 bool credentials_read_container(struct span json, struct credentials *out);
 

@@ -205,6 +205,7 @@ is_readable(struct span text, struct span *culprit)
 struct profile {
 	struct span name;
 	struct section all;  /* the credentials file's settings over config's */
+	bool says_keys;      /* a key or a secret, in either file */
 	bool keys_are_first; /* they are in the credentials file: credential_process is behind it */
 };
 
@@ -230,6 +231,7 @@ profile_read(const struct files *f, struct span name, struct profile *out)
 	for (size_t i = 0; i < SETTINGS; i++)
 		if (credentials.values[i].ptr != NULL)
 			p.all.values[i] = credentials.values[i];
+	p.says_keys = p.all.values[KEY_ID].ptr != NULL || p.all.values[SECRET].ptr != NULL;
 	p.keys_are_first = credentials.values[KEY_ID].ptr != NULL;
 	take_keys(&p, p.keys_are_first ? &credentials : &config);
 	*out = p;
@@ -242,13 +244,6 @@ says(const struct profile *p, enum setting s)
 	return p->all.values[s].ptr != NULL;
 }
 
-static bool
-says_keys(const struct profile *p)
-{
-	return says(p, KEY_ID) || says(p, SECRET);
-}
-
-/* Whether what it says of them is whole. */
 static bool
 has_keys(const struct profile *p)
 {
@@ -358,7 +353,7 @@ start_profile(const struct files *f, const struct profile *p, struct profile_cha
 		return start_sso(f, p, out, culprit);
 	if (says(p, PROCESS) && !p->keys_are_first)
 		return PROFILE_PROCESS;
-	if (!says_keys(p))
+	if (!p->says_keys)
 		return PROFILE_NOTHING;
 	out->source = PROFILE_KEYS;
 	out->keys_profile = p->name;
@@ -408,7 +403,7 @@ was_visited(const struct walk *w, struct span name)
 static bool
 is_role(const struct walk *w, const struct profile *p)
 {
-	return says(p, ROLE_ARN) && !says(p, TOKEN_FILE) && (w->chain.nroles == 0 || !says_keys(p));
+	return says(p, ROLE_ARN) && !says(p, TOKEN_FILE) && (w->chain.nroles == 0 || !p->says_keys);
 }
 
 /* Takes p's role into the chain; *next is the profile to go on with, or empty when it started. */
@@ -434,7 +429,7 @@ step_role(struct walk *w, const struct profile *p, struct span *next)
 	if (next->len == 0)
 		return PROFILE_INCOMPLETE;
 	/* a profile may be its own source, for its keys alone */
-	if (was_visited(w, *next) && !(span_eq(*next, p->name) && says_keys(p)))
+	if (was_visited(w, *next) && !(span_eq(*next, p->name) && p->says_keys))
 		return PROFILE_LOOP;
 	return PROFILE_OK;
 }

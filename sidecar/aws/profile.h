@@ -56,10 +56,11 @@ enum profile_fault {
 
 /*
  * Follows the profile called name to where its identity starts. Either text may be empty (no such
- * file). Of one profile a role counts before SSO, and that before keys; the credentials file wins
- * over config, key by key. On a fault *out is left alone, and *culprit is the profile at fault:
- * for PROFILE_MALFORMED the section that the line stands in, empty before the first. Never a
- * value.
+ * file). The credentials file wins over config, setting by setting, but a key, its secret and its
+ * token are of one file. In the profile that was asked for a role counts first, then web
+ * identity, SSO and keys; in one that is a source, its keys come before its role. On a fault *out
+ * is left alone, and *culprit is the profile at fault; for PROFILE_MALFORMED it may be the header
+ * of the section that the line stands in, empty before the first. Never a value.
  */
 enum profile_fault profile_find(struct span config, struct span credentials, struct span name,
 				struct profile_chain *out, struct span *culprit);

@@ -27,8 +27,8 @@ struct service_options {
 
 /*
  * Appends the host of s in region to out. 0; -1 when the region is of no partition, when the
- * service has no such host there (FIPS outside us-*, ca-* and us-gov-*), or when out is full; out
- * is then as it was.
+ * service has no such host there (FIPS outside us-*, ca-* and us-gov-*; Mantle, which is dual-stack
+ * only, with FIPS or outside of the partition aws), or when out is full; out is then as it was.
  */
 int service_host(enum service s, struct span region, struct service_options o, struct buf *out);
 

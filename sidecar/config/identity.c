@@ -22,8 +22,9 @@ static const struct {
 	{CONFIG_CREDENTIALS_WEB_IDENTITY, identity_find_web, "AWS_WEB_IDENTITY_TOKEN_FILE is set",
 	 "AWS_WEB_IDENTITY_TOKEN_FILE is not set"},
 	{CONFIG_CREDENTIALS_CONTAINER, identity_find_container,
-	 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI is set",
-	 "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor _FULL_URI is set"},
+	 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
+	 "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI "
+	 "is set"},
 	{CONFIG_CREDENTIALS_PROFILE, identity_find_profile, "the shared files have the profile ",
 	 "the shared files say nothing of an identity for the profile "},
 	{CONFIG_CREDENTIALS_INSTANCE, identity_find_instance, "the instance's role is left",

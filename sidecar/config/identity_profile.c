@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "config/identity_choice.h"
 
@@ -151,8 +151,9 @@ static void
 take_cache_directory(struct identity_choice *ch, struct span home)
 {
 	struct buf above;
+	struct stat st;
 
-	if (access(ch->out->sso_cache.ptr, F_OK) == 0) {
+	if (stat(ch->out->sso_cache.ptr, &st) == 0) {
 		projector_directory(ch->pr, ch->out->sso_cache);
 		return;
 	}

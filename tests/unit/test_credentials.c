@@ -358,7 +358,7 @@ reads_the_caller(void **state)
 		CALLER("arn:a\nb"),
 		CALLER("arn:x</Arn><Arn>arn:y"),
 		"<!-- -->" CALLER(ARN),
-		"<Arn>" ARN,
+		("<Arn>" ARN),
 		"",
 	};
 	struct span arn = SPAN("before");

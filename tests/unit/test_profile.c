@@ -66,7 +66,8 @@ static const struct {
 	{"[profile default]\n" KEYS, "", "default", "keys default"},
 	{"", "[profile a]\n" KEYS, "profile a", "keys profile a"},
 	{"# c\n; c\n  # c\n\n[default]\n# c\n" KEYS "; c", "", "default", "keys default"},
-	{"\xef\xbb\xbf[default]\r\nregion = r\r\nrole_arn = a\r\ncredential_source = Environment\r\n",
+	{"\xef\xbb\xbf[default]\r\nregion = r\r\nrole_arn = a\r\n"
+	 "credential_source = Environment\r\n",
 	 "", "default", "environment > a @r"}, /* the mark: not so in botocore */
 	{"[default] # c\n" KEYS "region = eu-west-1 # c", "", "default",
 	 "keys default @eu-west-1"}, /* as other SDKs: botocore takes the comment for the value */
@@ -218,6 +219,9 @@ static const struct {
 	 PROFILE_INCOMPLETE, "default"}, /* AWS would refuse it */
 	{"[default]\n" ROLE("a", "b") "[profile b]\naws_access_key_id = A\n", "", "default",
 	 PROFILE_INCOMPLETE, "b"},
+	{"[default]\n" ROLE("a",
+			    "b") "[profile b]\nrole_arn = b\ncredential_source = Environment\n",
+	 "[b]\naws_secret_access_key = s\n", "default", PROFILE_INCOMPLETE, "b"},
 	{"[default]\nweb_identity_token_file = /t\n" KEYS, "", "default", PROFILE_INCOMPLETE,
 	 "default"},
 	{"[default]\nweb_identity_token_file =\nrole_arn = a\n", "", "default", PROFILE_INCOMPLETE,
