@@ -6,7 +6,7 @@
 
 #include "http/grammar.h"
 #include "policy/access/headers.h"
-#include "policy/access/operations.h"
+#include "policy/access/paths.h"
 
 enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 5 };
 
@@ -104,18 +104,11 @@ add_query(struct buf *b, const struct egress_target *t, const struct frame_call 
 	}
 }
 
-static void
-add_target(struct buf *b, const struct egress_target *t, const struct frame_call *call)
+void
+inject_target(struct buf *b, const struct egress_target *t, const struct frame_call *call)
 {
-	struct span base = t->base_path;
-
-	/* apiBase may end in the /v1 that Anthropic's paths begin with. */
-	if (span_ends(base, SPAN("/v1")) && span_starts(call->path, SPAN("/v1/")))
-		base = span_cut(base, 0, base.len - 3);
-	(void)buf_add_span(b, base);
-	(void)buf_add_span(b, call->path);
+	(void)paths_join(b, t->base_path, call->path);
 	add_query(b, t, call);
-	(void)buf_add_char(b, '\0');
 }
 
 /* ---- the header lines ---- */
@@ -194,7 +187,8 @@ inject_build(struct inject *out, const struct egress_target *t, const struct fra
 	out->lines = calloc(call->nfields + OWN_LINES + nsecrets, sizeof(*out->lines));
 	if (g.at == NULL || out->lines == NULL)
 		abort();
-	add_target(&g.text, t, call);
+	inject_target(&g.text, t, call);
+	(void)buf_add_char(&g.text, '\0');
 	add_lines(&g, t, call);
 	out->nlines = 0;
 	out->text = g.text.ptr; /* ownership passes; never secret, so free(3) will do */
