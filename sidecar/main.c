@@ -12,6 +12,7 @@
 #include "box/spawn.h"
 #include "cli/check.h"
 #include "cli/health.h"
+#include "cli/route.h"
 #include "egress/egress.h"
 #include "egress/transfer.h"
 #include "ev/multi.h"
@@ -63,6 +64,7 @@ static int verb_help(int argc, char **argv);
 static const struct verb verbs[] = {
 	{"serve", verb_serve, "serve calls (the default)"},
 	{"check", cli_check, "check the configuration"},
+	{"route", cli_route, "say what would become of a call, and which rule decides"},
 	{"health", cli_health, "ask the running sidekey how it is, for probes"},
 	{"version", verb_version, "print the version"},
 	{"help", verb_help, "print this"},
