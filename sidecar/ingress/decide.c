@@ -11,6 +11,7 @@
 #include "policy/access/paths.h"
 
 enum {
+	QUERY_NAME_MAX = 192,         /* several times the longest that any of the APIs has */
 	DECIDE_PATH_MODEL_MAX = 2048, /* as long as Bedrock's ids may be, and as a body's */
 	/* A request line, and a name that takes a segment's place, each byte of it escaped. */
 	PATH_MAX_BYTES = HTTP_LINE_MAX + 3 * DECIDE_PATH_MODEL_MAX,
@@ -149,30 +150,44 @@ check_body_kind(const struct http_request *r, struct decision *d)
 	return VERDICT_OK;
 }
 
+/* The name of a query member as a server would read it, unescaped and folded. -1: too long. */
+static int
+folded_name(struct span member, char text[static QUERY_NAME_MAX + 1], struct span *out)
+{
+	struct span name = span_cut(member, 0, span_find(member, 0, '='));
+	size_t n;
+
+	if (paths_decode(name, text, QUERY_NAME_MAX, &n) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (text[i] >= 'A' && text[i] <= 'Z')
+			text[i] = (char)(text[i] + ('a' - 'A'));
+	*out = (struct span){text, n};
+	return 0;
+}
+
 static enum verdict
 check_query(const struct ingress *in, const struct http_request *r, struct decision *d)
 {
 	for (size_t at = 0; r->has_query && at < r->query.len;) {
 		size_t end = span_find(r->query, at, '&');
-		struct span member = span_cut(r->query, at, end);
-		struct span name = span_cut(member, 0, span_find(member, 0, '='));
-		char folded[SCAN_NAME_MAX + 1];
-		size_t n = name.len < SCAN_NAME_MAX ? name.len : SCAN_NAME_MAX;
-		bool azure = span_is(name, "api-version") || span_is(name, "api_version");
+		char text[QUERY_NAME_MAX + 1];
+		struct span name;
 
+		if (folded_name(span_cut(r->query, at, end), text, &name) != 0)
+			return refuse(d, VERDICT_MALFORMED_REQUEST,
+				      "A query member has a name of more than %d bytes.",
+				      QUERY_NAME_MAX);
 		at = end + 1;
-		for (size_t i = 0; i < n; i++)
-			folded[i] = (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z'
-						   ? name.ptr[i] + ('a' - 'A')
-						   : name.ptr[i]);
-		folded[n] = '\0';
-		if (!azure && model_field_denied((struct span){folded, n},
-						 (const struct span *)in->plan.denied_fields,
-						 in->plan.ndenied_fields))
-			return refuse(d, VERDICT_FIELD_NOT_ALLOWED,
-				      "The query member \"%s\" would steer the upstream, which the "
-				      "configuration alone decides; leave it out.",
-				      folded);
+		if (span_is(name, "api-version") || span_is(name, "api_version"))
+			continue; /* Azure's own; the target's `query` can fix it */
+		if (model_field_denied(name, (const struct span *)in->plan.denied_fields,
+				       in->plan.ndenied_fields))
+			return refuse(
+				d, VERDICT_FIELD_NOT_ALLOWED,
+				"The query member \"%.*s\" would steer the upstream, which the "
+				"configuration alone decides; leave it out.",
+				(int)name.len, name.ptr);
 	}
 	return VERDICT_OK;
 }

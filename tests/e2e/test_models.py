@@ -10,6 +10,7 @@ import pytest
 from fakes.agent import HELLO, Agent
 from fakes.apibase import Act, ApiBase
 from fakes.sidekey import Sidekey, run
+from fakes.wire import wait_for
 
 KINDS = {
     "litellm": ("", "Authorization"),
@@ -67,9 +68,7 @@ class Four:
         }
 
     def heard(self) -> dict[str, list]:
-        return {
-            n: [(r.target, r.body) for r in a.requests] for n, a in self.apis.items()
-        }
+        return {n: [(r.target, r.body) for r in a.requests] for n, a in self.apis.items()}
 
 
 @pytest.fixture
@@ -87,9 +86,7 @@ def sidekey(four: Four, start) -> Sidekey:
     return start(four.config(), four.env)
 
 
-def test_one_agent_switches_between_four_upstreams(
-    four: Four, sidekey: Sidekey
-) -> None:
+def test_one_agent_switches_between_four_upstreams(four: Four, sidekey: Sidekey) -> None:
     """The prefixed ids of llm.md 4.1, on one connection; each key goes to its own upstream."""
     asked = [
         ("litellm_proxy/claude-haiku", "litellm", "/chat/completions", "claude-haiku"),
@@ -123,15 +120,10 @@ def test_one_agent_switches_between_four_upstreams(
 
 
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages?beta=true"])
-def test_anthropic_s_version_is_the_agent_s(
-    four: Four, sidekey: Sidekey, path: str
-) -> None:
+def test_anthropic_s_version_is_the_agent_s(four: Four, sidekey: Sidekey, path: str) -> None:
     body = {**HELLO, "model": "claude-x"}
     with Agent(sidekey.port) as agent:
-        assert (
-            agent.call("POST", path, body, [("anthropic-version", "2026-10-21")]).status
-            == 200
-        )
+        assert agent.call("POST", path, body, [("anthropic-version", "2026-10-21")]).status == 200
         assert four.apis["anthropic"].last().header("anthropic-version") == "2026-10-21"
         assert agent.call("POST", path, body).status == 200
         assert four.apis["anthropic"].last().header("anthropic-version") is None
@@ -148,16 +140,13 @@ def test_anthropic_s_version_is_the_agent_s(
         ("my%2Dgpt", "deployment-7"),
     ],
 )
-def test_the_deployment_in_the_path_is_the_model(
-    four, sidekey: Sidekey, asked, sent
-) -> None:
+def test_the_deployment_in_the_path_is_the_model(four, sidekey: Sidekey, asked, sent) -> None:
     with Agent(sidekey.port) as agent:
-        path = (
-            f"/openai/deployments/{asked}/chat/completions?api-version=2023-05-15&a=b"
-        )
+        path = f"/openai/deployments/{asked}/chat/completions?api-version=2023-05-15&a=b&API-Version=1&api%2Dversion=2"
         assert agent.call("POST", path, {"messages": []}).status == 200
     want = f"/openai/deployments/{sent}/chat/completions?a=b&api-version=2024-10-21"
     assert four.apis["azure"].last().target == want
+    wait_for(lambda: sidekey.calls())
     assert sidekey.calls()[0]["model"] == "my-gpt"
 
 
@@ -230,9 +219,7 @@ def test_without_a_fixed_version_the_agent_s_passes(four: Four, start) -> None:
         ("/openai/deployments/my-gpt", {}, 404, "route_not_found"),
     ],
 )
-def test_deployments_that_may_not_be_named(
-    four, sidekey: Sidekey, path, body, status, code
-):
+def test_deployments_that_may_not_be_named(four, sidekey: Sidekey, path, body, status, code):
     with Agent(sidekey.port) as agent:
         answer = agent.call("POST", path, {"messages": [], **body})
     assert (answer.status, answer.code) == (status, code), answer.body
@@ -243,9 +230,7 @@ def test_path_and_body_may_name_the_same_model(four: Four, sidekey: Sidekey) -> 
     """As Azure's own SDK does."""
     with Agent(sidekey.port) as agent:
         path = "/openai/deployments/my-gpt/chat/completions"
-        assert (
-            agent.call("POST", path, {"model": "my-gpt", "messages": []}).status == 200
-        )
+        assert agent.call("POST", path, {"model": "my-gpt", "messages": []}).status == 200
     seen = four.apis["azure"].last()
     assert seen.path == "/openai/deployments/deployment-7/chat/completions"
     assert json.loads(seen.body)["model"] == "deployment-7"
@@ -261,9 +246,7 @@ def listed(agent: Agent, path: str = "/v1/models") -> list[str]:
 
 
 def upstream_list(*ids: str, **more) -> Act:
-    body = json.dumps(
-        {"object": "list", "data": [{"id": i, "x": [1]} for i in ids], **more}
-    )
+    body = json.dumps({"object": "list", "data": [{"id": i, "x": [1]} for i in ids], **more})
     return Act(200, (("Content-Type", "application/json"),), body.encode())
 
 
@@ -313,9 +296,7 @@ def test_exact_rules_hide_all_else(four: Four, start) -> None:
             (("Content-Type", "application/json"),),
             b'{"data":[{"id":"gpt-5-secret"}',
         ),
-        Act(
-            200, (("Content-Type", "application/json"),), b'{"models":["gpt-5-secret"]}'
-        ),
+        Act(200, (("Content-Type", "application/json"),), b'{"models":["gpt-5-secret"]}'),
         Act(200, (("Content-Type", "application/json"),), b'["gpt-5-secret"]'),
         Act(200, (("Content-Type", "text/plain"),), b"gpt-5-secret"),
         Act(
@@ -331,24 +312,18 @@ def test_exact_rules_hide_all_else(four: Four, start) -> None:
     ],
     ids=["object", "cut", "no data", "array", "text", "gzip", "4 MB"],
 )
-def test_a_list_that_cannot_be_read_is_not_shown(
-    four, sidekey: Sidekey, act: Act
-) -> None:
+def test_a_list_that_cannot_be_read_is_not_shown(four, sidekey: Sidekey, act: Act) -> None:
     four.apis["openai"].script(act)
     with Agent(sidekey.port) as agent:
         answer = agent.call("GET", "/v1/models")
         assert (answer.status, answer.code) == (502, "upstream_invalid")
         assert b"gpt-5-secret" not in answer.body
         assert "models" in answer.json()["error"]["message"]
-        assert agent.chat({**HELLO, "model": "gpt-4o"}).status == 200, (
-            "the connection goes on"
-        )
+        assert agent.chat({**HELLO, "model": "gpt-4o"}).status == 200, "the connection goes on"
 
 
 def test_errors_of_the_list_are_the_upstream_s(four: Four, sidekey: Sidekey) -> None:
-    four.apis["openai"].script(
-        Act(429, (("Content-Type", "application/json"),), b'{"error":{}}')
-    )
+    four.apis["openai"].script(Act(429, (("Content-Type", "application/json"),), b'{"error":{}}'))
     with Agent(sidekey.port) as agent:
         answer = agent.call("GET", "/v1/models")
     assert (answer.status, answer.code, answer.body) == (429, None, b'{"error":{}}')
@@ -394,19 +369,13 @@ def route(four: Four, *arguments: str) -> tuple[int, dict]:
         ("GET", "/v1/models?limit=2&key=mine", None, "openai", "the default target"),
     ],
 )
-def test_route_tells_what_then_happens(
-    four, sidekey, method, path, model, target, rule
-) -> None:
+def test_route_tells_what_then_happens(four, sidekey, method, path, model, target, rule) -> None:
     """The URL that is printed is the one that the upstream then sees."""
     told = route(four, method, path, *(["--model", model] if model else []))
     assert told[0] == 0 and told[1]["verdict"] == "allowed"
     assert told[1]["target"] == target and told[1]["rule"].startswith(rule)
     with Agent(sidekey.port) as agent:
-        body = (
-            {"messages": [], **({"model": model} if model else {})}
-            if method == "POST"
-            else None
-        )
+        body = {"messages": [], **({"model": model} if model else {})} if method == "POST" else None
         agent.call(method, path, body)
     api = four.apis[target]
     assert told[1]["url"] == api.url + api.last().target
@@ -426,9 +395,7 @@ def test_route_tells_what_then_happens(
         (["GET", "http://evil.example/v1/models"], "malformed_request"),
     ],
 )
-def test_route_tells_refusals_as_they_would_come(
-    four: Four, sidekey, arguments, code
-) -> None:
+def test_route_tells_refusals_as_they_would_come(four: Four, sidekey, arguments, code) -> None:
     status, told = route(four, *arguments)
     assert (status, told["verdict"]) == (1, code)
     assert told["why"] and "url" not in told
@@ -453,9 +420,7 @@ def test_route_needs_no_secret_and_prints_none(four: Four, sidekey: Sidekey) -> 
     assert "rule       models[6]: match claude-*" in with_keys.stdout
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["GET"], ["GET", "/", "more"], ["--nothing"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["GET"], ["GET", "/", "more"], ["--nothing"]])
 def test_route_s_usage(arguments: list) -> None:
     done = run("route", *arguments)
     assert done.returncode == 2 and "usage: sidekey route" in done.stdout
