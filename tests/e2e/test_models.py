@@ -8,77 +8,20 @@ from pathlib import Path
 
 import pytest
 from fakes.agent import HELLO, Agent
-from fakes.apibase import Act, ApiBase
+from fakes.apibase import Act
+from fakes.four import KINDS, Four
 from fakes.sidekey import Sidekey, run
 from fakes.wire import wait_for
 
-KINDS = {
-    "litellm": ("", "Authorization"),
-    "openai": ("/v1", "Authorization"),
-    "azure": ("", "api-key"),
-    "anthropic": ("", "x-api-key"),
-}
-MODELS = [
-    {"match": "litellm_proxy/*", "target": "litellm", "stripPrefix": "litellm_proxy/"},
-    {"match": "azure/*", "target": "azure", "stripPrefix": "azure/"},
-    {"match": "openai/*", "target": "openai", "stripPrefix": "openai/"},
-    {"match": "anthropic/*", "target": "anthropic", "stripPrefix": "anthropic/"},
-    {"match": "my-gpt", "target": "azure", "sendAs": "deployment-7"},
-    {"match": "gpt-4o", "target": "openai"},
-    {"match": "claude-*", "target": "anthropic"},
-]
-JSON = [("Content-Type", "application/json")]
 OK = Act(200, (("Content-Type", "application/json"),), b'{"ok":true}')
 
 
-class Four:
-    """Four upstreams of four kinds, each with a key of its own, and sidekey in front."""
-
-    def __init__(self, folder: Path) -> None:
-        self.apis = {}
-        targets, self.env = {}, {}
-        for name, (prefix, header) in KINDS.items():
-            key = f"key-of-{name}-0123456789abcdef"
-            api = ApiBase(key, prefix=prefix, key_header=header)
-            self.apis[name] = api
-            self.env[f"KEY_{name.upper()}"] = key
-            targets[name] = {
-                "provider": name,
-                "apiKey": f"env:KEY_{name.upper()}",
-                "allowPlaintext": True,
-            }
-        targets["azure"]["query"] = {"api-version": "2024-10-21"}
-        self.targets, self.folder = targets, folder
-
-    def start(self) -> None:
-        for name, api in self.apis.items():
-            api.start()
-            self.targets[name]["apiBase"] = api.base
-
-    def stop(self) -> None:
-        for api in self.apis.values():
-            api.stop()
-
-    def config(self, **changes) -> dict:
-        return {
-            "targets": self.targets,
-            "models": MODELS,
-            "defaultTarget": {"openai": "openai", "anthropic": "anthropic"},
-            **changes,
-        }
-
-    def heard(self) -> dict[str, list]:
-        return {n: [(r.target, r.body) for r in a.requests] for n, a in self.apis.items()}
-
-
 @pytest.fixture
-def four(tmp_path: Path) -> Iterator[Four]:
-    made = Four(tmp_path)
-    made.start()
-    for api in made.apis.values():
-        api.always = OK
-    yield made
-    made.stop()
+def four() -> Iterator[Four]:
+    with Four() as made:
+        for api in made.apis.values():
+            api.always = OK
+        yield made
 
 
 @pytest.fixture
@@ -351,11 +294,16 @@ def test_without_rules_the_list_is_the_upstream_s(four: Four, start) -> None:
 # ---- sidekey route ----
 
 
-def route(four: Four, *arguments: str) -> tuple[int, dict]:
-    path = four.folder / "route.yaml"
+@pytest.fixture
+def route(four: Four, tmp_path: Path):
+    """Runs the verb on the same configuration, without a key in the environment."""
+    path = tmp_path / "route.yaml"
     path.write_text(json.dumps(four.config()))
     path.chmod(0o600)
-    done = run("route", "-c", str(path), "--json", *arguments)
+    return lambda *arguments, **options: run("route", "-c", str(path), *arguments, **options)
+
+
+def told(done) -> tuple[int, dict]:
     return done.returncode, json.loads(done.stdout)
 
 
@@ -369,18 +317,21 @@ def route(four: Four, *arguments: str) -> tuple[int, dict]:
         ("GET", "/v1/models?limit=2&key=mine", None, "openai", "the default target"),
     ],
 )
-def test_route_tells_what_then_happens(four, sidekey, method, path, model, target, rule) -> None:
+def test_route_tells_what_then_happens(
+    four, sidekey, route, method, path, model, target, rule
+) -> None:
     """The URL that is printed is the one that the upstream then sees."""
-    told = route(four, method, path, *(["--model", model] if model else []))
-    assert told[0] == 0 and told[1]["verdict"] == "allowed"
-    assert told[1]["target"] == target and told[1]["rule"].startswith(rule)
+    more = ["--model", model] if model else []
+    status, says = told(route("--json", method, path, *more))
+    assert (status, says["verdict"], says["target"]) == (0, "allowed", target)
+    assert says["rule"].startswith(rule)
     with Agent(sidekey.port) as agent:
         body = {"messages": [], **({"model": model} if model else {})} if method == "POST" else None
         agent.call(method, path, body)
     api = four.apis[target]
-    assert told[1]["url"] == api.url + api.last().target
-    assert KINDS[target][1] in told[1]["added"]
-    assert "authorization" in told[1]["dropped"]
+    assert says["url"] == api.url + api.last().target
+    assert KINDS[target][1] in says["added"]
+    assert "authorization" in says["dropped"]
 
 
 @pytest.mark.parametrize(
@@ -395,26 +346,15 @@ def test_route_tells_what_then_happens(four, sidekey, method, path, model, targe
         (["GET", "http://evil.example/v1/models"], "malformed_request"),
     ],
 )
-def test_route_tells_refusals_as_they_would_come(four: Four, sidekey, arguments, code) -> None:
-    status, told = route(four, *arguments)
-    assert (status, told["verdict"]) == (1, code)
-    assert told["why"] and "url" not in told
+def test_route_tells_refusals_as_they_would_come(route, arguments, code) -> None:
+    status, says = told(route("--json", *arguments))
+    assert (status, says["verdict"]) == (1, code)
+    assert says["why"] and "url" not in says
 
 
-def test_route_needs_no_secret_and_prints_none(four: Four, sidekey: Sidekey) -> None:
-    path = four.folder / "route.yaml"
-    path.write_text(json.dumps(four.config()))
-    path.chmod(0o600)
-    arguments = [
-        "route",
-        "-c",
-        str(path),
-        "POST",
-        "/v1/messages",
-        "--model",
-        "claude-x",
-    ]
-    with_keys, without = run(*arguments, env=four.env), run(*arguments)
+def test_route_needs_no_secret_and_prints_none(four: Four, route) -> None:
+    arguments = ["POST", "/v1/messages", "--model", "claude-x"]
+    with_keys, without = route(*arguments, env=four.env), route(*arguments)
     assert with_keys.stdout == without.stdout and with_keys.returncode == 0
     assert not any(key in with_keys.stdout for key in four.env.values())
     assert "rule       models[6]: match claude-*" in with_keys.stdout
