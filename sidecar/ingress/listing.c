@@ -208,8 +208,8 @@ listing_filter(const struct ingress *in, uint16_t target, struct span document, 
 {
 	static struct scan checked;
 	struct listing l = {.in = in, .target = target, .out = out};
-	struct span data, name, entry, top = document;
-	size_t at = 1;
+	struct span data, name, entry, top;
+	size_t at;
 
 	if (scan_json(&checked, document, NULL, NULL) != SCAN_OK)
 		return no_list;
