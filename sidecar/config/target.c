@@ -6,6 +6,7 @@
 #include "config/projector.h"
 #include "config/template.h"
 #include "config/url.h"
+#include "policy/access/paths.h"
 
 /* ---- headers ---- */
 
@@ -199,6 +200,7 @@ target_project(struct projector *pr, size_t i)
 	e->headers = projector_room(pr, (t->headers.n + 3) * sizeof(struct egress_header));
 	e->query = projector_room(pr, t->query.n * sizeof(struct egress_query));
 	set_address(pr);
+	g->classic = paths_is_classic((enum provider)t->provider, e->base_path);
 	add_key_header(pr);
 	for (size_t h = 0; h < t->headers.n; h++)
 		add_template_header(pr, &t->headers.items[h]);
