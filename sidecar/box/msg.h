@@ -22,11 +22,20 @@ enum msg_type {
 	MSG_ADDRESSES,   /* resolver → keeper, egress */
 	MSG_SECRET,      /* keeper → egress: a slot's value */
 	MSG_SECRET_GONE, /* keeper → egress: drop it */
-	MSG_TLS,    /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
-	MSG_SLOT,   /* keeper → ingress: a slot's state */
-	MSG_STREAM, /* ingress → egress: the stream socket of one client connection */
-	MSG_TARGET, /* egress → ingress: a target's state */
-	MSG_ALIVE,  /* keeper, egress → ingress: once a second */
+	MSG_TLS,      /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
+	MSG_SLOT,     /* keeper → ingress: a slot's state */
+	MSG_STREAM,   /* ingress → egress: the stream socket of one client connection */
+	MSG_TARGET,   /* egress → ingress: a target's state */
+	MSG_ALIVE,    /* keeper, egress → ingress: once a second */
+	MSG_ACCEPT,   /* parent → ingress: take connections from now on */
+	MSG_RETIRE,   /* parent → ingress: a newer generation takes them; finish those in hand */
+	MSG_STANDING, /* ingress → parent: whether its calls would be served */
+	MSG_DIGEST,   /* keeper → ingress: the SHA-256 of a slot that is a token */
+	MSG_REFUSED,  /* egress → keeper: a target refused the versions that I used: look again */
+	MSG_LOOKED,   /* keeper → egress: I have; what was new has gone before this */
+	MSG_REPORT_IDENTITY, /* keeper → parent, for check --resolve */
+	MSG_REPORT_SLOT,     /* keeper → parent, for check --resolve */
+	MSG_REPORT_TARGET,   /* egress → parent, for check --resolve */
 	MSG_TYPES
 };
 
@@ -51,6 +60,11 @@ struct msg_ready {
 
 struct msg_drain {
 	uint64_t ms;
+};
+
+struct msg_standing {
+	bool ready;   /* every required target can be called */
+	bool settled; /* of no target is more to be expected by waiting */
 };
 
 struct msg_resolve {
@@ -78,7 +92,10 @@ struct msg_secret_gone {
 	uint16_t slot;
 };
 
-/* The descriptor that travels along is the CA bundle (PEM), when has_ca. */
+/*
+ * The descriptor that travels along is the CA bundle (PEM), when has_ca. Without one there is
+ * nothing to use any more, as with MSG_SECRET_GONE.
+ */
 struct msg_tls {
 	uint16_t target;
 	uint32_t version;
@@ -97,6 +114,12 @@ struct msg_slot {
 	uint64_t next_ms;       /* wall clock of the next attempt */
 	struct span version_id; /* the store's */
 	struct span error_type; /* of the last failure, empty when fresh */
+	bool denied;            /* that failure was the store's no */
+};
+
+struct msg_digest {
+	uint16_t slot;
+	struct span digest; /* 32 bytes; empty: there is no value any more */
 };
 
 struct msg_target {
@@ -104,6 +127,10 @@ struct msg_target {
 	bool usable;
 	bool resolved;
 	uint64_t certificate_expiry; /* seconds since 1970; 0: no client certificate */
+};
+
+struct msg_look { /* MSG_REFUSED and MSG_LOOKED */
+	uint16_t target;
 };
 
 /* The table's row. */

@@ -5,23 +5,28 @@
 
 #include "aws/arn.h"
 #include "cli/check.h"
+#include "cli/resolve.h"
 #include "config/jsonschema.h"
+#include "config/plan_identity.h"
 #include "config/project.h"
 #include "config/url.h"
 
 enum { EXIT_GOOD = 0, EXIT_USAGE = 2 };
 
 static const char usage[] =
-	"usage: sidekey check [-c FILE] [--schema]\n"
+	"usage: sidekey check [-c FILE] [--resolve [--json]] [--schema]\n"
 	"\n"
 	"Reads the configuration and says all that is wrong with it, or what it says.\n"
 	"\n"
 	"  -c, --config FILE  this file, instead of SIDEKEY_CONFIG, SIDEKEY_CONFIG_CONTENT,\n"
 	"                     /etc/sidekey/sidekey.yaml, $XDG_CONFIG_HOME/sidekey/sidekey.yaml\n"
+	"      --resolve      try it: who am I to the cloud, fetch each secret, open TLS to\n"
+	"                     each apiBase; no secret is shown\n"
+	"      --json         what --resolve found as JSON\n"
 	"      --schema       print the JSON Schema of the configuration instead\n"
 	"  -h, --help         print this\n"
 	"\n"
-	"Exit status: 0 good, 2 not.\n";
+	"Exit status: 0 good, 1 something that --resolve tried failed, 2 not a configuration.\n";
 
 static int
 print_schema(void)
@@ -80,8 +85,7 @@ warn_environment(const struct config *c, const struct environment *env, const st
 {
 	if (plans_lack_identity(p))
 		warn(c, "aws.credentials", SPAN(""),
-		     "this environment names no identity for the store (looked for "
-		     "AWS_ACCESS_KEY_ID and AWS_CONTAINER_CREDENTIALS_*)");
+		     "this environment names no identity for the store");
 	for (size_t i = 0; i < p->keeper.nslots; i++)
 		if (is_unset(&p->keeper.slots[i], env))
 			warn(c, "", p->keeper.slots[i].name,
@@ -95,6 +99,35 @@ print_slots(const struct plans *p, const struct ingress_target *t)
 		struct span name = p->keeper.slots[t->slots[i].number].name;
 
 		printf("    secret    %.*s\n", (int)name.len, name.ptr);
+	}
+}
+
+static void
+print_role(const struct plan_role *r)
+{
+	if (r->arn.len > 0)
+		printf("    role      %.*s%s\n", (int)r->arn.len, r->arn.ptr,
+		       r->policy.len > 0 ? ", narrowed to the configured secrets" : "");
+}
+
+/* Who reads the stores, and who a target is that says so for itself. */
+static void
+print_identities(const struct keeper_plan *k)
+{
+	for (size_t i = 0; i < k->nidentities; i++) {
+		const struct plan_identity *id = &k->identities[i];
+
+		if (id->tried.len == 0)
+			continue; /* nothing needs it */
+		printf("  identity  %s (%.*s)",
+		       identity_source_name((enum identity_source)id->source), (int)id->tried.len,
+		       id->tried.ptr);
+		if (i > 0)
+			printf(", for %.*s", (int)id->name.len, id->name.ptr);
+		printf("\n");
+		print_role(&id->web);
+		for (size_t r = 0; r < id->nroles; r++)
+			print_role(&id->roles[r]);
 	}
 }
 
@@ -117,14 +150,21 @@ print_summary(const struct config *c, const struct plans *p)
 		       e->has_tls_client ? ", with a client certificate" : "");
 		print_slots(p, &p->ingress.targets[i]);
 	}
+	print_identities(&p->keeper);
 	if (p->ingress.has_models)
 		printf("  models    %zu rules; other models are refused\n", p->ingress.nmodels);
 }
 
+struct options {
+	const char *path;
+	bool resolve, json;
+};
+
 static int
-check(const char *path)
+check(const struct options *o)
 {
-	struct config_source source = {path, config_own_environment()};
+	struct config_source source = {o->path, config_own_environment()};
+	int status = EXIT_GOOD;
 	struct config_faults faults;
 	struct config *c = NULL;
 	struct plans plans = {0};
@@ -133,35 +173,41 @@ check(const char *path)
 	fault_init(&faults);
 	bad = config_read(&source, &c, &faults);
 	if (bad == 0)
-		bad = project(c, &source.env, &plans, &faults);
+		bad = (o->resolve ? project_report : project)(c, &source.env, &plans, &faults);
 	if (bad == 0) {
 		warn_targets(c);
 		warn_environment(c, &source.env, &plans);
-		print_summary(c, &plans);
+		if (!o->json)
+			print_summary(c, &plans);
+		if (o->resolve)
+			status = cli_resolve(&plans, &source.env, o->json);
 		plans_free(&plans);
 	}
 	fault_print(&faults, stderr);
 	config_free(c);
 	fault_free(&faults);
-	return bad == 0 && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_USAGE;
+	return bad == 0 && fflush(stdout) == 0 ? status : EXIT_USAGE;
 }
 
 int
 cli_check(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"schema", no_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"config", required_argument, NULL, 'c'}, {"resolve", no_argument, NULL, 'r'},
+		{"json", no_argument, NULL, 'j'},         {"schema", no_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 	};
-	const char *path = NULL;
+	struct options o = {0};
 	int option;
 
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (option == 'c') {
-			path = optarg;
+			o.path = optarg;
+		} else if (option == 'r') {
+			o.resolve = true;
+		} else if (option == 'j') {
+			o.json = true;
 		} else if (option == 's') {
 			return print_schema();
 		} else {
@@ -169,9 +215,9 @@ cli_check(int argc, char **argv)
 			return option == 'h' ? EXIT_GOOD : EXIT_USAGE;
 		}
 	}
-	if (optind < argc) {
+	if (optind < argc || (o.json && !o.resolve)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	return check(path);
+	return check(&o);
 }

@@ -54,6 +54,7 @@ struct egress_plan {
 	size_t nports;
 	uint64_t header_bytes, body_bytes, buffer_total;
 	uint32_t connections;
+	bool report; /* check --resolve: probe each target and tell the parent */
 };
 
 extern const struct pack_type egress_plan_type;

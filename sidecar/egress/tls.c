@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
@@ -20,6 +21,7 @@ struct handshake {
 	unsigned refs;   /* the connection's SSL_CTX and the transfer that made it */
 	struct tls *tls; /* may outlive its lane with the connection */
 	bool alert, asked, content;
+	struct tls_peer *peer; /* to be filled in, or NULL */
 };
 
 static int handshake_index = -1; /* of the struct handshake in an SSL_CTX */
@@ -159,16 +161,56 @@ is_trust_alert(int description)
 	}
 }
 
+static uint64_t
+seconds_of(const ASN1_TIME *at)
+{
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days = 0, seconds = 0;
+
+	if (epoch == NULL || ASN1_TIME_diff(&days, &seconds, epoch, at) != 1)
+		days = seconds = 0;
+	ASN1_TIME_free(epoch);
+	return days < 0 ? 1 : (uint64_t)days * 86400 + (uint64_t)seconds;
+}
+
+static void
+print_name(const X509_NAME *name, char *out, size_t size)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	int n = -1;
+
+	if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) > 0)
+		n = BIO_read(bio, out, (int)size - 1);
+	out[n > 0 ? n : 0] = '\0';
+	BIO_free(bio);
+}
+
+static void
+fill_peer(struct tls_peer *p, const struct handshake *h, const SSL *ssl)
+{
+	X509 *leaf = SSL_get0_peer_certificate(ssl);
+
+	snprintf(p->version, sizeof(p->version), "%s", SSL_get_version(ssl));
+	p->asked = h->asked;
+	p->chain = (unsigned)sk_X509_num(SSL_get_peer_cert_chain(ssl));
+	if (leaf == NULL)
+		return;
+	print_name(X509_get_subject_name(leaf), p->subject, sizeof(p->subject));
+	print_name(X509_get_issuer_name(leaf), p->issuer, sizeof(p->issuer));
+	p->expires_s = seconds_of(X509_get0_notAfter(leaf));
+}
+
 static void
 on_info(const SSL *ssl, int where, int ret)
 {
-	struct handshake *h;
+	struct handshake *h = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), handshake_index);
 
-	if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT || !is_trust_alert(ret & 0xff))
+	if (h == NULL)
 		return;
-	h = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), handshake_index);
-	if (h != NULL)
+	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && is_trust_alert(ret & 0xff))
 		h->alert = true;
+	if ((where & SSL_CB_HANDSHAKE_DONE) != 0 && h->peer != NULL)
+		fill_peer(h->peer, h, ssl);
 }
 
 /* Sees the server's CertificateRequest and NewSessionTicket go by. */
@@ -251,18 +293,14 @@ tls_apply(struct tls *t, void *ctx)
 	return NULL;
 }
 
+void
+handshake_watch(struct handshake *h, struct tls_peer *peer)
+{
+	h->peer = peer;
+}
+
 uint64_t
 tls_expiry(const struct tls *t)
 {
-	ASN1_TIME *epoch;
-	int days = 0, seconds = 0;
-
-	if (t->cert == NULL)
-		return 0;
-	epoch = ASN1_TIME_set(NULL, 0);
-	if (epoch == NULL ||
-	    ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(t->cert)) != 1)
-		days = seconds = 0;
-	ASN1_TIME_free(epoch);
-	return days < 0 ? 1 : (uint64_t)days * 86400 + (uint64_t)seconds;
+	return t->cert == NULL ? 0 : seconds_of(X509_get0_notAfter(t->cert));
 }

@@ -39,6 +39,18 @@ struct handshake *tls_apply(struct tls *t, void *ctx);
  * and went without the session ticket that servers send once they are content.
  */
 bool handshake_refused(const struct handshake *h);
+
+/* Who answered, for a report. */
+struct tls_peer {
+	char version[16];               /* "TLSv1.3"; empty: no handshake was completed */
+	char subject[128], issuer[128]; /* of its own certificate (RFC 4514) */
+	uint64_t expires_s;
+	unsigned chain; /* certificates that it sent */
+	bool asked;     /* for a certificate of ours */
+};
+
+/* Has peer filled in when h's handshake is complete; peer must live as long as the connection. */
+void handshake_watch(struct handshake *h, struct tls_peer *peer);
 void handshake_release(struct handshake *h);
 
 /* Seconds since 1970 when the client's certificate expires; 0 without one. */

@@ -42,7 +42,8 @@ struct transfer {
 	void *arg;
 	struct curl_slist *nodes;    /* ours: libcurl is lent the lines in place */
 	struct handshake *handshake; /* of the connection, when it was made for this call */
-	unsigned requests;           /* how often libcurl was about to send the request */
+	struct transfer_report *report;
+	unsigned requests; /* how often libcurl was about to send the request */
 	bool head_done, paused;
 	enum verdict verdict; /* why we ended it, if we did */
 	struct buf head;
@@ -137,8 +138,10 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 		if (lane->addresses.at[i].v6 == v6 &&
 		    memcmp(known, v6 ? (const void *)&in6->sin6_addr : (const void *)&in4->sin_addr,
 			   v6 ? 16 : 4) == 0)
-			return socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-				      IPPROTO_TCP);
+			return multi_opened(lane->multi,
+					    socket(addr->family,
+						   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+						   IPPROTO_TCP));
 	}
 	return CURL_SOCKET_BAD;
 }
@@ -164,6 +167,8 @@ ssl_ctx(CURL *easy, void *ctx, void *arg)
 	}
 	handshake_release(t->handshake);
 	t->handshake = made;
+	if (t->report != NULL)
+		handshake_watch(made, &t->report->peer);
 	return CURLE_OK;
 }
 
@@ -330,6 +335,7 @@ put_easy(struct lane *lane, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
 	curl_easy_setopt(easy, CURLOPT_RESOLVE, NULL);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
 	if (lane->nidle < IDLE_HANDLES_MAX)
 		lane->idle[lane->nidle++] = easy;
@@ -437,6 +443,8 @@ set_call(struct transfer *t, const struct transfer_request *r, char *method)
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+	if (r->report != NULL)
+		curl_easy_setopt(e, CURLOPT_ERRORBUFFER, r->report->error);
 	if (t->lane->resolve_fresh)
 		curl_easy_setopt(e, CURLOPT_RESOLVE, t->lane->resolve);
 	t->lane->resolve_fresh = false;
@@ -469,7 +477,7 @@ transfer_start(struct lane *lane, const struct transfer_request *r,
 		free(t);
 		return NULL;
 	}
-	*t = (struct transfer){.lane = lane, .ev = ev, .arg = arg};
+	*t = (struct transfer){.lane = lane, .ev = ev, .arg = arg, .report = r->report};
 	buf_init(&t->head, HEAD_BYTES_MAX);
 	t->easy = lane->nidle > 0 ? lane->idle[--lane->nidle] : new_easy(lane);
 	if (t->easy == NULL) {

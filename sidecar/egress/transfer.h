@@ -53,13 +53,21 @@ struct transfer_events {
 	void (*done)(void *arg, enum verdict v, bool sent);
 };
 
+/* More than a call needs to know of an exchange, for a report. */
+struct transfer_report {
+	char error[256]; /* libcurl's sentence (CURL_ERROR_SIZE) */
+	unsigned status;
+	struct tls_peer peer;
+};
+
 struct transfer_request {
 	struct span method;
 	const char *target; /* path and query as they go on the wire */
 	const char **lines; /* header lines, NUL-terminated, valid until the end */
 	size_t nlines;
 	bool has_body;
-	struct span body; /* valid until the end */
+	struct span body;               /* valid until the end */
+	struct transfer_report *report; /* filled in on the way; or NULL */
 };
 
 /* Starts; NULL when libcurl cannot. The transfer is freed before done is called. */
