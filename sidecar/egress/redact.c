@@ -28,6 +28,7 @@ struct form {
 	unsigned shift; /* base64: bytes that stand before the secret in its group of three */
 	struct span secret;
 	size_t len;
+	unsigned number; /* of the secret */
 };
 
 struct entry { /* eight bytes of a form, from place on */
@@ -105,17 +106,17 @@ add_form(struct redactor *r, struct form f)
 }
 
 static void
-add_secret(struct redactor *r, struct span secret)
+add_secret(struct redactor *r, struct span secret, unsigned number)
 {
-	add_form(r, (struct form){RAW, 0, secret, secret.len});
+	add_form(r, (struct form){RAW, 0, secret, secret.len, number});
 	for (unsigned shift = 0; shift < 3; shift++) {
 		size_t len = base64_length(secret.len, shift);
 
-		add_form(r, (struct form){BASE64, shift, secret, len});
-		add_form(r, (struct form){BASE64URL, shift, secret, len});
+		add_form(r, (struct form){BASE64, shift, secret, len, number});
+		add_form(r, (struct form){BASE64URL, shift, secret, len, number});
 	}
-	add_form(r, (struct form){HEX_LOWER, 0, secret, 2 * secret.len});
-	add_form(r, (struct form){HEX_UPPER, 0, secret, 2 * secret.len});
+	add_form(r, (struct form){HEX_LOWER, 0, secret, 2 * secret.len, number});
+	add_form(r, (struct form){HEX_UPPER, 0, secret, 2 * secret.len, number});
 }
 
 /* ---- the table ---- */
@@ -183,7 +184,7 @@ redactor_new(const struct span *secrets, size_t n)
 	r->key |= 1;
 	for (size_t i = 0; i < n; i++)
 		if (secrets[i].len >= REDACT_LENGTH_MIN)
-			add_secret(r, secrets[i]);
+			add_secret(r, secrets[i], (unsigned)i);
 	for (size_t i = 0; i < r->nforms; i++) {
 		add_entries(r, i);
 		note_bytes(r, &r->forms[i]);
@@ -249,28 +250,35 @@ first_entry(const struct redactor *r, uint32_t h)
 	return &r->entries[low];
 }
 
-/* The longest form around text[at]; 0: none. */
-static size_t
-match_at(const struct redactor *r, struct span text, size_t at, size_t *start)
+struct match {
+	size_t start, len; /* 0: none */
+	unsigned secret;
+};
+
+/* The longest form around text[at]. */
+static struct match
+match_at(const struct redactor *r, struct span text, size_t at)
 {
 	uint32_t h = hash(r, text.ptr + at);
-	size_t best = 0;
+	struct match best = {0};
 
 	for (const struct entry *e = first_entry(r, h);
 	     e < r->entries + r->nentries && e->hash == h; e++) {
 		size_t from = 0, len = match_entry(r, e, text, at, &from);
 
-		if (len > best) {
-			best = len;
-			*start = from;
-		}
+		if (len > best.len)
+			best = (struct match){from, len, r->forms[e->form].number};
 	}
 	return best;
 }
 
-struct match {
-	size_t start, len;
-};
+static void
+count(const struct match *m, size_t n, struct redactions *found)
+{
+	found->matches += n;
+	for (size_t i = 0; i < n; i++)
+		found->secrets |= m[i].secret < 64 ? 1ULL << m[i].secret : 0;
+}
 
 /*
  * The matches in text from *at on, as many as found has room for; *at is where to go on. They are
@@ -286,26 +294,24 @@ search(const struct redactor *r, struct span text, size_t *at, struct match foun
 
 		if ((r->table[place / 8] >> place % 8 & 1) == 0)
 			continue;
-		found[n].len = match_at(r, text, *at, &found[n].start);
+		found[n] = match_at(r, text, *at);
 		n += found[n].len > 0 ? 1 : 0;
 	}
 	return n;
 }
 
-static uint64_t
-overwrite_all(const struct redactor *r, char *text, size_t len)
+static void
+overwrite_all(const struct redactor *r, char *text, size_t len, struct redactions *found)
 {
-	struct match found[MATCHES];
-	uint64_t matches = 0;
+	struct match m[MATCHES];
 	size_t at = 0, n;
 
 	do {
-		n = search(r, (struct span){text, len}, &at, found);
+		n = search(r, (struct span){text, len}, &at, m);
 		for (size_t i = 0; i < n; i++)
-			memset(text + found[i].start, '*', found[i].len);
-		matches += n;
+			memset(text + m[i].start, '*', m[i].len);
+		count(m, n, found);
 	} while (n == MATCHES);
-	return matches;
 }
 
 /* ---- escapes ---- */
@@ -368,31 +374,29 @@ decode(const struct redactor *r, escape_fn *escape, struct span text, size_t at,
 }
 
 /* Looks through text behind its escapes, a window at a time; windows overlap by a form. */
-static uint64_t
-overwrite_escaped(const struct redactor *r, escape_fn *escape, char *text, size_t len)
+static void
+overwrite_escaped(const struct redactor *r, escape_fn *escape, char *text, size_t len,
+		  struct redactions *found)
 {
-	uint64_t matches = 0;
 	size_t begin = 0, end = 0, n;
 
 	while (end < len) {
-		struct match found[MATCHES];
+		struct match m[MATCHES];
 		size_t at = 0, k;
 
 		end = decode(r, escape, (struct span){text, len}, begin, &n);
 		do {
-			k = search(r, (struct span){r->window, n}, &at, found);
+			k = search(r, (struct span){r->window, n}, &at, m);
 			for (size_t i = 0; i < k; i++) {
-				size_t from = r->from[found[i].start];
+				size_t from = r->from[m[i].start];
 
-				memset(text + from, '*',
-				       r->from[found[i].start + found[i].len] - from);
+				memset(text + from, '*', r->from[m[i].start + m[i].len] - from);
 			}
-			matches += k;
+			count(m, k, found);
 		} while (k == MATCHES);
 		explicit_bzero(r->window, n);
 		begin = end < len ? r->from[n - r->longest] : end;
 	}
-	return matches;
 }
 
 /* The run of bytes around at that may belong to a form. */
@@ -407,28 +411,28 @@ find_run(const struct redactor *r, struct span text, size_t at, size_t *start, s
 }
 
 /* Every run of text that holds an escape which begins with mark, behind its escapes. */
-static uint64_t
-overwrite_runs(const struct redactor *r, char mark, escape_fn *escape, char *text, size_t n)
+static void
+overwrite_runs(const struct redactor *r, char mark, escape_fn *escape, struct span text,
+	       struct redactions *found)
 {
-	struct span all = {text, n};
-	uint64_t matches = 0;
 	size_t start, end;
 
-	for (size_t at = span_find(all, 0, mark); at < n; at = span_find(all, end, mark)) {
-		find_run(r, all, at, &start, &end);
+	for (size_t at = span_find(text, 0, mark); at < text.len; at = span_find(text, end, mark)) {
+		find_run(r, text, at, &start, &end);
 		if (end - start >= REDACT_LENGTH_MIN)
-			matches += overwrite_escaped(r, escape, text + start, end - start);
+			overwrite_escaped(r, escape, (char *)(uintptr_t)text.ptr + start,
+					  end - start, found);
 	}
-	return matches;
 }
 
-uint64_t
-redact_text(const struct redactor *r, char *text, size_t n)
+void
+redact_text(const struct redactor *r, char *text, size_t n, struct redactions *found)
 {
 	if (r == NULL || r->nforms == 0)
-		return 0;
-	return overwrite_all(r, text, n) + overwrite_runs(r, '%', percent_escape, text, n) +
-	       overwrite_runs(r, '\\', json_escape, text, n);
+		return;
+	overwrite_all(r, text, n, found);
+	overwrite_runs(r, '%', percent_escape, (struct span){text, n}, found);
+	overwrite_runs(r, '\\', json_escape, (struct span){text, n}, found);
 }
 
 /* ---- streams ---- */
@@ -459,7 +463,7 @@ redact_feed(struct redact *s, struct span piece, struct buf *out)
 		return -1;
 	}
 	all = span_cut(buf_span(out), before, out->len);
-	s->matches += redact_text(s->r, out->ptr + before, all.len);
+	redact_text(s->r, out->ptr + before, all.len, &s->found);
 	keep = tail(s->r, all);
 	if (s->held.max == 0)
 		buf_init(&s->held, HELD_MAX);

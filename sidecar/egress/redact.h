@@ -8,9 +8,7 @@
 #ifndef EGRESS_REDACT_H
 #define EGRESS_REDACT_H
 
-#include "base/buf.h"
-
-enum { REDACT_LENGTH_MIN = 12 }; /* shorter values would be found everywhere */
+#include "config/plan_egress.h"
 
 /* The secrets of one set of header lines, compiled. */
 struct redactor;
@@ -22,11 +20,16 @@ struct redactor;
 struct redactor *redactor_new(const struct span *secrets, size_t n);
 void redactor_free(struct redactor *r);
 
+struct redactions { /* what was found, and overwritten */
+	uint64_t matches;
+	uint64_t secrets; /* bit i: the ith of redactor_new, up to the 64th */
+};
+
 /* One answer's body on its way. Zeroed and with r set, it is at the start. */
 struct redact {
 	const struct redactor *r; /* NULL: everything passes as it is */
 	struct buf held;
-	uint64_t matches;
+	struct redactions found;
 };
 
 /* Takes the next piece; appends to out what may pass. 0, or -1 when out is full. */
@@ -36,7 +39,7 @@ int redact_end(struct redact *s, struct buf *out);
 /* Forgets what is held. */
 void redact_stop(struct redact *s);
 
-/* A text that is whole, such as a field's value, in place; the number of matches. */
-uint64_t redact_text(const struct redactor *r, char *text, size_t n);
+/* A text that is whole, such as a field's value, in place; adds to found. */
+void redact_text(const struct redactor *r, char *text, size_t n, struct redactions *found);
 
 #endif

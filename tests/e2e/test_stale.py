@@ -15,7 +15,7 @@ from fakes.sidekey import ROOT, SANITIZED, Sidekey, program
 from fakes.wire import wait_for
 from fakes.world import World
 
-HEAL_SECONDS = 60 if SANITIZED else 20
+HEAL_SECONDS = 45  # a second failure in a row is not asked again for 20 s or more
 
 
 @pytest.fixture

@@ -22,6 +22,15 @@ make(void)
 	return redactor_new(secrets, COUNT(secrets));
 }
 
+static uint64_t
+matches_in(const struct redactor *r, char *text, size_t n)
+{
+	struct redactions found = {0};
+
+	redact_text(r, text, n, &found);
+	return found.matches;
+}
+
 /* ---- each form, in the middle of a text ---- */
 
 struct form_row {
@@ -76,7 +85,7 @@ each_form_is_overwritten(void **state)
 		size_t n = strlen(rows[i].text);
 
 		memcpy(text, rows[i].text, n + 1);
-		assert_int_equal(redact_text(r, text, n), 1);
+		assert_int_equal(matches_in(r, text, n), 1);
 		assert_string_equal(text, rows[i].left);
 	}
 	redactor_free(r);
@@ -105,7 +114,7 @@ what_is_no_secret_stays(void **state)
 		size_t n = strlen(texts[i]);
 
 		memcpy(text, texts[i], n + 1);
-		assert_int_equal(redact_text(r, text, n), 0);
+		assert_int_equal(matches_in(r, text, n), 0);
 		assert_string_equal(text, texts[i]);
 	}
 	redactor_free(r);
@@ -224,7 +233,7 @@ overlapping_secrets_all_go(void **state)
 	char text[] = "x AAAABBBBCCCCDDDDEEEEFFFF y";
 
 	(void)state;
-	assert_int_equal(redact_text(r, text, strlen(text)), 2);
+	assert_int_equal(matches_in(r, text, strlen(text)), 2);
 	assert_string_equal(text, "x ************************ y");
 	redactor_free(r);
 }
@@ -247,7 +256,7 @@ a_long_secret_is_found_behind_escapes(void **state)
 	}
 	all = buf_span(&secret);
 	r = redactor_new(&all, 1);
-	assert_int_equal(redact_text(r, escaped.ptr, escaped.len), 1);
+	assert_int_equal(matches_in(r, escaped.ptr, escaped.len), 1);
 	for (size_t i = 0; i < escaped.len; i++)
 		assert_int_equal(escaped.ptr[i], '*');
 	redactor_free(r);
