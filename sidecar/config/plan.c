@@ -54,6 +54,7 @@ static const struct pack_field keeper_slot_fields[] = {
 	PACK_FIELD_BOOL(keeper_slot, optional),
 	PACK_FIELD_BOOL(keeper_slot, is_private),
 	PACK_FIELD_BOOL(keeper_slot, is_token),
+	U16(keeper_slot, least),
 };
 TYPE(keeper_slot_type, keeper_slot, keeper_slot_fields);
 
@@ -169,6 +170,7 @@ TYPE(ingress_slot_type, ingress_slot, ingress_slot_fields);
 static const struct pack_field ingress_target_fields[] = {
 	PACK_FIELD_SPAN(ingress_target, name, NAME_MAX_BYTES),
 	PACK_FIELD_U8(ingress_target, provider, PROVIDERS - 1),
+	PACK_FIELD_BOOL(ingress_target, classic),
 	U32(ingress_target, operations),
 	PACK_FIELD_BOOL(ingress_target, required),
 	PACK_FIELD_BOOL(ingress_target, include_usage),

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "box/box.h"
 #include "box/channel.h"
+#include "box/msg_answer.h"
 #include "box/spawn.h"
 #include "keeper/report.h"
 #include "keeper/rotation.h"
@@ -156,12 +157,7 @@ identity_changed(void *arg)
 {
 	struct keeper *k = arg;
 
-	bool ready = identity_get(k->store.identity) == IDENTITY_READY;
-
 	store_identity_changed(&k->store);
-	for (size_t i = 0; ready && i < k->plan.nslots; i++)
-		if (k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
-			slot_refresh(&k->slots[i]); /* with the other keys it may be had */
 	if (k->who != NULL)
 		report_who_look(k->who);
 }

@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -315,11 +316,38 @@ def test_models(plain_world: World, start) -> None:
         refused(answer, 403, "model_not_allowed", '"some"', f'"{model}"')
         assert answer.header("x-should-retry") == "false"
         assert ask(sidekey, bearer(OTHER), {**HELLO, "model": model}).status == 200
+    with Agent(sidekey.port) as agent:
+        shown = [agent.call("GET", "/v1/models", headers=bearer(t)).json() for t in (TOKEN, OTHER)]
+    names = [[m["id"] for m in listed["data"]] for listed in shown]
+    assert names[0] == [n for n in names[1] if n == "gpt-4o" or n.startswith("claude-")]
+    assert names[0] and names[0] != names[1]
     nameless = {"messages": HELLO["messages"]}
     refused(ask(sidekey, bearer(TOKEN), nameless), 403, "model_not_allowed", "names no model")
     for path in ("/v1/files", "/v1/batches"):
         refused(ask(sidekey, bearer(TOKEN), path=path), 403, "operation_not_allowed", "models")
         assert ask(sidekey, bearer(OTHER), path=path).code is None, "the upstream's answer"
+
+
+def test_route(tmp_path: Path) -> None:
+    """`sidekey route` holds the caller's rules against the call, too."""
+    target = {"provider": "openai", "apiBase": "https://api.example/v1", "apiKey": "env:KEY"}
+    callers = [{"name": "a", "token": DIGEST, "models": ["m"]}, {"name": "b", "token": "env:T"}]
+    path = tmp_path / "sidekey.yaml"
+    path.write_text(yaml.safe_dump({"targets": {"main": target}, "callers": callers}))
+    path.chmod(0o600)
+
+    def route(*more: str) -> tuple[int, str]:
+        arguments = ("route", "POST", CHAT, "-c", str(path), "--model", "other", *more)
+        done = run(*arguments, env={"KEY": "k", "T": TOKEN})
+        return done.returncode, done.stdout
+
+    status, said = route("--caller", "a")
+    assert status == 1 and "model_not_allowed" in said and 'The caller "a"' in said
+    status, said = route("--caller", "b")
+    assert status == 0 and re.search(r"^caller +b$", said, re.MULTILINE)
+    for wrong in ((), ("--caller", "nobody")):
+        status, said = route(*wrong)
+        assert status == 2 and "--caller" in said
 
 
 def test_operations(plain_world: World, start) -> None:

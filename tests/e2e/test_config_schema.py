@@ -160,7 +160,7 @@ BAD = [
     at("targets.a.operations", []),
     at("targets.a.operations", "chat"),
     at("targets.a.query", {"a=b": "c"}),
-    at("targets.a.redact", True),
+    at("targets.a.redact", "maybe"),
     at("targets.a.includeUsage", "true"),
     at("targets.a.region", "us-east-1"),
     at("targets.a.aws", {"endpoints": {}}),
