@@ -67,22 +67,21 @@ say_limit(struct call *c, struct span name, enum limit over, const struct caller
 		 (int)name.len, name.ptr, limits[over].key, limits[over].max, c->retry_seconds);
 }
 
-typedef enum limit limit_fn(struct limits_caller *c, const struct caller_limits *rules,
-			    uint64_t now_ms, uint64_t *wait_ms);
-
 static enum verdict
-ask(const struct ingress *in, struct call *c, limit_fn *fn)
+ask(const struct ingress *in, struct call *c, bool take)
 {
 	const struct ingress_caller *caller;
-	uint64_t wait_ms = 0, seconds;
+	struct limits_caller *counters;
+	uint64_t now_ms = loop_clock_us() / 1000, wait_ms = 0, seconds;
 	enum limit over;
 
 	if (in->plan.ncallers == 0)
 		return VERDICT_OK;
 	assert(c->decision.caller != CALLER_NONE);
 	caller = &in->plan.callers[c->decision.caller];
-	over = fn(in->counters[c->decision.caller], &caller->limits, loop_clock_us() / 1000,
-		  &wait_ms);
+	counters = in->counters[c->decision.caller];
+	over = take ? limits_take(counters, &caller->limits, now_ms, &wait_ms)
+		    : limits_look(counters, &caller->limits, now_ms, &wait_ms);
 	if (over == LIMIT_NONE)
 		return VERDICT_OK;
 	if (over == LIMIT_BUDGET) {
@@ -98,13 +97,13 @@ ask(const struct ingress *in, struct call *c, limit_fn *fn)
 enum verdict
 admission_look(const struct ingress *in, struct call *c)
 {
-	return ask(in, c, limits_look);
+	return ask(in, c, false);
 }
 
 enum verdict
 admission_take(const struct ingress *in, struct call *c)
 {
-	enum verdict v = ask(in, c, limits_take);
+	enum verdict v = ask(in, c, true);
 
 	c->admitted = v == VERDICT_OK && in->plan.ncallers > 0;
 	return v;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A caller's limits, held against its calls. A call counts from when it is handed to egress, whatever
- * becomes of it there; one that is refused counts nowhere.
+ * A caller's limits, held against its calls. A call counts from when it is handed to egress,
+ * whatever becomes of it there; one that is refused counts nowhere.
  */
 #ifndef INGRESS_ADMISSION_H
 #define INGRESS_ADMISSION_H
@@ -19,9 +19,10 @@ enum verdict admission_take(const struct ingress *in, struct call *c);
 void admission_give(const struct ingress *in, struct call *c);
 
 /*
- * Charges what the call used, once its end is metered. Unknown usage (a broken stream, an agent that
- * left before it was told) is charged with what it can at most have been: the bytes that went in and
- * came out, since a token is a byte at least. So hanging up early saves nothing.
+ * Charges what the call used, once its end is metered. Unknown usage (a broken stream, an agent
+ * that left before it was told) is charged with the bytes that went in and came out, since a token
+ * is a byte at least: hanging up early saves nothing. What the upstream had thought out and not yet
+ * sent is not seen.
  */
 void admission_charge(const struct ingress *in, const struct call *c);
 

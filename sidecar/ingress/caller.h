@@ -52,8 +52,9 @@ bool caller_may_call(const struct ingress *in, long caller, enum operation opera
 /* Whether its calls must name a model, since only some are allowed. */
 bool caller_has_models(const struct ingress *in, long caller);
 
-/* Whether each caller with a token can be known by it; settled: or never will, by the store's word. */
+/* Whether each caller with a token can be known by it … */
 bool caller_tokens_are_known(const struct ingress *in);
+/* … or never will, by the store's word. */
 bool caller_tokens_are_settled(const struct ingress *in);
 
 #endif

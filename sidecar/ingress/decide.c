@@ -303,9 +303,9 @@ refuse_scan(struct decision *d, enum scan_fault fault, const struct scan *s)
 }
 
 /*
- * May this caller use that model? The one place that says so: for the model of a body and of a path,
- * and for each entry of a list of models. Without rules every model may be used, and *rule is
- * DECIDE_NO_RULE.
+ * May this caller use that model? The one place that says so: for the model of a body and of a
+ * path, and for each entry of a list of models. Without rules every model may be used, and *rule
+ * is DECIDE_NO_RULE.
  */
 static bool
 may_use(const struct ingress *in, long caller, struct span model, long *rule)
