@@ -32,7 +32,7 @@ LIBRARY  := $(B)/libsidekey.a
 SOURCES := $(sort $(shell find sidecar policy -name '*.c'))
 OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o)
 HOOKS   := $(SOURCES:%.c=$(B)/obj-test/%.o)
-UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
@@ -89,7 +89,8 @@ DYNAMIC := -pie
 SHAPE   := $(if $(SAN)$(filter system,$(LIBCURL)),$(DYNAMIC),-static-pie)
 LIBS    := $(CURL_LIB) -lssl -lcrypto -ljansson -lyaml -lseccomp -lcap
 
-override CPPFLAGS += -Isidecar -I. $(CURL_INC) -D_GNU_SOURCE -DSIDEKEY_VERSION='"$(VERSION)"'
+override CPPFLAGS += -Isidecar -I. $(CURL_INC) -D_GNU_SOURCE -DSIDEKEY_VERSION='"$(VERSION)"' \
+	$(if $(filter $(DYNAMIC),$(SHAPE)),-DSIDEKEY_DYNAMIC)
 CFLAGS  := -O2 -g
 ALL_C    = -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) $(filter -W%,$(OPTIONAL)) \
 	$(if $(WERROR),-Werror) $(HARDEN)

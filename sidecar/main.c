@@ -12,6 +12,8 @@
 #include "box/spawn.h"
 #include "cli/check.h"
 #include "cli/health.h"
+#include "cli/signal.h"
+#include "cli/status.h"
 #include "egress/egress.h"
 #include "egress/transfer.h"
 #include "ev/multi.h"
@@ -39,7 +41,8 @@ verb_serve(int argc, char **argv)
 		} else if (strcmp(argv[i], "--help") == 0) {
 			puts("usage: sidekey serve [-c FILE]\n\n"
 			     "Serves until SIGTERM or SIGINT, which drain; a second one ends at "
-			     "once.\nSIGUSR1 fetches every secret now.");
+			     "once.\nSIGHUP reads the configuration again; calls in flight finish "
+			     "under the old one.\nSIGUSR1 fetches every secret now.");
 			return 0;
 		} else {
 			fputs("usage: sidekey serve [-c FILE]\n", stderr);
@@ -64,6 +67,9 @@ static const struct verb verbs[] = {
 	{"serve", verb_serve, "serve calls (the default)"},
 	{"check", cli_check, "check the configuration"},
 	{"health", cli_health, "ask the running sidekey how it is, for probes"},
+	{"status", cli_status, "show what the running sidekey does"},
+	{"reload", cli_reload, "make the running sidekey read its configuration again"},
+	{"refresh", cli_refresh, "make the running sidekey fetch every secret now"},
 	{"version", verb_version, "print the version"},
 	{"help", verb_help, "print this"},
 };
@@ -98,10 +104,10 @@ run_role(enum role role)
 			  NULL, 0);
 		return 1;
 	}
-	if (role == ROLE_KEEPER || role == ROLE_EGRESS)
+	if (role == ROLE_KEEPER || role == ROLE_EGRESS) {
 		multi_setup();
-	if (role == ROLE_KEEPER)
 		json_setup();
+	}
 	return mains[role]();
 }
 

@@ -15,24 +15,22 @@ extern const struct box parent_box, resolver_box, keeper_box, ingress_box, egres
 extern const struct box common_box;    /* every role: the loop, the channels, memory, the end */
 extern const struct box client_box;    /* who dials with libcurl: keeper and egress */
 extern const struct box start_box;     /* what a role does between its exec and its own box */
+extern const struct box loader_box;    /* the start of a dynamic build; empty in the static one */
 extern const struct box sanitizer_box; /* a sanitizer's run-time; empty in any other build */
 
 /* Rows: any arguments; or argument i equal to value; or (argument i & mask) == value. */
 #define ANY(name, why)                                                                             \
 	{                                                                                          \
-		name, why, 0,                                                                      \
-		{                                                                                  \
-			{                                                                          \
-				0                                                                  \
-			}                                                                          \
-		}                                                                                  \
+		name, why, 0, {{0}}, 0                                                             \
 	}
 #define WHEN(name, why, ...)                                                                       \
 	{                                                                                          \
-		name, why, BOX_COUNT(__VA_ARGS__),                                                 \
-		{                                                                                  \
-			__VA_ARGS__                                                                \
-		}                                                                                  \
+		name, why, BOX_COUNT(__VA_ARGS__), {__VA_ARGS__}, 0                                \
+	}
+/* Not let through, and no reason to end the process: a library asks, and can do without. */
+#define FAILS(name, why, errno_value, ...)                                                         \
+	{                                                                                          \
+		name, why, BOX_COUNT(__VA_ARGS__), {__VA_ARGS__}, errno_value                      \
 	}
 #define EQ(i, value)                                                                               \
 	{                                                                                          \

@@ -20,6 +20,8 @@ static const struct box_call calls[] = {
 	     MASKED(2, O_CREAT | O_TRUNC, 0)),
 	ANY("read", "signals, the configuration"),
 	ANY("newfstatat", "who may write the configuration"),
+	ANY("statfs", "whether its directory is mounted read-only"),
+	ANY("getcwd", "a configuration named by a relative path"),
 	ANY("wait4", "a role's end"),
 	ANY("waitid", "a role's end"),
 	ANY("kill", "ends a generation"),
@@ -36,7 +38,8 @@ static const struct box_call calls[] = {
  * to let through whatever they need. What the parent itself gives up is the difference.
  */
 static const struct box *const includes[] = {
-	&common_box, &start_box, &resolver_box, &keeper_box, &ingress_box, &egress_box, NULL,
+	&common_box, &start_box,   &loader_box, &resolver_box,
+	&keeper_box, &ingress_box, &egress_box, NULL,
 };
 
 const struct box parent_box = {"parent", BOX_CALLS(calls), includes, .spawns = true};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/prctl.h>
@@ -38,6 +39,8 @@ static const struct box_call calls[] = {
 	WHEN("socket", "the same over IPv6", EQ32(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM)),
 	WHEN("socket", "getaddrinfo's sorting asks for temporary addresses", EQ32(0, AF_NETLINK),
 	     EQ32(2, NETLINK_ROUTE)),
+	FAILS("socket", "with two addresses or more that sorting asks nscd first: there is none",
+	      EAFNOSUPPORT, EQ32(0, AF_UNIX)),
 	ANY("bind", "that netlink socket"),
 	ANY("connect", "name servers; Landlock says port 53 for TCP"),
 	ANY("getsockname", "getaddrinfo's sorting by source address"),

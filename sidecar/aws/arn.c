@@ -6,15 +6,19 @@ enum { PARTS = 6, ACCOUNT_LEN = 12, REGION_MAX = 32, RESOURCE_MAX = 2048 };
 struct partition {
 	const char *name;
 	const char *region_prefix; /* NULL: every region that no other row claims */
-	const char *dns_suffix;
+	const char *dns_suffix, *dual_stack_suffix;
 };
 
 /* botocore's partitions.json. */
 static const struct partition partitions[] = {
-	{"aws-cn", "cn-", "amazonaws.com.cn"},       {"aws-us-gov", "us-gov-", "amazonaws.com"},
-	{"aws-eusc", "eusc-", "amazonaws.eu"},       {"aws-iso", "us-iso-", "c2s.ic.gov"},
-	{"aws-iso-b", "us-isob-", "sc2s.sgov.gov"},  {"aws-iso-e", "eu-isoe-", "cloud.adc-e.uk"},
-	{"aws-iso-f", "us-isof-", "csp.hci.ic.gov"}, {"aws", NULL, "amazonaws.com"},
+	{"aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+	{"aws-us-gov", "us-gov-", "amazonaws.com", "api.aws"},
+	{"aws-eusc", "eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
+	{"aws-iso", "us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
+	{"aws-iso-b", "us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
+	{"aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+	{"aws-iso-f", "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+	{"aws", NULL, "amazonaws.com", "api.aws"},
 };
 
 enum { PARTITIONS = sizeof(partitions) / sizeof(partitions[0]) };
@@ -70,13 +74,29 @@ arn_is_region(struct span region)
 	return groups >= 3 && is_all(group, is_digit);
 }
 
+static const struct partition *
+partition_find(struct span name)
+{
+	for (size_t i = 0; i < PARTITIONS; i++)
+		if (span_is(name, partitions[i].name))
+			return &partitions[i];
+	return NULL;
+}
+
 const char *
 arn_dns_suffix(struct span partition)
 {
-	for (size_t i = 0; i < PARTITIONS; i++)
-		if (span_is(partition, partitions[i].name))
-			return partitions[i].dns_suffix;
-	return NULL;
+	const struct partition *p = partition_find(partition);
+
+	return p == NULL ? NULL : p->dns_suffix;
+}
+
+const char *
+arn_dual_stack_suffix(struct span partition)
+{
+	const struct partition *p = partition_find(partition);
+
+	return p == NULL ? NULL : p->dual_stack_suffix;
 }
 
 const char *

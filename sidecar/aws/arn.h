@@ -22,10 +22,11 @@ int arn_parse(struct span text, struct arn *out);
 bool arn_is_region(struct span region);
 
 /*
- * The DNS suffix ("amazonaws.com") of the partition that region belongs to; NULL when the
- * partition is not known.
+ * The DNS suffix of a partition ("amazonaws.com"), and of its names that have IPv6 addresses too
+ * ("api.aws"); NULL when the partition is not known.
  */
 const char *arn_dns_suffix(struct span partition);
+const char *arn_dual_stack_suffix(struct span partition);
 /* The partition of a region by its prefix ("aws" for us-east-1). */
 const char *arn_partition_of(struct span region);
 
@@ -44,7 +45,7 @@ struct reference {
 	struct arn arn;     /* the ARN kinds */
 	struct span secret; /* Secrets Manager: the ARN without the ECS suffix */
 	struct span json_key, version_stage, version_id; /* the ECS suffix; empty: default */
-	struct span name; /* env: the variable; file: the absolute path */
+	struct span name; /* env: the variable; file: the absolute path; AgentCore: the provider */
 };
 
 enum reference_fault {

@@ -135,6 +135,7 @@ parse_provider(struct reference *r)
 		return REFERENCE_BAD_ARN;
 	if (!cut_at(&rest, '/', &part) || !span_is(part, "apikeycredentialprovider"))
 		return REFERENCE_BAD_ARN;
+	r->name = rest;
 	return is_made_of(rest, ALNUM "._-") ? REFERENCE_OK : REFERENCE_BAD_ARN;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Secrets Manager's GetSecretValue: the request's body, the answer's value, the error's type
+ * Secrets Manager's GetSecretValue: the request's body and the answer's value
  * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html). Pure.
  */
 #ifndef AWS_SECRETSMANAGER_H
@@ -22,37 +22,23 @@ enum secretsmanager_fault {
 };
 
 struct secretsmanager_value {
-	struct json *doc, *inner; /* to be freed with secretsmanager_free */
-	struct span value;        /* a view into them */
+	struct json *doc, *inner; /* owners; inner is the secret as a JSON object, or NULL */
+	struct span text;         /* SecretString */
 	struct span version_id;
+	uint64_t created_s; /* of that version; 0: not said */
 };
 
+/* Reads a 200 answer; its spans are views that live until secretsmanager_free. */
+enum secretsmanager_fault secretsmanager_read(struct span answer, struct secretsmanager_value *out);
+
 /*
- * Reads a 200 answer. Without a JSON key: a plain string is the value; of a JSON object it is
- * api_key_value, or its one string member (reference/aws.md 1.6). On a fault *out holds nothing.
+ * The value under a JSON key. Without a key: a plain string is the value; of a JSON object it is
+ * api_key_value, or its one string member (reference/aws.md 1.6).
  */
-enum secretsmanager_fault secretsmanager_read(struct span answer, struct span json_key,
-					      struct secretsmanager_value *out);
+enum secretsmanager_fault secretsmanager_pick(const struct secretsmanager_value *v,
+					      struct span json_key, struct span *value);
 void secretsmanager_free(struct secretsmanager_value *v);
 /* One sentence, without the text it is about. */
 const char *secretsmanager_fault_text(enum secretsmanager_fault f);
-
-enum aws_error_class {
-	AWS_ERROR_OTHER,
-	AWS_ERROR_CREDENTIALS, /* the identity is expired or wrong: get another, try once more */
-	AWS_ERROR_CLOCK,       /* our clock is off: learn from Date, try once more */
-	AWS_ERROR_DENIED,      /* the store says no, or the reference is wrong */
-	AWS_ERROR_THROTTLED,
-	AWS_ERROR_TRANSIENT,
-};
-
-struct aws_error {
-	char type[80];       /* normalised: without namespace and suffix */
-	char principal[256]; /* the ARN that the message says was denied, or "" */
-	enum aws_error_class class;
-};
-
-/* Reads an error answer of the JSON protocols: by type; by the status only without one. */
-void aws_error_read(unsigned status, struct span body, struct aws_error *out);
 
 #endif

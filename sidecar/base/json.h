@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading small JSON documents (a store's answer, a cached sign-in) with jansson. Allocations
+ * Reading small JSON documents (a store's answer, an upstream's refusal) with jansson. Allocations
  * are wiped when freed.
  */
 #ifndef BASE_JSON_H
@@ -16,7 +16,8 @@ struct json; /* a document, or a value inside one */
 void json_setup(void);
 
 /*
- * Parses text: one object, duplicate names refused, nothing behind it; NULL on any error.
+ * Parses text: one object, at most 32 levels deep, duplicate names refused, nothing behind it;
+ * NULL on any error.
  * Free with json_doc_free.
  */
 struct json *json_doc_parse(struct span text);
@@ -25,6 +26,19 @@ void json_doc_free(struct json *doc);
 /* Borrowed views that live as long as the document. Absent or of another type: NULL, or false. */
 const struct json *json_doc_get(const struct json *object, const char *name);
 bool json_doc_string(const struct json *object, const char *name, struct span *out);
+/* A whole number that is not negative; 1.0 is none. */
+bool json_doc_u64(const struct json *object, const char *name, uint64_t *out);
+/* The same of a point in time as AWS writes it, whose fraction is dropped. */
+bool json_doc_seconds(const struct json *object, const char *name, uint64_t *out);
+
+bool json_doc_number(const struct json *object, const char *name, double *out);
+/* Whether the member is there and true. */
+bool json_doc_is_true(const struct json *object, const char *name);
+/* The i-th of a list, or NULL behind the last. */
+const struct json *json_doc_item(const struct json *list, size_t i);
+/* Calls fn for each member of object, in order. */
+void json_doc_members(const struct json *object,
+		      void (*fn)(void *arg, struct span name, const struct json *value), void *arg);
 
 /* Calls fn for each string member of object, in order; false when fn said so and it stopped. */
 bool json_doc_each(const struct json *object,

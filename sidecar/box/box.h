@@ -28,6 +28,7 @@ struct box_call {
 	const char *reason;
 	size_t nmatches;
 	struct box_match matches[BOX_MATCHES];
+	int error; /* 0; else the call is not made, and fails with this errno in place of a kill */
 };
 
 struct box {

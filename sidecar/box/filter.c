@@ -28,7 +28,9 @@ add_call(scmp_filter_ctx ctx, const struct box_call *call, unsigned *rules)
 
 		args[i] = (struct scmp_arg_cmp){m->arg, SCMP_CMP_MASKED_EQ, m->mask, m->value};
 	}
-	bad = seccomp_rule_add_exact_array(ctx, SCMP_ACT_ALLOW, nr, (unsigned)call->nmatches, args);
+	bad = seccomp_rule_add_exact_array(
+		ctx, call->error == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint16_t)call->error), nr,
+		(unsigned)call->nmatches, args);
 	if (bad == -EEXIST)
 		return 0; /* two lists that name the same */
 	if (bad == 0)

@@ -25,6 +25,7 @@ enum {
 	FRAME_HEADER = 8,
 	FRAME_BODY_MAX = 64 * 1024,
 	FRAME_HEAD_MAX = 160 * 1024,
+	FRAME_MODEL_MAX = 128,
 };
 
 struct frame_call {
@@ -37,6 +38,7 @@ struct frame_call {
 	struct span query;
 	struct http_field *fields; /* those that may pass */
 	size_t nfields;
+	struct span model; /* as the agent named it, cut: tells refused calls apart */
 	bool has_body;
 	uint64_t body_len;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "box/msg.h"
+#include "box/msg_report.h"
 
 static const struct pack_field empty_fields[] = {
 	PACK_FIELD_U8(msg_empty, nothing, 0),
@@ -28,6 +28,12 @@ static const struct pack_field drain_fields[] = {
 	PACK_FIELD_U64(msg_drain, ms),
 };
 static const struct pack_type drain_type = PACK_TYPE(msg_drain, drain_fields);
+
+static const struct pack_field standing_fields[] = {
+	PACK_FIELD_BOOL(msg_standing, ready),
+	PACK_FIELD_BOOL(msg_standing, settled),
+};
+static const struct pack_type standing_type = PACK_TYPE(msg_standing, standing_fields);
 
 static const struct pack_field resolve_fields[] = {
 	PACK_FIELD_U16(msg_resolve, name, UINT16_MAX),
@@ -75,8 +81,15 @@ static const struct pack_field slot_fields[] = {
 	PACK_FIELD_U64(msg_slot, next_ms),
 	PACK_FIELD_SPAN(msg_slot, version_id, 256),
 	PACK_FIELD_SPAN(msg_slot, error_type, 256),
+	PACK_FIELD_BOOL(msg_slot, denied),
 };
 static const struct pack_type slot_type = PACK_TYPE(msg_slot, slot_fields);
+
+static const struct pack_field digest_fields[] = {
+	PACK_FIELD_U16(msg_digest, slot, UINT16_MAX),
+	PACK_FIELD_SPAN(msg_digest, digest, 32),
+};
+static const struct pack_type digest_type = PACK_TYPE(msg_digest, digest_fields);
 
 static const struct pack_field target_fields[] = {
 	PACK_FIELD_U16(msg_target, target, UINT16_MAX),
@@ -86,10 +99,16 @@ static const struct pack_field target_fields[] = {
 };
 static const struct pack_type target_type = PACK_TYPE(msg_target, target_fields);
 
+static const struct pack_field look_fields[] = {
+	PACK_FIELD_U16(msg_look, target, UINT16_MAX),
+};
+static const struct pack_type look_type = PACK_TYPE(msg_look, look_fields);
+
 static const struct pack_field report_identity_fields[] = {
 	PACK_FIELD_U16(msg_report_identity, identity, UINT16_MAX),
+	PACK_FIELD_BOOL(msg_report_identity, good),
 	PACK_FIELD_SPAN(msg_report_identity, principal, 2048),
-	PACK_FIELD_SPAN(msg_report_identity, why, 1024),
+	PACK_FIELD_SPAN(msg_report_identity, why, 2048),
 };
 static const struct pack_type report_identity_type =
 	PACK_TYPE(msg_report_identity, report_identity_fields);
@@ -141,6 +160,12 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_REPORT_IDENTITY] = {"report-identity", &report_identity_type, false},
 	[MSG_REPORT_SLOT] = {"report-slot", &report_slot_type, false},
 	[MSG_REPORT_TARGET] = {"report-target", &report_target_type, false},
+	[MSG_ACCEPT] = {"accept", &empty_type, false},
+	[MSG_RETIRE] = {"retire", &empty_type, false},
+	[MSG_STANDING] = {"standing", &standing_type, false},
+	[MSG_DIGEST] = {"digest", &digest_type, false},
+	[MSG_REFUSED] = {"refused", &look_type, false},
+	[MSG_LOOKED] = {"looked", &look_type, false},
 };
 /* clang-format on */
 

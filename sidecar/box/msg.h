@@ -22,11 +22,17 @@ enum msg_type {
 	MSG_ADDRESSES,   /* resolver → keeper, egress */
 	MSG_SECRET,      /* keeper → egress: a slot's value */
 	MSG_SECRET_GONE, /* keeper → egress: drop it */
-	MSG_TLS,    /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
-	MSG_SLOT,   /* keeper → ingress: a slot's state */
-	MSG_STREAM, /* ingress → egress: the stream socket of one client connection */
-	MSG_TARGET, /* egress → ingress: a target's state */
-	MSG_ALIVE,  /* keeper, egress → ingress: once a second */
+	MSG_TLS,      /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
+	MSG_SLOT,     /* keeper → ingress: a slot's state */
+	MSG_STREAM,   /* ingress → egress: the stream socket of one client connection */
+	MSG_TARGET,   /* egress → ingress: a target's state */
+	MSG_ALIVE,    /* keeper, egress → ingress: once a second */
+	MSG_ACCEPT,   /* parent → ingress: take connections from now on */
+	MSG_RETIRE,   /* parent → ingress: a newer generation takes them; finish those in hand */
+	MSG_STANDING, /* ingress → parent: whether its calls would be served */
+	MSG_DIGEST,   /* keeper → ingress: the SHA-256 of a slot that is a token */
+	MSG_REFUSED,  /* egress → keeper: a target refused the versions that I used: look again */
+	MSG_LOOKED,   /* keeper → egress: I have; what was new has gone before this */
 	MSG_REPORT_IDENTITY, /* keeper → parent, for check --resolve */
 	MSG_REPORT_SLOT,     /* keeper → parent, for check --resolve */
 	MSG_REPORT_TARGET,   /* egress → parent, for check --resolve */
@@ -56,6 +62,11 @@ struct msg_drain {
 	uint64_t ms;
 };
 
+struct msg_standing {
+	bool ready;   /* every required target can be called */
+	bool settled; /* of no target is more to be expected by waiting */
+};
+
 struct msg_resolve {
 	uint16_t name; /* index into the channel's names in the resolver's projection */
 };
@@ -81,7 +92,10 @@ struct msg_secret_gone {
 	uint16_t slot;
 };
 
-/* The descriptor that travels along is the CA bundle (PEM), when has_ca. */
+/*
+ * The descriptor that travels along is the CA bundle (PEM), when has_ca. Without one there is
+ * nothing to use any more, as with MSG_SECRET_GONE.
+ */
 struct msg_tls {
 	uint16_t target;
 	uint32_t version;
@@ -100,6 +114,12 @@ struct msg_slot {
 	uint64_t next_ms;       /* wall clock of the next attempt */
 	struct span version_id; /* the store's */
 	struct span error_type; /* of the last failure, empty when fresh */
+	bool denied;            /* that failure was the store's no */
+};
+
+struct msg_digest {
+	uint16_t slot;
+	struct span digest; /* 32 bytes; empty: there is no value any more */
 };
 
 struct msg_target {
@@ -109,32 +129,8 @@ struct msg_target {
 	uint64_t certificate_expiry; /* seconds since 1970; 0: no client certificate */
 };
 
-/* What `check --resolve` shows. */
-struct msg_report_identity {
-	uint16_t identity;
-	struct span principal; /* its ARN, or empty */
-	struct span why;       /* empty, or why there is none */
-};
-
-struct msg_report_slot {
-	uint16_t slot;
-	uint8_t state; /* enum slot_state */
-	uint32_t length;
-	uint64_t created_s; /* of the version, as the store says; 0: it does not */
-	struct span version_id;
-	struct span fingerprint; /* the first digits of its SHA-256 */
-	struct span error_type;
-};
-
-struct msg_report_target {
+struct msg_look { /* MSG_REFUSED and MSG_LOOKED */
 	uint16_t target;
-	uint8_t verdict; /* enum verdict */
-	uint32_t status; /* of the answer to a request without secrets; 0: none came */
-	struct span why;
-	struct span tls, subject, issuer; /* empty without TLS */
-	uint64_t expires_s;
-	uint32_t chain;
-	bool asked; /* the server asked for a client certificate */
 };
 
 /* The table's row. */

@@ -166,7 +166,9 @@ take_request(int argc, char **argv)
 char *
 probe_for(enum role r)
 {
-	return strcmp(asked_role, role_name(r)) == 0 ? asked_action : NULL;
+	static char none[] = "";
+
+	return strcmp(asked_role, role_name(r)) == 0 ? asked_action : none;
 }
 
 void

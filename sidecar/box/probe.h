@@ -11,7 +11,7 @@
 
 #ifdef SIDEKEY_TEST_HOOKS
 
-/* The second argument for a role that is to be started: its action, or NULL. */
+/* The second argument for a role that is to be started: its action, or none. */
 char *probe_for(enum role r);
 
 /* Performs this process's action, if it has one: exit status 0 when it succeeded, and else its

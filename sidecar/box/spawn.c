@@ -15,6 +15,7 @@
 
 #include "base/auto.h"
 #include "box/probe.h"
+#include "ev/shift.h"
 
 enum {
 	ALL_SEALS = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
@@ -176,7 +177,7 @@ static void
 become(int self, enum role role, const int *fds, size_t n, pid_t parent)
 {
 	static char title[32];
-	char *argv[] = {title, probe_for(role), NULL}, *envp[] = {NULL};
+	char *argv[] = {title, probe_for(role), shift_file(), NULL}, *envp[] = {NULL};
 	struct rlimit none = {0, 0};
 
 	memcpy(title, titles[role], strlen(titles[role]) + 1);

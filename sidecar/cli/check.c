@@ -7,6 +7,7 @@
 #include "cli/check.h"
 #include "cli/resolve.h"
 #include "config/jsonschema.h"
+#include "config/plan_identity.h"
 #include "config/project.h"
 #include "config/url.h"
 
@@ -84,8 +85,7 @@ warn_environment(const struct config *c, const struct environment *env, const st
 {
 	if (plans_lack_identity(p))
 		warn(c, "aws.credentials", SPAN(""),
-		     "this environment names no identity for the store (looked for "
-		     "AWS_ACCESS_KEY_ID and AWS_CONTAINER_CREDENTIALS_*)");
+		     "this environment names no identity for the store");
 	for (size_t i = 0; i < p->keeper.nslots; i++)
 		if (is_unset(&p->keeper.slots[i], env))
 			warn(c, "", p->keeper.slots[i].name,
@@ -99,6 +99,35 @@ print_slots(const struct plans *p, const struct ingress_target *t)
 		struct span name = p->keeper.slots[t->slots[i].number].name;
 
 		printf("    secret    %.*s\n", (int)name.len, name.ptr);
+	}
+}
+
+static void
+print_role(const struct plan_role *r)
+{
+	if (r->arn.len > 0)
+		printf("    role      %.*s%s\n", (int)r->arn.len, r->arn.ptr,
+		       r->policy.len > 0 ? ", narrowed to the configured secrets" : "");
+}
+
+/* Who reads the stores, and who a target is that says so for itself. */
+static void
+print_identities(const struct keeper_plan *k)
+{
+	for (size_t i = 0; i < k->nidentities; i++) {
+		const struct plan_identity *id = &k->identities[i];
+
+		if (id->tried.len == 0)
+			continue; /* nothing needs it */
+		printf("  identity  %s (%.*s)",
+		       identity_source_name((enum identity_source)id->source), (int)id->tried.len,
+		       id->tried.ptr);
+		if (i > 0)
+			printf(", for %.*s", (int)id->name.len, id->name.ptr);
+		printf("\n");
+		print_role(&id->web);
+		for (size_t r = 0; r < id->nroles; r++)
+			print_role(&id->roles[r]);
 	}
 }
 
@@ -121,6 +150,7 @@ print_summary(const struct config *c, const struct plans *p)
 		       e->has_tls_client ? ", with a client certificate" : "");
 		print_slots(p, &p->ingress.targets[i]);
 	}
+	print_identities(&p->keeper);
 	if (p->ingress.has_models)
 		printf("  models    %zu rules; other models are refused\n", p->ingress.nmodels);
 }
@@ -143,7 +173,7 @@ check(const struct options *o)
 	fault_init(&faults);
 	bad = config_read(&source, &c, &faults);
 	if (bad == 0)
-		bad = project(c, &source.env, &plans, &faults);
+		bad = (o->resolve ? project_report : project)(c, &source.env, &plans, &faults);
 	if (bad == 0) {
 		warn_targets(c);
 		warn_environment(c, &source.env, &plans);

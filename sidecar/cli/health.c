@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "cli/health.h"
 
-#include "base/auto.h"
-#include "config/config.h"
-
-enum { ANSWER_MAX = 1024 * 1024, TIMEOUT_S = 3 };
+#include "cli/ask.h"
 
 struct question {
 	const char *config;
@@ -28,76 +19,6 @@ static const char usage[] =
 	"  (no option)  its processes answer (/healthz)\n"
 	"  --ready      every required target can be called (/readyz)\n"
 	"  --started    it has been ready once (for start-up probes)\n";
-
-static int
-dial(const struct config_listener *l)
-{
-	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(l->port)};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(l->port)};
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	struct timeval limit = {TIMEOUT_S, 0};
-	char host[INET6_ADDRSTRLEN];
-	const void *to = &in4;
-	socklen_t len = sizeof(in4);
-	auto_close int fd = -1;
-
-	snprintf(host, sizeof(host), "%.*s", (int)l->host.len, l->is_unix ? "" : l->host.ptr);
-	if (l->is_unix) {
-		if (l->path.len >= sizeof(un.sun_path))
-			return -1;
-		memcpy(un.sun_path, l->path.ptr, l->path.len);
-		to = &un;
-		len = sizeof(un);
-	} else if (inet_pton(AF_INET, host, &in4.sin_addr) == 1) {
-		if (in4.sin_addr.s_addr == htonl(INADDR_ANY))
-			in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	} else {
-		(void)inet_pton(AF_INET6, host, &in6.sin6_addr);
-		if (IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr))
-			in6.sin6_addr = in6addr_loopback;
-		to = &in6;
-		len = sizeof(in6);
-	}
-	fd = socket(((const struct sockaddr *)to)->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (connect(fd, to, len) != 0)
-		return -1;
-	return take_fd(&fd);
-}
-
-/* The whole answer; 0 or -1. */
-static int
-ask(const struct config_listener *l, const char *path, struct buf *answer)
-{
-	auto_close int fd = dial(l);
-	struct buf request;
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	buf_init(&request, 1024);
-	(void)buf_addf(&request, "GET %s HTTP/1.1\r\nHost: ", path);
-	if (l->is_unix)
-		(void)buf_add_str(&request, "localhost");
-	else
-		(void)buf_addf(&request, "127.0.0.1:%u", (unsigned)l->port);
-	(void)buf_add_str(&request, "\r\nConnection: close\r\n\r\n");
-	n = send(fd, request.ptr, request.len, MSG_NOSIGNAL);
-	buf_free(&request);
-	while (n > 0) {
-		char *room = buf_room(answer, 4096);
-
-		if (room == NULL)
-			return -1;
-		n = recv(fd, room, 4096, 0);
-		if (n > 0)
-			buf_grew(answer, (size_t)n);
-	}
-	return n == 0 && answer->len > 0 ? 0 : -1;
-}
 
 static bool
 contains(struct span text, struct span part)
@@ -114,10 +35,8 @@ judge(const struct question *q, const struct config *c)
 	struct buf answer;
 	bool good = false;
 
-	buf_init(&answer, ANSWER_MAX);
-	for (size_t i = 0; i < c->admin.n && answer.len == 0; i++)
-		if (ask(&c->admin.items[i], q->path, &answer) != 0)
-			buf_clear(&answer, 0);
+	buf_init(&answer, ASK_ANSWER_MAX);
+	ask_admin(&c->admin, q->path, &answer);
 	if (answer.len == 0)
 		fprintf(stderr, "sidekey health: nobody answers on the admin port; is sidekey "
 				"running with this configuration?\n");

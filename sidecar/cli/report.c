@@ -6,6 +6,8 @@
 #include "cli/report.h"
 
 #include "base/buf.h"
+#include "box/msg_report.h"
+#include "config/plan_identity.h"
 #include "policy/access/verdict.h"
 
 enum { TEXT_MAX = 1024, DETAIL_MAX = 4096, REPORT_MAX = 4 * 1024 * 1024, SOON_DAYS = 14 };
@@ -63,10 +65,10 @@ now_s(void)
 static void
 take_identity(struct line *l, const struct msg_report_identity *m)
 {
-	l->good = m->why.len == 0;
-	(void)buf_add_span(&l->detail, l->good ? m->principal : m->why);
+	l->good = m->good;
+	(void)buf_add_span(&l->detail, m->principal.len > 0 ? m->principal : m->why);
 	add_text(l, "principal", m->principal);
-	if (!l->good)
+	if (m->why.len > 0)
 		add_text(l, "why", m->why);
 }
 
@@ -221,6 +223,8 @@ print_table(const struct report *r, FILE *out)
 		const struct line *l = &r->lines[i];
 		const char *detail = l->told ? "" : "nothing was heard of it in time";
 
+		if (l->good && l->detail.len == 0)
+			continue;
 		fprintf(out, "  %-6s  %-8s  %-*.*s  %.*s%s\n", l->good ? "ok" : "FAILED", l->kind,
 			width, (int)l->name.len, l->name.ptr, (int)l->detail.len,
 			l->detail.len > 0 ? l->detail.ptr : "", detail);
@@ -256,7 +260,7 @@ struct report *
 report_new(const struct plans *plans)
 {
 	struct report *r = calloc(1, sizeof(*r));
-	size_t most = plans->keeper.nslots + 2 * plans->egress.ntargets + 1;
+	size_t most = plans->keeper.nslots + 2 * plans->egress.ntargets + 2;
 
 	if (r == NULL)
 		abort();
@@ -264,6 +268,11 @@ report_new(const struct plans *plans)
 	r->lines = calloc(most, sizeof(*r->lines));
 	if (r->lines == NULL)
 		abort();
+	for (size_t i = 0; i < plans->keeper.nidentities; i++)
+		add_line(r, "identity", plans->keeper.identities[i].name);
+	r->nidentities = r->n;
+	for (size_t i = 0; i < r->n; i++) /* what nothing needs is not asked */
+		r->lines[i].told = r->lines[i].good = plans->keeper.identities[i].tried.len == 0;
 	for (size_t i = 0; i < plans->keeper.nslots; i++)
 		add_line(r, "secret", plans->keeper.slots[i].name);
 	for (size_t i = 0; i < plans->egress.ntargets; i++)

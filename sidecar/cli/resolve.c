@@ -61,7 +61,7 @@ on_report(void *arg, enum msg_type type, const void *obj)
 }
 
 static void
-on_nothing(void *arg, struct generation *g)
+on_change(void *arg, struct generation *g)
 {
 	(void)arg;
 	(void)g;
@@ -123,16 +123,19 @@ int
 cli_resolve(struct plans *plans, const struct environment *env, bool json)
 {
 	struct resolve r = {.loop = loop_new(), .report = report_new(plans)};
-	struct generation_events ev = {
-		.ready = on_nothing, .drained = on_nothing, .report = on_report, .arg = &r};
-	int self = spawn_self(), status = 1;
+	struct generation_options o = {.loop = r.loop,
+				       .self = spawn_self(),
+				       .env = env,
+				       .changed = on_change,
+				       .report = on_report,
+				       .arg = &r};
+	int status = 1;
 
 	quiet(plans);
-	plans->keeper.report = plans->egress.report = true;
 	plans->nlisteners = plans->ingress.nlisteners = 0;
 	r.deadline.fn = deadline_over;
-	if (self >= 0 && watch_signals(&r) == 0)
-		r.generation = generation_start(r.loop, self, plans, NULL, env, &ev);
+	if (o.self >= 0 && watch_signals(&r) == 0)
+		r.generation = generation_start(&o, plans);
 	if (r.generation == NULL) {
 		fprintf(stderr, "sidekey check: the roles could not be started: %s\n",
 			strerrordesc_np(errno));
@@ -143,7 +146,7 @@ cli_resolve(struct plans *plans, const struct environment *env, bool json)
 		generation_free(r.generation);
 	}
 	report_free(r.report);
-	if (self >= 0)
-		close(self);
+	if (o.self >= 0)
+		close(o.self);
 	return status;
 }

@@ -9,8 +9,8 @@
 #include "config/project.h"
 
 /*
- * Asks for every identity, secret and target of plans, and prints a table, or JSON. plans is marked
- * as being for a report. Returns the exit status: 0, or 1 when anything failed.
+ * Asks for every identity, secret and target of plans (project_report), and prints a table, or
+ * JSON. Returns the exit status: 0, or 1 when anything failed.
  */
 int cli_resolve(struct plans *plans, const struct environment *env, bool json);
 

@@ -7,6 +7,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "aws/service.h"
 #include "config/expand.h"
 #include "config/fault.h"
 #include "config/values.h"
@@ -25,7 +26,9 @@ struct config_target {
 	uint32_t operations; /* bits of enum operation; where none are named, the default ones */
 	struct config_pairs query; /* not yet percent-encoded */
 	bool redact;
-	uint8_t required; /* enum config_choice */
+	bool include_usage;
+	uint8_t required;           /* enum config_choice */
+	struct config_identity aws; /* its own, where it differs from the stores' */
 };
 
 struct config_targets {
@@ -47,20 +50,9 @@ struct config_default {
 	struct span dialects[DIALECTS]; /* or one for each; empty: not named */
 };
 
-enum config_credentials { /* aws.credentials, in the table's order */
-			  CONFIG_CREDENTIALS_AUTO,
-			  CONFIG_CREDENTIALS_ENVIRONMENT,
-			  CONFIG_CREDENTIALS_CONTAINER,
-};
-
-struct config_endpoints {
-	struct span secretsmanager;
-};
-
 struct config_aws {
-	uint8_t credentials; /* enum config_credentials */
-	struct span region;
-	struct config_endpoints endpoints;
+	struct config_identity identity; /* the stores', and every target's that has none */
+	struct span endpoints[SERVICES]; /* URLs, or empty */
 };
 
 enum config_sandbox { /* bits of sandbox.require, in the table's order */
@@ -90,6 +82,7 @@ struct config_log {
 struct config {
 	struct config_listeners listen, admin;
 	bool unsafe_listen;
+	struct span admin_token;   /* a reference, sha256:HEX, or empty */
 	struct config_texts hosts; /* lower-case */
 	struct config_sandbox_keys sandbox;
 	struct config_targets targets; /* at least one */

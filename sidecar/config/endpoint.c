@@ -48,3 +48,20 @@ endpoint_check_container(struct span text, struct url *out)
 	*out = url;
 	return NULL;
 }
+
+const char *
+endpoint_check_instance(struct span text, struct url *out)
+{
+	struct url url;
+	enum url_fault fault = url_parse(text, &url);
+
+	if (fault != URL_OK)
+		return url_fault_text(fault);
+	if (url.path.len > 0)
+		return "must not have a path";
+	if (url.https || (!is_local(&url) && !span_is(url.host, "169.254.169.254") &&
+			  !span_iis(url.host, "fd00:ec2::254")))
+		return "must be http to loopback, 169.254.169.254 or [fd00:ec2::254]";
+	*out = url;
+	return NULL;
+}

@@ -11,4 +11,7 @@ const char *endpoint_check_store(struct span text, struct url *out);
 /* The same for AWS_CONTAINER_CREDENTIALS_FULL_URI: plain http only to the known local addresses. */
 const char *endpoint_check_container(struct span text, struct url *out);
 
+/* The same for AWS_EC2_METADATA_SERVICE_ENDPOINT: loopback, or the service's own addresses. */
+const char *endpoint_check_instance(struct span text, struct url *out);
+
 #endif

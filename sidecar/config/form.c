@@ -91,9 +91,46 @@ is_absolute(struct span s)
 }
 
 static bool
+is_digest(struct span s)
+{
+	struct span prefix = SPAN("sha256:");
+	bool good = span_starts(s, prefix) && s.len == prefix.len + 64;
+
+	for (size_t i = prefix.len; good && i < s.len; i++)
+		good = (grammar_class[(unsigned char)s.ptr[i]] & GRAMMAR_HEX) != 0;
+	return good;
+}
+
+static bool
 is_query_name(struct span s)
 {
 	return all_of(s, "._~-");
+}
+
+/* arn:aws:iam::123456789012:role/path/name, of any partition. */
+static bool
+is_role(struct span s)
+{
+	size_t at = span_find(s, 4, ':');
+	struct span rest = span_cut(s, at, s.len), partition = span_cut(s, 4, at);
+	const struct span service = SPAN(":iam::"), role = SPAN(":role/");
+	struct span account = span_cut(rest, service.len, service.len + 12);
+
+	if (!span_starts(s, SPAN("arn:")) || arn_dns_suffix(partition) == NULL ||
+	    !span_starts(rest, service) || account.len != 12)
+		return false;
+	for (size_t i = 0; i < account.len; i++)
+		if (account.ptr[i] < '0' || account.ptr[i] > '9')
+			return false;
+	rest = span_cut(rest, service.len + 12, rest.len);
+	return span_starts(rest, role) && all_of(span_cut(rest, role.len, rest.len), "/_+=,.@-");
+}
+
+/* What STS takes (RoleSessionName). */
+static bool
+is_session(struct span s)
+{
+	return all_of(s, "_+=,.@-") && s.len >= 2 && s.len <= 64;
 }
 
 const struct schema_form form_name = {is_name, "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
@@ -112,4 +149,12 @@ const struct schema_form form_match = {is_match, "^[^*]*\\*?$",
 				       "a model's name is due, or a prefix that ends in *"};
 const struct schema_form form_mode = {is_mode, "^0[0-7]{3}$",
 				      "a mode in quotes such as \"0660\" is due"};
+const struct schema_form form_digest = {is_digest, "^sha256:[0-9A-Fa-f]{64}$",
+					"sha256: and 64 hexadecimal digits are due"};
 const struct schema_form form_path = {is_absolute, "^/.+", "an absolute path is due"};
+const struct schema_form form_role = {
+	is_role, "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9/_+=,.@-]+$",
+	"the ARN of a role is due: arn:aws:iam::123456789012:role/NAME"};
+const struct schema_form form_session = {
+	is_session, "^[A-Za-z0-9_+=,.@-]{2,64}$",
+	"a session's name is due: 2 to 64 letters, digits, and _ + = , . @ -"};

@@ -10,6 +10,6 @@ schema_word form_word_sandbox, form_word_credentials, form_word_log_format, form
 
 extern const struct schema_form form_name; /* of a target or caller */
 extern const struct schema_form form_query_name, form_host, form_token, form_region, form_match,
-	form_mode, form_path;
+	form_mode, form_path, form_role, form_session, form_digest;
 
 #endif

@@ -1,168 +1,281 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
+#include <assert.h>
 
-#include "config/endpoint.h"
 #include "config/identity.h"
 
-#define CONTAINER_HOST "http://169.254.170.2"
+#include "aws/arn.h"
+#include "aws/sts.h"
+#include "config/form.h"
+#include "config/identity_choice.h"
+#include "config/services.h"
 
-static const char *const environment_variables[] = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
-						    "AWS_SESSION_TOKEN",
-						    "AWS_CREDENTIAL_EXPIRATION", NULL};
-static const char *const container_variables[] = {"AWS_CONTAINER_AUTHORIZATION_TOKEN", NULL};
-static const char *const no_variables[] = {NULL};
+enum { TRIED_MAX = 1024 };
 
-const char *const *
-identity_variables(enum plan_credentials credentials)
+/* In the order of auto: the first that is there is taken, and its failure is final. */
+static const struct {
+	enum config_credentials word;
+	enum identity_found (*find)(struct identity_choice *ch);
+	const char *found, *absent;
+} sources[] = {
+	{CONFIG_CREDENTIALS_ENVIRONMENT, identity_find_environment, "AWS_ACCESS_KEY_ID is set",
+	 "AWS_ACCESS_KEY_ID is not set"},
+	{CONFIG_CREDENTIALS_WEB_IDENTITY, identity_find_web, "AWS_WEB_IDENTITY_TOKEN_FILE is set",
+	 "AWS_WEB_IDENTITY_TOKEN_FILE is not set"},
+	{CONFIG_CREDENTIALS_CONTAINER, identity_find_container,
+	 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
+	 "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI "
+	 "is set"},
+	{CONFIG_CREDENTIALS_PROFILE, identity_find_profile, "the shared files have the profile ",
+	 "the shared files say nothing of an identity for the profile "},
+	{CONFIG_CREDENTIALS_INSTANCE, identity_find_instance, "the instance's role is left",
+	 "AWS_EC2_METADATA_DISABLED forbids the instance's role"},
+};
+
+enum { CHOICES = sizeof(sources) / sizeof(sources[0]) };
+
+/* ---- which source ---- */
+
+static void
+note(struct identity_choice *ch, struct buf *tried, size_t i, enum identity_found found)
 {
-	switch (credentials) {
-	case CREDENTIALS_ENVIRONMENT:
-		return environment_variables;
-	case CREDENTIALS_CONTAINER:
-		return container_variables;
-	default:
-		return no_variables;
+	bool is_profile = sources[i].word == CONFIG_CREDENTIALS_PROFILE;
+
+	(void)buf_addf(tried, "%s%s%.*s", tried->len > 0 ? "; " : "",
+		       found == IDENTITY_ABSENT ? sources[i].absent : sources[i].found,
+		       is_profile ? (int)ch->profile.len : 0, ch->profile.ptr);
+}
+
+static enum identity_found
+choose(struct identity_choice *ch)
+{
+	enum config_credentials word = (enum config_credentials)ch->want->credentials;
+	bool any = word == CONFIG_CREDENTIALS_UNSET || word == CONFIG_CREDENTIALS_AUTO;
+	enum identity_found found = IDENTITY_ABSENT;
+	struct buf tried;
+
+	buf_init(&tried, TRIED_MAX);
+	if (!any)
+		(void)buf_add_str(&tried, "aws.credentials asks for it");
+	for (size_t i = 0; found == IDENTITY_ABSENT && i < CHOICES; i++) {
+		if (!any && sources[i].word != word)
+			continue;
+		found = sources[i].find(ch);
+		note(ch, &tried, i, found);
 	}
+	ch->out->tried = projector_take(ch->pr, &tried);
+	return found;
 }
 
-/* The variable's text; empty when it is not set. */
+/* ---- where STS is ---- */
+
 static struct span
-variable(const struct environment *env, const char *name)
+first_region(struct projector *pr)
 {
-	return span_of(env->get(env->arg, name));
+	const struct keeper_plan *k = &pr->p->keeper;
+	struct reference ref;
+
+	for (size_t i = 0; i < k->nslots; i++)
+		if (k->slots[i].kind != REFERENCE_ENV && k->slots[i].kind != REFERENCE_FILE &&
+		    reference_parse(k->slots[i].reference, &ref) == REFERENCE_OK)
+			return ref.arn.region;
+	return (struct span){NULL, 0};
 }
+
+/* The region that STS is called in, and which word of the configuration or environment said so. */
+static struct span
+find_region(struct identity_choice *ch, const char **from)
+{
+	static const char *const names[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
+	struct span region = ch->want->region;
+
+	*from = "aws.region";
+	for (size_t i = 0; region.len == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		*from = names[i];
+		region = projector_variable(ch->pr, names[i]);
+	}
+	if (region.len > 0)
+		return region;
+	*from = ch->region.len > 0 ? "region of the profile" : "AWS_REGION";
+	return ch->region.len > 0 ? ch->region : first_region(ch->pr);
+}
+
+static void
+set_sts(struct identity_choice *ch)
+{
+	const char *from;
+	struct span region = find_region(ch, &from);
+
+	if (!arn_is_region(region)) {
+		projector_refuse(ch->pr, from,
+				 "a region such as us-east-1 is due: a role is assumed in it");
+		return;
+	}
+	ch->out->region = pool_copy(&ch->pr->p->pool, region);
+	(void)services_find(ch->pr, SERVICE_STS, region, &ch->out->sts);
+}
+
+/* ---- the role on top ---- */
+
+static struct span
+join(struct projector *pr, struct span a, const char *b)
+{
+	struct buf text;
+
+	buf_init(&text, PROJECT_TEXT_MAX);
+	(void)buf_add_span(&text, a);
+	(void)buf_add_str(&text, b);
+	return projector_take(pr, &text);
+}
+
+static struct span
+narrow_policy(struct projector *pr)
+{
+	const struct keeper_plan *k = &pr->p->keeper;
+	struct span *references = projector_room(pr, (k->nslots + 1) * sizeof(*references));
+	struct buf text;
+
+	for (size_t i = 0; i < k->nslots; i++)
+		references[i] = k->slots[i].reference;
+	buf_init(&text, STS_POLICY_MAX);
+	if (sts_policy_for(references, k->nslots, &text) != 0) {
+		projector_refuse(pr, "aws.assumeRole.narrow",
+				 "the policy for so many secrets is longer than STS takes (2048 "
+				 "characters): leave narrow out, and narrow the role itself");
+		buf_free(&text);
+		return (struct span){NULL, 0};
+	}
+	return projector_take(pr, &text);
+}
+
+static void
+add_role(struct identity_choice *ch)
+{
+	const struct config_role *r = &ch->want->role;
+	struct plan_role *out = &ch->out->roles[ch->out->nroles];
+
+	if (r->arn.len == 0)
+		return;
+	ch->out->nroles++;
+	*out = (struct plan_role){.arn = r->arn,
+				  .session_name =
+					  r->session_name.len > 0 ? r->session_name : ch->session,
+				  .external_id_slot = PLAN_NONE,
+				  .duration_s = (uint32_t)(r->duration_ms / 1000)};
+	if (r->external_id.len > 0)
+		out->external_id_slot = projector_private_slot(
+			ch->pr, r->external_id,
+			join(ch->pr, ch->out->name, ".assumeRole.externalId"));
+	if (r->narrow)
+		out->policy = narrow_policy(ch->pr);
+}
+
+static void
+complete(struct projector *pr, const struct config_identity *want, struct plan_identity *out)
+{
+	struct span session = projector_variable(pr, "AWS_ROLE_SESSION_NAME");
+	struct identity_choice ch = {.pr = pr, .want = want, .out = out, .profile = SPAN("")};
+
+	ch.session =
+		form_session.is_good(session) ? pool_copy(&pr->p->pool, session) : SPAN("sidekey");
+	out->roles = projector_room(pr, IDENTITY_ROLES_MAX * sizeof(*out->roles));
+	if (choose(&ch) != IDENTITY_FOUND)
+		return;
+	add_role(&ch);
+	/* A report asks STS who that is. */
+	if (out->nroles > 0 || out->source == IDENTITY_FROM_WEB_IDENTITY || pr->p->keeper.report)
+		set_sts(&ch);
+}
+
+/* ---- whose ---- */
 
 static bool
-refuse(struct config_faults *faults, const char *name, const char *message)
+is_of_store(const struct keeper_slot *s)
 {
-	struct fault_place at = {0, 0, name};
+	return s->kind != REFERENCE_ENV && s->kind != REFERENCE_FILE;
+}
 
-	fault_in(faults, "environment");
-	fault_add(faults, at, NULL, "%s", message);
+/* Only where a store is asked at all does the keeper get an identity for it. */
+static bool
+needs_identity(const struct keeper_plan *k)
+{
+	for (size_t i = 0; i < k->nslots; i++)
+		if (is_of_store(&k->slots[i]))
+			return true;
 	return false;
 }
 
-/* 1: there; 0: not; -1: half of it. */
-static int
-find_environment(const struct environment *env, struct config_faults *faults)
+/* What own says, and for the rest what is said for all. */
+static struct config_identity
+lay_over(const struct config_identity *all, const struct config_identity *own)
 {
-	bool id = variable(env, "AWS_ACCESS_KEY_ID").len > 0;
-	bool key = variable(env, "AWS_SECRET_ACCESS_KEY").len > 0;
+	struct config_identity c = *all;
 
-	if (id == key)
-		return id;
-	refuse(faults, id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID",
-	       "is not set, though its other half is");
-	return -1;
-}
-
-/* The relative form wins over the full one, as in the SDKs. 1, 0 or -1 as above. */
-static int
-find_container(const struct environment *env, struct pool *pool, struct span *uri,
-	       struct config_faults *faults)
-{
-	const char *name = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
-	struct span relative = variable(env, name), full;
-	const char *wrong;
-	struct url url;
-	struct buf text;
-
-	if (relative.len == 0) {
-		name = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-		full = variable(env, name);
-		if (full.len == 0)
-			return 0;
-		*uri = pool_copy(pool, full);
-	} else if (relative.ptr[0] != '/') {
-		refuse(faults, name, "must start with /");
-		return -1;
-	} else {
-		buf_init(&text, 8192);
-		if (buf_add_str(&text, CONTAINER_HOST) == 0 && buf_add_span(&text, relative) == 0)
-			*uri = pool_copy(pool, buf_span(&text));
-		buf_free(&text);
-	}
-	wrong = endpoint_check_container(*uri, &url);
-	if (wrong != NULL)
-		refuse(faults, name, wrong);
-	return wrong == NULL ? 1 : -1;
-}
-
-/* [\w+=,.@-]{2,64}: what STS takes. */
-static bool
-is_session_name(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-		bool plain =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-		if (!plain && strchr("_+=,.@-", c) == NULL)
-			return false;
-	}
-	return s.len >= 2 && s.len <= 64;
+	if (own->credentials != CONFIG_CREDENTIALS_UNSET)
+		c.credentials = own->credentials;
+	if (own->profile.len > 0)
+		c.profile = own->profile;
+	if (own->region.len > 0)
+		c.region = own->region;
+	if (own->role.arn.len > 0)
+		c.role = own->role;
+	c.role.narrow = false; /* a target's calls are no reading of secrets */
+	return c;
 }
 
 static bool
-find_token_file(const struct environment *env, struct pool *pool, struct keeper_plan *plan,
-		struct config_faults *faults)
+is_same(const struct config_identity *a, const struct config_identity *b)
 {
-	const char *name = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
-	struct span path = variable(env, name);
-
-	if (plan->credentials != CREDENTIALS_CONTAINER || path.len == 0)
-		return true;
-	if (path.ptr[0] != '/' || path.len < 2)
-		return refuse(faults, name, "must be an absolute path");
-	plan->container_token_file = pool_copy(pool, path);
-	return true;
+	return a->credentials == b->credentials && span_eq(a->profile, b->profile) &&
+	       span_eq(a->region, b->region) && span_eq(a->role.arn, b->role.arn) &&
+	       span_eq(a->role.session_name, b->role.session_name) &&
+	       span_eq(a->role.external_id, b->role.external_id) &&
+	       a->role.duration_ms == b->role.duration_ms && a->role.narrow == b->role.narrow;
 }
 
-bool
-identity_find(const struct config *c, const struct environment *env, struct pool *pool,
-	      struct keeper_plan *plan, struct config_faults *faults)
+static bool
+says_nothing(const struct config_identity *own)
 {
-	bool any = c->aws.credentials == CONFIG_CREDENTIALS_AUTO;
-	struct span session = variable(env, "AWS_ROLE_SESSION_NAME");
-	struct span uri = {NULL, 0};
-	int found = 0;
+	static const struct config_identity nothing;
 
-	if (any || c->aws.credentials == CONFIG_CREDENTIALS_ENVIRONMENT)
-		found = find_environment(env, faults);
-	if (found > 0) {
-		plan->credentials = CREDENTIALS_ENVIRONMENT;
-	} else if (found == 0 && (any || c->aws.credentials == CONFIG_CREDENTIALS_CONTAINER)) {
-		found = find_container(env, pool, &uri, faults);
-		plan->credentials = found > 0 ? CREDENTIALS_CONTAINER : CREDENTIALS_NONE;
-		plan->container_uri = uri;
-	}
-	plan->role_session_name =
-		is_session_name(session) ? pool_copy(pool, session) : SPAN("sidekey");
-	return found >= 0 && find_token_file(env, pool, plan, faults);
+	return is_same(own, &nothing);
 }
 
-bool
-identity_endpoint(const struct config *c, const struct environment *env, struct span *endpoint,
-		  struct config_faults *faults)
+/* The number of the identity that wanted[n] describes, which is made when no other is the same. */
+static uint16_t
+find_or_add(struct projector *pr, struct config_identity *wanted, struct span target)
 {
-	static const char *const names[] = {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"};
-	const char *wrong;
-	struct url url;
+	struct keeper_plan *k = &pr->p->keeper;
+	size_t n = k->nidentities, i = 1;
 
-	*endpoint = c->aws.endpoints.secretsmanager;
-	if (endpoint->len > 0 ||
-	    span_iis(variable(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true"))
-		return true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct span text = variable(env, names[i]);
+	while (i < n && !is_same(&wanted[i], &wanted[n]))
+		i++;
+	if (i < n)
+		return (uint16_t)i;
+	k->identities[n].name = join(pr, join(pr, SPAN("targets."), target.ptr), ".aws");
+	k->nidentities++;
+	complete(pr, &wanted[n], &k->identities[n]);
+	return (uint16_t)n;
+}
 
-		if (text.len == 0)
+void
+identity_project(struct projector *pr)
+{
+	const struct config *c = pr->c;
+	struct keeper_plan *k = &pr->p->keeper;
+	struct config_identity *wanted = projector_room(pr, (c->targets.n + 2) * sizeof(*wanted));
+
+	k->identities = projector_room(pr, (c->targets.n + 1) * sizeof(*k->identities));
+	k->nidentities = 1;
+	k->identities[0].name = SPAN("aws");
+	wanted[0] = c->aws.identity;
+	if (needs_identity(k))
+		complete(pr, &wanted[0], &k->identities[0]);
+	for (size_t i = 0; i < c->targets.n; i++) {
+		const struct config_identity *own = &c->targets.items[i].aws;
+
+		if (says_nothing(own))
 			continue;
-		wrong = endpoint_check_store(text, &url);
-		if (wrong != NULL)
-			return refuse(faults, names[i], wrong);
-		*endpoint = text;
-		return true;
+		wanted[k->nidentities] = lay_over(&c->aws.identity, own);
+		k->targets[i].identity = find_or_add(pr, wanted, c->targets.items[i].name);
 	}
-	return true;
 }

@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cloud identity that the environment offers (reference/aws.md 4), and where the stores are. */
+/*
+ * Compiles who sidekey is to AWS (reference/aws.md 4): one identity for the stores, and one more
+ * for each target that says another in its own aws section.
+ */
 #ifndef CONFIG_IDENTITY_H
 #define CONFIG_IDENTITY_H
 
-#include "config/config.h"
-#include "config/plan_egress.h"
-#include "config/plan_ingress.h"
+#include "config/projector.h"
 
 /*
- * Fills in what plan says of the identity: credentials, container_uri, container_token_file,
- * role_session_name. Spans are copies in pool or literals. False, with a fault, when
- * something is set that must not be used.
+ * Fills in the keeper's identities, and which of them each target has, once all slots are there.
+ * Faults (half a configuration, a profile that leads nowhere) set pr->failed. Having none at all
+ * is no fault: the source is then IDENTITY_FROM_NOTHING.
  */
-bool identity_find(const struct config *c, const struct environment *env, struct pool *pool,
-		   struct keeper_plan *plan, struct config_faults *faults);
-
-/* The variables that the keeper needs for that identity, NULL behind the last. */
-const char *const *identity_variables(enum plan_credentials credentials);
-
-/*
- * The endpoint that Secrets Manager is reached at instead of the region's: of the configuration,
- * else of the environment, else empty. False, with a fault, when it must not be used.
- */
-bool identity_endpoint(const struct config *c, const struct environment *env, struct span *endpoint,
-		       struct config_faults *faults);
+void identity_project(struct projector *pr);
 
 #endif

@@ -100,6 +100,8 @@ write_reference(struct buf *out, const struct schema_key *key)
 	buf_add_str(&pattern, REFERENCE_PATTERN);
 	if (key->type == SCHEMA_MATERIAL)
 		buf_add_str(&pattern, "|/.+");
+	if (key->type == SCHEMA_TOKEN)
+		buf_add_str(&pattern, "|sha256:[0-9A-Fa-f]{64}");
 	for (unsigned i = 0; key->word != NULL && key->word(i) != NULL; i++)
 		buf_addf(&pattern, "|%s", key->word(i));
 	buf_add_char(&pattern, '\0');
@@ -195,6 +197,7 @@ write_type(struct buf *out, const struct schema_key *key)
 		write_text(out, key);
 		break;
 	case SCHEMA_REFERENCE:
+	case SCHEMA_TOKEN:
 	case SCHEMA_MATERIAL:
 		write_reference(out, key);
 		break;

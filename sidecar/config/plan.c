@@ -3,6 +3,7 @@
 
 #include "box/spawn.h"
 #include "config/plan_egress.h"
+#include "config/plan_identity.h"
 #include "config/plan_ingress.h"
 #include "policy/access/operations.h"
 
@@ -49,7 +50,10 @@ static const struct pack_field keeper_slot_fields[] = {
 	PACK_FIELD_SPAN(keeper_slot, reference, TEXT_MAX),
 	PACK_FIELD_U8(keeper_slot, kind, 4),
 	ENDPOINT(keeper_slot, at),
+	ENDPOINT(keeper_slot, behind),
 	PACK_FIELD_BOOL(keeper_slot, optional),
+	PACK_FIELD_BOOL(keeper_slot, is_private),
+	PACK_FIELD_BOOL(keeper_slot, is_token),
 };
 TYPE(keeper_slot_type, keeper_slot, keeper_slot_fields);
 
@@ -59,6 +63,8 @@ static const struct pack_field keeper_target_fields[] = {
 	U16(keeper_target, cert),
 	U16(keeper_target, key),
 	PACK_FIELD_BOOL(keeper_target, system_ca),
+	U16(keeper_target, identity),
+	NUMBERS(keeper_target, slots, LIST_MAX),
 };
 TYPE(keeper_target_type, keeper_target, keeper_target_fields);
 
@@ -72,10 +78,7 @@ static const struct pack_field keeper_fields[] = {
 	TEXTS(keeper_plan, names, LIST_MAX),
 	TEXTS(keeper_plan, read_dirs, LIST_MAX),
 	NUMBERS(keeper_plan, ports, PORTS_MAX),
-	PACK_FIELD_U8(keeper_plan, credentials, CREDENTIALS_CONTAINER),
-	PACK_FIELD_SPAN(keeper_plan, container_uri, TEXT_MAX),
-	PACK_FIELD_SPAN(keeper_plan, container_token_file, TEXT_MAX),
-	PACK_FIELD_SPAN(keeper_plan, role_session_name, NAME_MAX_BYTES),
+	PACK_FIELD_LIST(keeper_plan, identities, nidentities, TARGETS_MAX + 1, plan_identity_type),
 	PACK_FIELD_U64(keeper_plan, ttl_ms),
 	PACK_FIELD_U64(keeper_plan, max_stale_ms),
 	PACK_FIELD_U64(keeper_plan, failure_ttl_ms),
@@ -168,6 +171,7 @@ static const struct pack_field ingress_target_fields[] = {
 	PACK_FIELD_U8(ingress_target, provider, PROVIDERS - 1),
 	U32(ingress_target, operations),
 	PACK_FIELD_BOOL(ingress_target, required),
+	PACK_FIELD_BOOL(ingress_target, include_usage),
 	NUMBERS(ingress_target, slots, LIST_MAX),
 };
 TYPE(ingress_target_type, ingress_target, ingress_target_fields);
@@ -185,9 +189,12 @@ static const struct pack_field ingress_fields[] = {
 	PACK_FIELD_BOOL(ingress_plan, require_landlock),
 	PACK_FIELD_BOOL(ingress_plan, require_landlock_net),
 	U32(ingress_plan, generation),
+	PACK_FIELD_BOOL(ingress_plan, started),
 	PACK_FIELD_LIST(ingress_plan, listeners, nlisteners, 64, listener_type),
 	PACK_FIELD_LIST(ingress_plan, targets, ntargets, TARGETS_MAX, ingress_target_type),
 	PACK_FIELD_LIST(ingress_plan, slots, nslots, LIST_MAX, ingress_slot_type),
+	U16(ingress_plan, admin_token.slot),
+	PACK_FIELD_SPAN(ingress_plan, admin_token.digest, 32),
 	PACK_FIELD_BOOL(ingress_plan, has_models),
 	PACK_FIELD_LIST(ingress_plan, models, nmodels, 4096, model_type),
 	NUMBERS(ingress_plan, default_targets, DIALECTS),

@@ -47,14 +47,22 @@ struct keeper_slot {
 	struct span reference;   /* as in the configuration; parsed again with reference_parse */
 	uint8_t kind;            /* enum reference_kind */
 	struct plan_endpoint at; /* the store (ARN kinds); empty for env and file */
-	bool optional;           /* `?`: absence is not an error */
+	struct plan_endpoint behind; /* AgentCore: Secrets Manager, where the key is */
+	bool optional;               /* `?`: absence is not an error */
+	bool is_private;             /* the keeper's own (an external id): egress never gets it */
+	bool is_token;               /* ingress gets its digest, egress nothing */
 };
 
 struct keeper_target {
 	struct span name;
-	uint16_t ca, cert, key; /* slots (file or reference) or PLAN_NONE */
-	bool system_ca;         /* https and no tls.ca: the system's bundle */
+	uint16_t ca, cert, key;    /* slots (file or reference) or PLAN_NONE */
+	bool system_ca;            /* https and no tls.ca: the system's bundle */
+	struct plan_number *slots; /* all that it uses, those of TLS among them */
+	size_t nslots;
+	uint16_t identity; /* that its calls are signed with: index into identities */
 };
+
+struct plan_identity; /* plan_identity.h */
 
 struct keeper_plan {
 	uint8_t log_format, log_level;
@@ -65,19 +73,15 @@ struct keeper_plan {
 	size_t ntargets;
 	struct plan_text *names; /* = resolver_plan.keeper_names */
 	size_t nnames;
-	struct plan_text *read_dirs; /* directories of file references and token files */
+	struct plan_text *read_dirs; /* of file references, token and profile files */
 	size_t nread_dirs;
 	struct plan_number *ports; /* that it may dial */
 	size_t nports;
-	uint8_t credentials;       /* enum plan_credentials */
-	struct span container_uri; /* http://169.254.170.2/… or the full URI */
-	struct span container_token_file;
-	struct span role_session_name;
+	struct plan_identity *identities; /* the first is the stores' */
+	size_t nidentities;
 	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
 	bool report; /* check --resolve: tell the parent of each first fetch */
 };
-
-enum plan_credentials { CREDENTIALS_NONE, CREDENTIALS_ENVIRONMENT, CREDENTIALS_CONTAINER };
 
 enum { PLAN_NONE = 0xffff };
 

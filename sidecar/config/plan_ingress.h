@@ -25,20 +25,29 @@ struct ingress_target {
 	uint8_t provider;
 	uint32_t operations;
 	bool required;
+	bool include_usage;
 	struct plan_number *slots; /* that its calls need */
 	size_t nslots;
+};
+
+/* What a caller must present: known by its SHA-256. Neither: there is no such token. */
+struct ingress_token {
+	uint16_t slot;      /* whose digest the keeper sends, or PLAN_NONE */
+	struct span digest; /* 32 bytes from the configuration, or empty */
 };
 
 struct ingress_plan {
 	uint8_t log_format, log_level;
 	bool require_landlock, require_landlock_net;
 	uint32_t generation;
+	bool started; /* an earlier generation has been ready */
 	struct ingress_listener *listeners;
 	size_t nlisteners;
 	struct ingress_target *targets;
 	size_t ntargets;
 	struct ingress_slot *slots;
 	size_t nslots;
+	struct ingress_token admin_token; /* of /status beyond the admin Unix socket */
 	bool has_models;
 	struct model_rule *models;
 	size_t nmodels;

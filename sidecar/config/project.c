@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <assert.h>
-
-#include "aws/arn.h"
-#include "config/endpoint.h"
 #include "config/identity.h"
 #include "config/listeners.h"
+#include "config/plan_identity.h"
 #include "config/projector.h"
 
 /* The only target that speaks d, or PLAN_NONE. */
@@ -125,42 +122,6 @@ make_lists(struct projector *pr)
 	p->keeper.ntargets = p->egress.ntargets = p->ingress.ntargets = n;
 }
 
-static bool
-needs_identity(const struct keeper_plan *k)
-{
-	for (size_t i = 0; i < k->nslots; i++)
-		if (k->slots[i].kind != REFERENCE_ENV && k->slots[i].kind != REFERENCE_FILE)
-			return true;
-	return false;
-}
-
-/* Only where a store is asked at all does the keeper get an identity. */
-static bool
-set_identity(struct projector *pr)
-{
-	struct keeper_plan *k = &pr->p->keeper;
-	const char *const *name;
-	struct url url;
-
-	if (!needs_identity(k))
-		return true;
-	if (!identity_find(pr->c, pr->env, &pr->p->pool, k, pr->faults))
-		return false;
-	name = identity_variables((enum plan_credentials)k->credentials);
-	for (; *name != NULL; name++)
-		if (pr->env->get(pr->env->arg, *name) != NULL)
-			projector_text(pr, pr->p->env_names, &pr->p->nenv_names, span_of(*name));
-	if (k->credentials != CREDENTIALS_CONTAINER)
-		return true;
-	if (k->container_token_file.len > 0)
-		projector_directory(pr, k->container_token_file);
-	if (endpoint_check_container(k->container_uri, &url) == NULL) {
-		projector_host(pr, k->names, &k->nnames, projector_lower(pr, url.host));
-		projector_number(pr, k->ports, &k->nports, PORTS_MAX, url.port);
-	}
-	return true;
-}
-
 /* What one role has of another's numbering. */
 static void
 share(struct projector *pr)
@@ -178,21 +139,22 @@ share(struct projector *pr)
 		p->ingress.slots[i].name = p->keeper.slots[i].name;
 }
 
-int
-project(const struct config *c, const struct environment *env, struct plans *out,
-	struct config_faults *faults)
+static int
+project_for(bool report, const struct config *c, const struct environment *env, struct plans *out,
+	    struct config_faults *faults)
 {
-	struct plans p = {0};
+	struct plans p = {.keeper.report = report, .egress.report = report};
 	struct projector pr = {.c = c, .env = env, .faults = faults, .p = &p};
 	bool good;
 
 	pool_init(&p.pool, PLANS_POOL);
 	make_lists(&pr);
 	set_common(&pr);
-	good = identity_endpoint(c, env, &pr.endpoint, faults);
-	for (size_t i = 0; good && i < c->targets.n; i++)
+	for (size_t i = 0; i < c->targets.n; i++)
 		target_project(&pr, i);
-	good = good && set_identity(&pr);
+	token_project(&pr, c->admin_token, SPAN("adminToken"), &p.ingress.admin_token);
+	identity_project(&pr);
+	good = !pr.failed;
 	if (good && pr.too_many) {
 		struct fault_place at = {0, 0, "targets"};
 
@@ -211,6 +173,20 @@ project(const struct config *c, const struct environment *env, struct plans *out
 	return 0;
 }
 
+int
+project(const struct config *c, const struct environment *env, struct plans *out,
+	struct config_faults *faults)
+{
+	return project_for(false, c, env, out, faults);
+}
+
+int
+project_report(const struct config *c, const struct environment *env, struct plans *out,
+	       struct config_faults *faults)
+{
+	return project_for(true, c, env, out, faults);
+}
+
 void
 plans_free(struct plans *p)
 {
@@ -221,5 +197,9 @@ plans_free(struct plans *p)
 bool
 plans_lack_identity(const struct plans *p)
 {
-	return p->keeper.credentials == CREDENTIALS_NONE && needs_identity(&p->keeper);
+	for (size_t i = 0; i < p->keeper.nidentities; i++)
+		if (p->keeper.identities[i].source == IDENTITY_FROM_NOTHING &&
+		    p->keeper.identities[i].tried.len > 0)
+			return true;
+	return false;
 }

@@ -26,7 +26,7 @@ struct plans {
 	struct resolver_plan resolver;
 	struct keeper_plan keeper;
 	struct egress_plan egress;
-	struct ingress_plan ingress;     /* its generation is the caller's to set */
+	struct ingress_plan ingress;     /* its generation and started are the caller's to set */
 	struct plan_listener *listeners; /* as in ingress.listeners */
 	size_t nlisteners;
 	struct plan_text *env_names; /* variables for MSG_ENV, NUL behind each; some may be unset */
@@ -37,14 +37,17 @@ struct plans {
 /*
  * Compiles c. The plans point into c and into their own pool: keep c for as long. Returns
  * 0, or -1 with faults (an endpoint or container URI in the environment that must
- * not be used, half a pair of credentials, too much of something); *out is then untouched.
- * No identity at all is not a fault: keeper.credentials is CREDENTIALS_NONE.
+ * not be used, half an identity, too much of something); *out is then untouched.
+ * No identity at all is not a fault: its source is then IDENTITY_FROM_NOTHING.
  */
 int project(const struct config *c, const struct environment *env, struct plans *out,
 	    struct config_faults *faults);
+/* The same for `check --resolve`: the roles tell the parent what they find. */
+int project_report(const struct config *c, const struct environment *env, struct plans *out,
+		   struct config_faults *faults);
 void plans_free(struct plans *p);
 
-/* Whether some slot needs an AWS identity, and there is none. */
+/* Whether some slot or target needs an AWS identity, and there is none. */
 bool plans_lack_identity(const struct plans *p);
 
 #endif

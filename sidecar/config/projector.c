@@ -1,9 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
+#include <string.h>
 
 #include "aws/arn.h"
 #include "config/projector.h"
+#include "config/services.h"
 #include "config/url.h"
+
+struct span
+projector_variable(struct projector *pr, const char *name)
+{
+	return span_of(pr->env->get(pr->env->arg, name));
+}
+
+void
+projector_refuse(struct projector *pr, const char *name, const char *message)
+{
+	struct fault_place at = {0, 0, name};
+
+	for (size_t i = 0; i < pr->faults->n; i++)
+		if (strcmp(pr->faults->items[i].path, name) == 0 &&
+		    strcmp(pr->faults->items[i].message, message) == 0)
+			return;
+	pr->failed = true;
+	fault_in(pr->faults, "environment");
+	fault_add(pr->faults, at, NULL, "%s", message);
+}
 
 void *
 projector_room(struct projector *pr, size_t size)
@@ -92,28 +114,20 @@ projector_directory(struct projector *pr, struct span path)
 		       pool_copy(&pr->p->pool, span_cut(path, 0, end > 1 ? end - 1 : 1)));
 }
 
-/* Where a Secrets Manager reference is fetched: the endpoint, or the host of the ARN's region. */
+/* Where the store of an ARN is reached; of AgentCore also Secrets Manager, where the key is. */
 static void
 set_store(struct projector *pr, const struct reference *ref, struct keeper_slot *slot)
 {
-	struct keeper_plan *k = &pr->p->keeper;
-	const char *suffix = arn_dns_suffix(ref->arn.partition);
-	struct url url;
+	struct span region = ref->arn.region;
 
-	slot->at.https = true;
-	slot->at.port = 443;
-	if (pr->endpoint.len > 0 && url_parse(pr->endpoint, &url) == URL_OK) {
-		slot->at.https = url.https;
-		slot->at.port = url.port;
-		slot->at.host = projector_lower(pr, url.host);
+	if (ref->kind == REFERENCE_SECRETS_MANAGER) {
+		(void)services_find(pr, SERVICE_SECRETSMANAGER, region, &slot->at);
+	} else if (ref->kind == REFERENCE_SSM) {
+		(void)services_find(pr, SERVICE_SSM, region, &slot->at);
 	} else {
-		assert(suffix != NULL); /* reference_parse knows the partition */
-		slot->at.host = projector_join(
-			pr, projector_join(pr, SPAN("secretsmanager"), ".", ref->arn.region), ".",
-			span_of(suffix));
+		(void)services_find(pr, SERVICE_AGENTCORE_CONTROL, region, &slot->at);
+		(void)services_find(pr, SERVICE_SECRETSMANAGER, region, &slot->behind);
 	}
-	slot->at.resolve = projector_host(pr, k->names, &k->nnames, slot->at.host);
-	projector_number(pr, k->ports, &k->nports, PORTS_MAX, slot->at.port);
 }
 
 static void
@@ -124,7 +138,7 @@ fill_slot(struct projector *pr, struct keeper_slot *slot)
 
 	assert(fault == REFERENCE_OK); /* read.c let nothing else through */
 	slot->kind = (uint8_t)ref.kind;
-	slot->at.resolve = PLAN_NONE;
+	slot->at.resolve = slot->behind.resolve = PLAN_NONE;
 	if (ref.kind == REFERENCE_ENV)
 		projector_text(pr, pr->p->env_names, &pr->p->nenv_names,
 			       pool_copy(&pr->p->pool, ref.name));
@@ -134,31 +148,80 @@ fill_slot(struct projector *pr, struct keeper_slot *slot)
 		set_store(pr, &ref, slot);
 }
 
+/* The slot of that reference, which is new when its name is still empty; NULL: too many. */
+static struct keeper_slot *
+find_slot(struct projector *pr, struct span reference)
+{
+	struct keeper_plan *k = &pr->p->keeper;
+	size_t i = 0;
+
+	while (i < k->nslots &&
+	       (k->slots[i].is_token || !span_eq(k->slots[i].reference, reference)))
+		i++;
+	if (i == SLOTS_MAX) {
+		pr->too_many = true;
+		return NULL;
+	}
+	if (i == k->nslots) {
+		k->nslots++;
+		k->slots[i].reference = reference;
+		fill_slot(pr, &k->slots[i]);
+	}
+	return &k->slots[i];
+}
+
 uint16_t
 projector_slot(struct projector *pr, struct span reference, bool optional, const char *section,
 	       struct span key)
 {
+	struct keeper_slot *slot = find_slot(pr, reference);
+	uint16_t number;
+
+	if (slot == NULL)
+		return PLAN_NONE;
+	number = (uint16_t)(slot - pr->p->keeper.slots);
+	if (slot->name.len == 0) {
+		slot->name = projector_join(pr, pr->target->name, section, key);
+		slot->optional = optional;
+	}
+	slot->optional = slot->optional && optional;
+	projector_number(pr, pr->keeper->slots, &pr->keeper->nslots, SLOTS_MAX, number);
+	if (!optional)
+		projector_number(pr, pr->ingress->slots, &pr->ingress->nslots, SLOTS_MAX, number);
+	return number;
+}
+
+uint16_t
+projector_private_slot(struct projector *pr, struct span reference, struct span name)
+{
+	struct keeper_slot *slot = find_slot(pr, reference);
+
+	if (slot == NULL)
+		return PLAN_NONE;
+	if (slot->name.len == 0) {
+		slot->name = name;
+		slot->is_private = true;
+	}
+	return (uint16_t)(slot - pr->p->keeper.slots);
+}
+
+uint16_t
+projector_token(struct projector *pr, struct span reference, struct span name)
+{
 	struct keeper_plan *k = &pr->p->keeper;
 	struct keeper_slot *slot;
-	size_t i = 0;
 
-	while (i < k->nslots && !span_eq(k->slots[i].reference, reference))
-		i++;
-	if (i == SLOTS_MAX) {
+	for (size_t i = 0; i < k->nslots; i++)
+		if (k->slots[i].is_token && span_eq(k->slots[i].reference, reference))
+			return (uint16_t)i;
+	if (k->nslots == SLOTS_MAX) {
 		pr->too_many = true;
 		return PLAN_NONE;
 	}
-	slot = &k->slots[i];
-	if (i == k->nslots) {
-		k->nslots++;
-		slot->reference = reference;
-		slot->name = projector_join(pr, pr->target->name, section, key);
-		slot->optional = optional;
-		fill_slot(pr, slot);
-	}
-	slot->optional = slot->optional && optional;
-	if (!optional)
-		projector_number(pr, pr->ingress->slots, &pr->ingress->nslots, SLOTS_MAX,
-				 (uint16_t)i);
-	return (uint16_t)i;
+	slot = &k->slots[k->nslots];
+	slot->reference = reference;
+	slot->name = name;
+	slot->is_token = true;
+	fill_slot(pr, slot);
+	return (uint16_t)k->nslots++;
 }

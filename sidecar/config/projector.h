@@ -19,13 +19,19 @@ struct projector {
 	const struct environment *env;
 	struct config_faults *faults;
 	struct plans *p;
-	struct span endpoint; /* of Secrets Manager; empty: the ARN's region decides */
-	bool too_many;        /* slots, names or ports */
+	bool too_many; /* slots, names or ports */
+	bool failed;   /* a fault was added */
 	/* The target that is being compiled. */
 	const struct config_target *target;
+	struct keeper_target *keeper;
 	struct egress_target *egress;
 	struct ingress_target *ingress;
 };
+
+/* The variable's text; empty when it is not set. */
+struct span projector_variable(struct projector *pr, const char *name);
+/* Adds a fault about a variable of the environment; one of a kind is enough. */
+void projector_refuse(struct projector *pr, const char *name, const char *message);
 
 /* Zeroed memory of the plans', which is enough for every configuration that could be read. */
 void *projector_room(struct projector *pr, size_t size);
@@ -50,6 +56,19 @@ void projector_directory(struct projector *pr, struct span path);
  */
 uint16_t projector_slot(struct projector *pr, struct span reference, bool optional,
 			const char *section, struct span key);
+
+/* The number of the slot for a reference that the keeper alone uses; name as in the log. */
+uint16_t projector_private_slot(struct projector *pr, struct span reference, struct span name);
+
+/* The same for a token, which never shares a slot with a value that is sent; its name is given. */
+uint16_t projector_token(struct projector *pr, struct span reference, struct span name);
+
+/*
+ * A token as it is configured (a reference, sha256:HEX, or empty: none) as ingress compares it.
+ * name: of its slot. (token.c)
+ */
+void token_project(struct projector *pr, struct span configured, struct span name,
+		   struct ingress_token *out);
 
 /* Compiles the configuration's target i for keeper, egress and ingress. (target.c) */
 void target_project(struct projector *pr, size_t i);

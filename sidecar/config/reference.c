@@ -53,10 +53,5 @@ reference_check(struct reader *r, const struct yaml_item *item, const struct pat
 			     reference_fault_text(fault));
 		return false;
 	}
-	if (ref.kind == REFERENCE_SSM || ref.kind == REFERENCE_AGENTCORE) {
-		reader_fault(r, item, path, "Secrets Manager ARNs, env:NAME and file:/path work",
-			     "not available yet");
-		return false;
-	}
 	return true;
 }

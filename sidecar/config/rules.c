@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "aws/arn.h"
 #include "config/endpoint.h"
 #include "config/preset.h"
 #include "config/reader.h"
+#include "config/template.h"
 #include "config/url.h"
 
 /* A target, its place in the tree and its path. */
@@ -129,6 +131,49 @@ check_headers(const struct rule *rule)
 	}
 }
 
+/* Whether a header of t is made of that reference. */
+static bool
+is_in_header(const struct config_target *t, struct span reference)
+{
+	struct template_part part;
+
+	if (span_eq(t->api_key, reference) || span_eq(t->access.client_id, reference) ||
+	    span_eq(t->access.client_secret, reference))
+		return true;
+	for (size_t i = 0; i < t->headers.n; i++)
+		for (size_t at = 0;
+		     template_next(t->headers.items[i].value, &at, &part) == TEMPLATE_PART;)
+			if (part.is_reference && span_eq(part.text, reference))
+				return true;
+	return false;
+}
+
+/* What is kept for TLS keeps its line breaks, and never reaches a header. */
+static void
+check_material(const struct rule *rule, const struct config *c)
+{
+	const struct config_tls *tls = &rule->target->tls;
+	const struct {
+		const char *key;
+		struct span reference;
+	} material[] = {
+		{"ca", tls->ca}, {"clientCert", tls->client_cert}, {"clientKey", tls->client_key}};
+	struct path at = {rule->path, SPAN("tls"), 0};
+	bool shared;
+
+	for (size_t i = 0; i < sizeof(material) / sizeof(material[0]); i++) {
+		shared = false;
+		for (size_t t = 0; t < c->targets.n && material[i].reference.len > 0; t++)
+			shared =
+				shared || is_in_header(&c->targets.items[t], material[i].reference);
+		if (shared)
+			fault_member(rule->r, yaml_member(rule->item, SPAN("tls")), &at,
+				     material[i].key, "keep the two apart in the store",
+				     "the same reference makes a header; one secret cannot be "
+				     "both PEM and a header's value");
+	}
+}
+
 static void
 check_targets(struct reader *r, const struct yaml_item *root, const struct config *c)
 {
@@ -145,6 +190,7 @@ check_targets(struct reader *r, const struct yaml_item *root, const struct confi
 		check_pair_of_keys(&rule);
 		check_operations(&rule);
 		check_headers(&rule);
+		check_material(&rule, c);
 	}
 }
 
@@ -270,16 +316,57 @@ check_endpoints(struct reader *r, const struct yaml_item *root, const struct con
 {
 	const struct yaml_item *aws = yaml_member(root, SPAN("aws"));
 	struct path above = {NULL, SPAN("aws"), 0}, path = {&above, SPAN("endpoints"), 0};
-	struct span text = c->aws.endpoints.secretsmanager;
-	const char *wrong;
-	struct url url;
+	const struct yaml_item *endpoints = yaml_member(aws, SPAN("endpoints"));
+	const struct yaml_item *m = endpoints == NULL ? NULL : endpoints->first;
 
-	if (text.len == 0)
-		return;
-	wrong = endpoint_check_store(text, &url);
-	if (wrong != NULL)
-		fault_member(r, yaml_member(aws, SPAN("endpoints")), &path, "secretsmanager", NULL,
-			     wrong);
+	for (; m != NULL; m = m->next) {
+		const struct schema_key *key = schema_find(&schema_endpoints, m->key);
+		struct path at = {&path, m->key, 0};
+		const char *wrong;
+		struct url url;
+		struct span text;
+
+		if (key == NULL)
+			continue;
+		text = c->aws.endpoints[key->offset / sizeof(struct span)];
+		wrong = text.len == 0 ? NULL : endpoint_check_store(text, &url);
+		if (wrong != NULL)
+			reader_fault(r, m, &at, NULL, "%s", wrong);
+	}
+}
+
+/* What a role cannot be asked with: its own identity's secrets, or a target's narrowed session. */
+static void
+check_role(struct reader *r, const struct yaml_item *aws, const struct path *above,
+	   const struct config_role *role, bool of_target)
+{
+	const struct yaml_item *item = yaml_member(aws, SPAN("assumeRole"));
+	struct path path = {above, SPAN("assumeRole"), 0};
+	struct reference ref;
+
+	if (role->external_id.len > 0 && reference_parse(role->external_id, &ref) == REFERENCE_OK &&
+	    ref.kind != REFERENCE_ENV && ref.kind != REFERENCE_FILE)
+		fault_member(r, item, &path, "externalId", "write env:NAME or file:/path",
+			     "an ARN is read with the identity that this role is to make");
+	if (of_target && role->narrow)
+		fault_member(r, item, &path, "narrow", "say it in aws.assumeRole",
+			     "a target's calls read no secrets, which are all that it leaves");
+}
+
+static void
+check_roles(struct reader *r, const struct yaml_item *root, const struct config *c)
+{
+	const struct yaml_item *targets = yaml_member(root, SPAN("targets"));
+	struct path all = {NULL, SPAN("aws"), 0}, above = {NULL, SPAN("targets"), 0};
+
+	check_role(r, yaml_member(root, SPAN("aws")), &all, &c->aws.identity.role, false);
+	for (size_t i = 0; i < c->targets.n; i++) {
+		const struct config_target *t = &c->targets.items[i];
+		struct path target = {&above, t->name, 0}, path = {&target, SPAN("aws"), 0};
+
+		check_role(r, yaml_member(yaml_member(targets, t->name), SPAN("aws")), &path,
+			   &t->aws.role, true);
+	}
 }
 
 void
@@ -293,5 +380,6 @@ rules_check(struct reader *r, const struct yaml_item *root, struct config *c)
 	check_listeners(r, root, "listen", &c->listen, NULL, !c->unsafe_listen);
 	check_listeners(r, root, "admin", &c->admin, &c->listen, false);
 	check_endpoints(r, root, c);
+	check_roles(r, root, c);
 	check_sizes(r, root, c);
 }

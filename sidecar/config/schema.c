@@ -15,10 +15,9 @@ enum {
 	SOCKET_PATH_MAX = 107, /* sun_path of sockaddr_un, less its NUL */
 };
 
-#define KEYS(table)    (table), sizeof(table) / sizeof((table)[0])
+#define KEYS(table)   (table), sizeof(table) / sizeof((table)[0])
 
-#define LATER_IDENTITY "aws.credentials: auto, environment or container work"
-#define LATER_CALLERS  "without it, whoever reaches the listener may call"
+#define LATER_CALLERS "without it, whoever reaches the listener may call"
 
 /* Rows of a table, not code: more of them are seen at once than clang-format would show. */
 /* clang-format off */
@@ -95,19 +94,44 @@ static const struct schema timeout_schema = {sizeof(struct config_timeouts), KEY
 
 static const struct schema_key role_rows[] = {
 	{.name = "roleArn", .type = SCHEMA_TEXT, .required = true, .max = 2048,
-	    .later = LATER_IDENTITY, .help = "The role to assume."},
-	{.name = "externalId", .type = SCHEMA_REFERENCE, .later = LATER_IDENTITY,
-	    .help = "The external id that the role asks for."},
+	    .form = &form_role, .offset = offsetof(struct config_role, arn),
+	    .help = "The role to assume."},
+	{.name = "externalId", .type = SCHEMA_REFERENCE,
+	    .offset = offsetof(struct config_role, external_id),
+	    .help = "Where the external id is that the role asks for: env:NAME or file:/path."},
+	{.name = "sessionName", .type = SCHEMA_TEXT, .max = 64, .form = &form_session,
+	    .offset = offsetof(struct config_role, session_name),
+	    .help = "Name of the session. Default: AWS_ROLE_SESSION_NAME, else sidekey."},
+	{.name = "duration", .type = SCHEMA_DURATION, .min = 15 * MINUTE, .max = 12 * HOUR,
+	    .offset = offsetof(struct config_role, duration_ms),
+	    .help = "How long a session lasts. Default: an hour, the most that a role may "
+		    "ask for that is assumed by another."},
+	{.name = "narrow", .type = SCHEMA_BOOL, .fallback = "false",
+	    .offset = offsetof(struct config_role, narrow),
+	    .help = "Narrow the session to the secrets that are configured here."},
 };
 
-static const struct schema role_schema = {0, KEYS(role_rows)};
+static const struct schema role_schema = {sizeof(struct config_role), KEYS(role_rows)};
 
-static const struct schema_key target_aws_rows[] = {
-	{.name = "assumeRole", .type = SCHEMA_SECTION, .of = &role_schema,
-	    .later = LATER_IDENTITY, .help = "A role of this target's own."},
-};
+/* The words' index is kept plus one: 0 says that none was given. */
+#define IDENTITY_ROWS(s, f) \
+	{.name = "credentials", .type = SCHEMA_WORD, .word = form_word_credentials, .min = 1, \
+	    .offset = offsetof(struct s, f credentials), \
+	    .help = "Where the identity comes from. Default: auto, the first that is there."}, \
+	{.name = "profile", .type = SCHEMA_TEXT, .min = 1, .max = 128, \
+	    .offset = offsetof(struct s, f profile), \
+	    .help = "Profile of the shared files. Default: AWS_PROFILE, else default."}, \
+	{.name = "region", .type = SCHEMA_TEXT, .max = 32, .form = &form_region, \
+	    .offset = offsetof(struct s, f region), \
+	    .help = "Region where no ARN says one."}, \
+	{.name = "assumeRole", .type = SCHEMA_SECTION, .of = &role_schema, \
+	    .offset = offsetof(struct s, f role), \
+	    .help = "A role to assume with that identity."}
 
-static const struct schema target_aws_schema = {0, KEYS(target_aws_rows)};
+static const struct schema_key target_aws_rows[] = {IDENTITY_ROWS(config_identity, )};
+
+static const struct schema target_aws_schema = {sizeof(struct config_identity),
+						KEYS(target_aws_rows)};
 
 static const struct schema_key target_rows[] = {
 	{.name = "provider", .type = SCHEMA_WORD, .fallback = "openaiCompatible",
@@ -144,7 +168,8 @@ static const struct schema_key target_rows[] = {
 	{.name = "redact", .type = SCHEMA_BOOL, .fallback = "true",
 	    .offset = offsetof(struct config_target, redact), .later = "leave it out",
 	    .help = "Overwrite secrets that come back in an answer."},
-	{.name = "includeUsage", .type = SCHEMA_BOOL, .later = "leave it out",
+	{.name = "includeUsage", .type = SCHEMA_BOOL, .fallback = "false",
+	    .offset = offsetof(struct config_target, include_usage),
 	    .help = "Ask for usage in streams that did not."},
 	{.name = "required", .type = SCHEMA_CHOICE,
 	    .offset = offsetof(struct config_target, required),
@@ -153,8 +178,9 @@ static const struct schema_key target_rows[] = {
 	    .later = "use apiBase and apiKey", .help = "Region of a bedrock target."},
 	{.name = "auth", .type = SCHEMA_WORD, .word = form_word_auth, .later = "use apiKey",
 	    .help = "How a bedrock target proves who is calling."},
-	{.name = "aws", .type = SCHEMA_SECTION, .of = &target_aws_schema, .later = LATER_IDENTITY,
-	    .help = "This target's own cloud identity."},
+	{.name = "aws", .type = SCHEMA_SECTION, .of = &target_aws_schema,
+	    .offset = offsetof(struct config_target, aws),
+	    .help = "This target's own cloud identity; what is not said is as in aws."},
 };
 
 static const struct schema target_schema = {sizeof(struct config_target), KEYS(target_rows)};
@@ -208,32 +234,27 @@ static const struct schema_key caller_rows[] = {
 
 static const struct schema caller_schema = {0, KEYS(caller_rows)};
 
+#define ENDPOINT_ROW(key, service, what) \
+	{.name = key, .type = SCHEMA_URL, .offset = (service) * sizeof(struct span), \
+	    .help = "URL of the endpoint of " what ", such as a VPC endpoint's."}
+
 static const struct schema_key endpoint_rows[] = {
-	{.name = "secretsmanager", .type = SCHEMA_URL,
-	    .offset = offsetof(struct config_endpoints, secretsmanager),
-	    .help = "URL of the Secrets Manager endpoint, such as a VPC endpoint's."},
-	{.name = "ssm", .type = SCHEMA_URL, .later = "secretsmanager works",
-	    .help = "URL of the SSM endpoint."},
-	{.name = "sts", .type = SCHEMA_URL, .later = "secretsmanager works",
-	    .help = "URL of the STS endpoint."},
+	ENDPOINT_ROW("secretsmanager", SERVICE_SECRETSMANAGER, "Secrets Manager"),
+	ENDPOINT_ROW("ssm", SERVICE_SSM, "SSM"),
+	ENDPOINT_ROW("sts", SERVICE_STS, "STS"),
+	ENDPOINT_ROW("sso", SERVICE_SSO, "IAM Identity Center's portal"),
+	ENDPOINT_ROW("bedrockRuntime", SERVICE_BEDROCK_RUNTIME, "Bedrock"),
+	ENDPOINT_ROW("bedrockAgentRuntime", SERVICE_BEDROCK_AGENT_RUNTIME, "Bedrock's agents"),
+	ENDPOINT_ROW("bedrockMantle", SERVICE_BEDROCK_MANTLE, "Bedrock's OpenAI interface"),
+	ENDPOINT_ROW("agentcore", SERVICE_AGENTCORE, "AgentCore"),
+	ENDPOINT_ROW("agentcoreControl", SERVICE_AGENTCORE_CONTROL, "AgentCore's control plane"),
 };
 
-static const struct schema endpoint_schema = {sizeof(struct config_endpoints), KEYS(endpoint_rows)};
+const struct schema schema_endpoints = {SERVICES * sizeof(struct span), KEYS(endpoint_rows)};
 
 static const struct schema_key aws_rows[] = {
-	{.name = "credentials", .type = SCHEMA_WORD, .fallback = "auto",
-	    .word = form_word_credentials,
-	    .later_words = 1U << 3 | 1U << 4 | 1U << 5,
-	    .offset = offsetof(struct config_aws, credentials),
-	    .help = "Where the identity comes from; auto takes the first that is there."},
-	{.name = "profile", .type = SCHEMA_TEXT, .max = 128, .later = LATER_IDENTITY,
-	    .help = "Profile of the shared configuration files."},
-	{.name = "region", .type = SCHEMA_TEXT, .max = 32, .form = &form_region,
-	    .offset = offsetof(struct config_aws, region),
-	    .help = "Region where no ARN says one."},
-	{.name = "assumeRole", .type = SCHEMA_SECTION, .of = &role_schema,
-	    .later = LATER_IDENTITY, .help = "A role to assume with that identity."},
-	{.name = "endpoints", .type = SCHEMA_SECTION, .of = &endpoint_schema,
+	IDENTITY_ROWS(config_aws, identity.),
+	{.name = "endpoints", .type = SCHEMA_SECTION, .of = &schema_endpoints,
 	    .offset = offsetof(struct config_aws, endpoints),
 	    .help = "Endpoints of the services."},
 };
@@ -301,9 +322,9 @@ static const struct schema_key root_rows[] = {
 	    .help = "Further names accepted in Host, without port."},
 	{.name = "admin", .type = SCHEMA_LISTENERS, .fallback = "127.0.0.1:7718", .max = 16,
 	    .of = &schema_listener, .offset = offsetof(struct config, admin),
-	    .help = "Where /healthz and /readyz are."},
-	{.name = "adminToken", .type = SCHEMA_REFERENCE,
-	    .later = "/healthz and /readyz need none", .help = "Token for /status and the page."},
+	    .help = "Where /healthz, /readyz and /metrics are, and on a Unix socket /status."},
+	{.name = "adminToken", .type = SCHEMA_TOKEN, .offset = offsetof(struct config, admin_token),
+	    .help = "Token for /status on a TCP admin port: a reference, or sha256:HEX."},
 	{.name = "sandbox", .type = SCHEMA_SECTION, .of = &sandbox_schema,
 	    .offset = offsetof(struct config, sandbox), .help = "Protections of sidekey itself."},
 	{.name = "targets", .type = SCHEMA_NAMED, .required = true, .min = 1, .max = 256,

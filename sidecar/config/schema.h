@@ -18,11 +18,12 @@ enum schema_type {
 	SCHEMA_INTEGER,   /* uint64_t */
 	SCHEMA_DURATION,  /* uint64_t, milliseconds */
 	SCHEMA_SIZE,      /* uint64_t, bytes */
-	SCHEMA_WORD,      /* uint8_t, the word's index */
+	SCHEMA_WORD,      /* uint8_t, the word's index plus min: 0 can then say "not given" */
 	SCHEMA_WORDS,     /* uint32_t, a bit for each word of a list */
 	SCHEMA_TEXT,      /* struct span */
 	SCHEMA_TEXTS,     /* struct config_texts */
 	SCHEMA_REFERENCE, /* struct span; or the row's words */
+	SCHEMA_TOKEN,     /* struct span: a reference, or sha256: and the digest of the token */
 	SCHEMA_MATERIAL,  /* struct span: a reference; a bare absolute path becomes one */
 	SCHEMA_URL,       /* struct span */
 	SCHEMA_TEMPLATES, /* struct config_pairs: headers, values with references inside */
@@ -76,7 +77,8 @@ struct schema {
 };
 
 extern const struct schema schema_root;
-extern const struct schema schema_listener; /* the map form of a listener: struct listener_keys */
+extern const struct schema schema_endpoints; /* of aws.endpoints: a URL for each enum service */
+extern const struct schema schema_listener;  /* the map form of a listener: struct listener_keys */
 
 struct listener_keys {
 	struct span path, mode;

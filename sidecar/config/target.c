@@ -155,8 +155,9 @@ set_address(struct projector *pr)
 }
 
 static void
-set_tls(struct projector *pr, struct keeper_target *out)
+set_tls(struct projector *pr)
 {
+	struct keeper_target *out = pr->keeper;
 	const struct config_tls *tls = &pr->target->tls;
 
 	out->name = pr->target->name;
@@ -180,17 +181,20 @@ target_project(struct projector *pr, size_t i)
 	struct ingress_target *g = &pr->p->ingress.targets[i];
 
 	pr->target = t;
+	pr->keeper = &pr->p->keeper.targets[i];
 	pr->egress = e;
 	pr->ingress = g;
 	e->name = g->name = t->name;
 	e->provider = g->provider = t->provider;
 	e->operations = g->operations = t->operations;
 	e->redact = t->redact;
+	g->include_usage = t->include_usage;
 	e->access = t->access.client_id.len > 0;
 	e->connect_ms = t->timeouts.connect_ms;
 	e->first_byte_ms = t->timeouts.first_byte_ms;
 	e->idle_ms = t->timeouts.idle_ms;
 	e->pool_idle_ms = t->timeouts.pool_idle_ms;
+	pr->keeper->slots = projector_room(pr, SLOTS_MAX * sizeof(struct plan_number));
 	g->slots = projector_room(pr, SLOTS_MAX * sizeof(struct plan_number));
 	e->headers = projector_room(pr, (t->headers.n + 3) * sizeof(struct egress_header));
 	e->query = projector_room(pr, t->query.n * sizeof(struct egress_query));
@@ -199,7 +203,7 @@ target_project(struct projector *pr, size_t i)
 	for (size_t h = 0; h < t->headers.n; h++)
 		add_template_header(pr, &t->headers.items[h]);
 	add_access_headers(pr);
-	set_tls(pr, &pr->p->keeper.targets[i]);
+	set_tls(pr);
 	for (size_t q = 0; q < t->query.n; q++)
 		e->query[e->nquery++] = (struct egress_query){
 			t->query.items[q].name, encode_query(pr, t->query.items[q].value)};

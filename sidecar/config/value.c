@@ -137,7 +137,7 @@ read_word(struct reader *r, const struct yaml_item *item, const struct path *pat
 	  const struct schema_key *key, void *at)
 {
 	long i = read_one_word(r, item, path, key);
-	uint8_t word = (uint8_t)i;
+	uint8_t word = (uint8_t)(i + (long)key->min);
 
 	if (i >= 0)
 		put(at, &word, sizeof(word));
@@ -267,6 +267,13 @@ read_reference(struct reader *r, const struct yaml_item *item, const struct path
 			value.text = pool_copy(r->pool, buf_span(&text));
 		buf_free(&text);
 	}
+	if (key->type == SCHEMA_TOKEN && span_starts(value.text, SPAN("sha256:"))) {
+		if (form_digest.is_good(value.text))
+			put(at, &value.text, sizeof(value.text));
+		else
+			reader_fault(r, item, path, NULL, "%s", form_digest.due);
+		return;
+	}
 	if ((key->word != NULL && schema_word_find(key->word, value.text) >= 0) ||
 	    reference_check(r, item, path, &value))
 		put(at, &value.text, sizeof(value.text));
@@ -372,13 +379,21 @@ read_pairs(struct reader *r, const struct yaml_item *item, const struct path *pa
 static void (*const readers[SCHEMA_TYPES])(struct reader *, const struct yaml_item *,
 					   const struct path *, const struct schema_key *,
 					   void *) = {
-	[SCHEMA_BOOL] = read_bool,          [SCHEMA_CHOICE] = read_bool,
-	[SCHEMA_INTEGER] = read_number,     [SCHEMA_DURATION] = read_number,
-	[SCHEMA_SIZE] = read_number,        [SCHEMA_WORD] = read_word,
-	[SCHEMA_WORDS] = read_words,        [SCHEMA_TEXT] = read_text,
-	[SCHEMA_TEXTS] = read_texts,        [SCHEMA_REFERENCE] = read_reference,
-	[SCHEMA_MATERIAL] = read_reference, [SCHEMA_URL] = read_url,
-	[SCHEMA_TEMPLATES] = read_pairs,    [SCHEMA_PAIRS] = read_pairs,
+	[SCHEMA_BOOL] = read_bool,
+	[SCHEMA_CHOICE] = read_bool,
+	[SCHEMA_INTEGER] = read_number,
+	[SCHEMA_DURATION] = read_number,
+	[SCHEMA_SIZE] = read_number,
+	[SCHEMA_WORD] = read_word,
+	[SCHEMA_WORDS] = read_words,
+	[SCHEMA_TEXT] = read_text,
+	[SCHEMA_TEXTS] = read_texts,
+	[SCHEMA_REFERENCE] = read_reference,
+	[SCHEMA_MATERIAL] = read_reference,
+	[SCHEMA_TOKEN] = read_reference,
+	[SCHEMA_URL] = read_url,
+	[SCHEMA_TEMPLATES] = read_pairs,
+	[SCHEMA_PAIRS] = read_pairs,
 };
 
 void

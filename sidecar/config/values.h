@@ -53,4 +53,27 @@ struct config_timeouts {
 	uint64_t connect_ms, first_byte_ms, idle_ms, pool_idle_ms;
 };
 
+enum config_credentials { /* aws.credentials, in the order of the words */
+			  CONFIG_CREDENTIALS_UNSET,
+			  CONFIG_CREDENTIALS_AUTO,
+			  CONFIG_CREDENTIALS_ENVIRONMENT,
+			  CONFIG_CREDENTIALS_CONTAINER,
+			  CONFIG_CREDENTIALS_WEB_IDENTITY,
+			  CONFIG_CREDENTIALS_PROFILE,
+			  CONFIG_CREDENTIALS_INSTANCE,
+};
+
+struct config_role { /* arn empty: none is assumed */
+	struct span arn, session_name;
+	struct span external_id; /* a reference, or empty */
+	uint64_t duration_ms;    /* 0: not said */
+	bool narrow;
+};
+
+struct config_identity {     /* what is not said is 0 or empty */
+	uint8_t credentials; /* enum config_credentials */
+	struct span profile, region;
+	struct config_role role;
+};
+
 #endif

@@ -59,11 +59,13 @@ report(struct role_egress *r, struct target *t)
 	};
 
 	header_set_release(set);
-	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved)
+	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved &&
+	    t->was_expiry == m.certificate_expiry)
 		return;
 	t->reported = true;
 	t->was_usable = m.usable;
 	t->was_resolved = m.resolved;
+	t->was_expiry = m.certificate_expiry;
 	(void)channel_send(r->ingress, MSG_TARGET, &m, -1);
 }
 
@@ -99,6 +101,49 @@ look_up(struct egress *e, const struct target *t)
 }
 
 static void
+refused(struct egress *e, const struct target *t)
+{
+	struct role_egress *r = ev_owner(e, struct role_egress, e);
+	struct msg_look m = {.target = (uint16_t)(t - e->targets)};
+
+	(void)channel_send(r->keeper, MSG_REFUSED, &m, -1);
+}
+
+/* The keeper has looked at its store for a target that refused our credentials. */
+static void
+looked(struct role_egress *r, const struct msg_look *m)
+{
+	struct look_outcome o;
+	struct target *t;
+
+	if (m->target >= r->plan.ntargets) {
+		lost(r, "the keeper named a target that does not exist");
+		return;
+	}
+	t = &r->e.targets[m->target];
+	o = look_ended(&t->look, loop_now(r->e.loop));
+	if (o.ask)
+		refused(&r->e, t);
+	if (o.again > 0)
+		log_say(LOG_INFO, "refused calls were sent again with newer secrets",
+			LOG_S("target", t->plan->name), LOG_U("calls", o.again));
+	if (o.passed_on > 0)
+		log_say(LOG_WARN,
+			"an upstream refused our credentials, and the store has no newer ones; put "
+			"a new version there if they were replaced or revoked",
+			LOG_S("target", t->plan->name), LOG_U("calls", o.passed_on));
+}
+
+/* What was refused with the versions before may be accepted now. */
+static void
+slot_changed(struct role_egress *r, uint16_t slot)
+{
+	for (size_t i = 0; i < r->plan.ntargets; i++)
+		if (vault_uses(r->e.vault, i, slot))
+			look_changed(&r->e.targets[i].look);
+}
+
+static void
 from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 {
 	struct role_egress *r = arg;
@@ -124,11 +169,17 @@ take_tls(struct role_egress *r, const struct msg_tls *m, int fd)
 	buf_init(&ca, CA_BYTES_MAX);
 	if (m->target < r->plan.ntargets)
 		t = &r->e.targets[m->target];
-	if (t != NULL && m->has_ca && (fd < 0 || spawn_unseal(fd, &ca) != 0))
+	if (t != NULL && !m->has_ca) {
+		target_drop_tls(t);
+		why = NULL;
+	} else if (t != NULL && (fd < 0 || spawn_unseal(fd, &ca) != 0)) {
 		why = "the CA bundle could not be read";
-	else if (t != NULL)
+	} else if (t != NULL) {
 		why = target_set_tls(t, m->version, buf_span(&ca), m->cert, m->key);
-	if (why != NULL)
+	}
+	if (why == NULL)
+		look_changed(&t->look);
+	else
 		log_say(LOG_ERROR, "TLS material was not taken", LOG_C("why", why),
 			LOG_IF(t != NULL, LOG_S("target", t == NULL ? SPAN("") : t->plan->name)));
 	buf_free(&ca);
@@ -145,8 +196,11 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 		if (vault_put(r->e.vault, m->slot, m->version, m->value) != 0)
 			log_say(LOG_ERROR, "a secret could not be kept: the secret pages are full",
 				LOG_U("slot", m->slot));
+		slot_changed(r, m->slot);
 	} else if (type == MSG_SECRET_GONE) {
 		vault_drop(r->e.vault, ((const struct msg_secret_gone *)obj)->slot);
+	} else if (type == MSG_LOOKED) {
+		looked(r, obj);
 	} else {
 		take_tls(r, obj, fd);
 	}
@@ -253,14 +307,16 @@ egress_main(void)
 		return 1;
 	}
 	log_setup(r.plan.log_format, r.plan.log_level, "egress");
-	r.e = (struct egress){.loop = loop_new(), .plan = &r.plan, .look_up = look_up};
+	r.e = (struct egress){
+		.loop = loop_new(), .plan = &r.plan, .look_up = look_up, .refused = refused};
 	r.e.targets = calloc(r.plan.ntargets + 1, sizeof(*r.e.targets));
 	if (r.e.targets == NULL || enter(&r, &level) != 0)
 		return 1;
 	r.parent = join(&r, SPAWN_PARENT, "parent", 0, from_parent);
 	r.resolver = join(&r, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
 	r.keeper = join(&r, SPAWN_CHANNEL_B, "keeper",
-			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS, from_keeper);
+			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS | 1u << MSG_LOOKED,
+			from_keeper);
 	r.ingress = join(&r, SPAWN_CHANNEL_C, "ingress", 1u << MSG_STREAM, from_ingress);
 	r.e.vault = vault_new(&r.plan);
 	for (size_t i = 0; i < r.plan.ntargets; i++)

@@ -182,29 +182,49 @@ add_lines(struct gather *g, const struct egress_target *t, const struct frame_ca
 		add_removal(g, "Content-Type:");
 }
 
+/* The secret lines, in place, behind the nown lines of the request's own. */
+static void
+add_secrets(struct inject *in, size_t nown, struct header_set *secrets)
+{
+	size_t n = header_set_count(secrets);
+
+	in->lines = reallocarray(in->lines, nown + n + 1, sizeof(*in->lines));
+	if (in->lines == NULL)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		in->lines[nown + i] = header_set_line(secrets, i);
+	in->nlines = nown + n;
+	in->secrets = secrets;
+}
+
 void
 inject_build(struct inject *out, const struct egress_target *t, const struct frame_call *call,
 	     struct header_set *secrets)
 {
-	size_t nsecrets = header_set_count(secrets);
 	struct gather g = {.n = 0};
 
 	buf_init(&g.text, TEXT_BYTES_MAX);
 	g.at = calloc(call->nfields + OWN_LINES, sizeof(*g.at));
-	out->lines = calloc(call->nfields + OWN_LINES + nsecrets, sizeof(*out->lines));
-	if (g.at == NULL || out->lines == NULL)
+	if (g.at == NULL)
 		abort();
 	add_target(&g.text, t, call);
 	add_lines(&g, t, call);
-	out->nlines = 0;
 	out->text = g.text.ptr; /* ownership passes; never secret, so free(3) will do */
 	out->target = out->text;
+	out->lines = NULL;
+	add_secrets(out, g.n, secrets);
 	for (size_t i = 0; i < g.n; i++)
-		out->lines[out->nlines++] = out->text + g.at[i];
-	for (size_t i = 0; i < nsecrets; i++)
-		out->lines[out->nlines++] = header_set_line(secrets, i);
-	out->secrets = secrets;
+		out->lines[i] = out->text + g.at[i];
 	free(g.at);
+}
+
+void
+inject_renew(struct inject *in, struct header_set *secrets)
+{
+	size_t nown = in->nlines - header_set_count(in->secrets);
+
+	header_set_release(in->secrets);
+	add_secrets(in, nown, secrets);
 }
 
 void

@@ -15,7 +15,7 @@ struct inject {
 	const char *target;
 	const char **lines;
 	size_t nlines;
-	struct header_set *secrets; /* a reference; its lines are among lines */
+	struct header_set *secrets; /* a reference; its lines are the last among lines */
 };
 
 /*
@@ -32,6 +32,8 @@ const char *inject_check(const struct egress_target *t, const struct frame_call 
  */
 void inject_build(struct inject *out, const struct egress_target *t, const struct frame_call *call,
 		  struct header_set *secrets);
+/* Puts secrets (a reference, which passes over) in place of those it was built with. */
+void inject_renew(struct inject *in, struct header_set *secrets);
 void inject_free(struct inject *in);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "egress/probe.h"
 
+#include "box/msg_report.h"
+
 enum { WAIT_MS = 12 * 1000, LINES = 4 };
 
 struct probe {

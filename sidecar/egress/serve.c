@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "egress/serve.h"
 
 #include "base/log.h"
-#include "egress/inject.h"
 #include "ev/send.h"
-#include "http/grammar.h"
 
 enum {
 	IN_MAX = FRAME_HEADER + FRAME_HEAD_MAX + 2 * (FRAME_HEADER + FRAME_BODY_MAX),
@@ -18,58 +15,28 @@ enum {
 	OUT_HIGH = 64 * 1024, /* unsent bytes of an answer above which the upstream is paused */
 	OUT_MAX = OUT_HIGH + 2 * FRAME_HEAD_MAX + FRAME_BODY_MAX,
 	KEEP_BYTES = 16 * 1024, /* of a buffer, between calls */
-	RESOLVE_POLL_MS = 50,   /* while the first answer of the resolver is awaited */
 };
 
 enum serve_state {
-	SERVE_IDLE,    /* a call may come */
-	SERVE_BODY,    /* its body is coming */
-	SERVE_RESOLVE, /* all is here but an address */
-	SERVE_CALL,    /* the upstream has it */
-	SERVE_FLUSH,   /* the end of the answer is on its way to ingress */
+	SERVE_IDLE,  /* a call may come */
+	SERVE_BODY,  /* its body is coming */
+	SERVE_CALL,  /* it is under way */
+	SERVE_FLUSH, /* the end of the answer is on its way to ingress */
 };
 
 struct serve {
 	struct egress *e;
 	struct watch watch;
-	struct timer timer;
 	struct later later; /* flushes what a round has gathered, in one send */
 	enum serve_state state;
 	struct buf in, out;
-	struct target *target;
-	struct inject inject;
-	char method[20];
-	bool has_body;
-	char *body;
-	size_t body_len, body_got;
-	struct transfer *transfer;
-	bool head_passed, paused;
-	bool idle_armed;
-	uint64_t resolve_until;
-	uint64_t last_piece;
+	struct exchange exchange;
 };
-
-/* ---- ends ---- */
-
-static void
-end_call(struct serve *s)
-{
-	struct transfer *t = s->transfer;
-
-	timer_stop(s->e->loop, &s->timer);
-	s->transfer = NULL;
-	transfer_cancel(t);
-	inject_free(&s->inject);
-	s->e->buffered -= s->body == NULL ? 0 : s->body_len;
-	free(s->body);
-	s->body = NULL;
-	s->head_passed = s->paused = false;
-}
 
 static void
 serve_drop(struct serve *s)
 {
-	end_call(s);
+	exchange_drop(&s->exchange);
 	later_stop(s->e->loop, &s->later);
 	watch_stop(s->e->loop, &s->watch);
 	close(s->watch.fd);
@@ -94,179 +61,58 @@ flush_later(struct later *l)
 	}
 	watch_set(s->e->loop, &s->watch,
 		  s->out.len > 0 ? EPOLLIN | EPOLLOUT | EPOLLRDHUP : EPOLLIN | EPOLLRDHUP);
-	if (s->paused && s->out.len < OUT_HIGH / 2) {
-		s->paused = false;
-		transfer_resume(s->transfer);
-	}
+	if (s->out.len < OUT_HIGH / 2)
+		exchange_resume(&s->exchange);
 	if (s->state == SERVE_FLUSH && s->out.len == 0) {
 		s->state = SERVE_IDLE;
 		next_frames(s);
 	}
 }
 
-static void
-fail(struct serve *s, enum verdict v, bool sent)
-{
-	struct frame_fail f = {.verdict = (uint8_t)v, .sent = sent, .wire = s->head_passed};
-
-	end_call(s);
-	(void)frame_add(&s->out, FRAME_FAIL, &frame_fail_type, &f);
-	s->state = SERVE_FLUSH;
-	loop_later(s->e->loop, &s->later);
-}
-
-/* ---- the upstream's side ---- */
-
-static struct span
-field_value(const struct frame_head *head, const char *name)
-{
-	for (size_t i = 0; i < head->nfields; i++)
-		if (span_iis(head->fields[i].name, name))
-			return head->fields[i].value;
-	return (struct span){"", 0};
-}
-
-static bool
-is_access_login(struct span location)
-{
-	const struct span marks[] = {SPAN(".cloudflareaccess.com/"), SPAN("/cdn-cgi/access/")};
-
-	for (size_t m = 0; m < sizeof(marks) / sizeof(marks[0]); m++)
-		for (size_t i = 0; i + marks[m].len <= location.len; i++)
-			if (span_starts(span_cut(location, i, location.len), marks[m]))
-				return true;
-	return false;
-}
-
-/* What is not an API's answer is not relayed: design section 6. */
-static enum verdict
-judge_head(const struct serve *s, const struct frame_head *head)
-{
-	bool html = span_istarts(field_value(head, "content-type"), SPAN("text/html"));
-
-	if (head->status >= 300 && head->status < 400)
-		return is_access_login(field_value(head, "location"))
-			       ? VERDICT_ACCESS_DENIED_BY_GATEWAY
-			       : VERDICT_UPSTREAM_REDIRECT;
-	if (html && s->target->plan->access && (head->status == 401 || head->status == 403))
-		return VERDICT_ACCESS_DENIED_BY_GATEWAY;
-	return html ? VERDICT_UPSTREAM_INVALID : VERDICT_OK;
-}
-
-static enum verdict
-on_head(void *arg, const struct frame_head *head)
+static int
+pass_head(void *arg, const struct frame_head *head)
 {
 	struct serve *s = arg;
-	enum verdict v = judge_head(s, head);
 
-	if (v != VERDICT_OK)
-		return v;
-	if (head->status > 599)
-		return VERDICT_UPSTREAM_INVALID;
-	for (size_t i = 0; i < head->nfields; i++)
-		if (!grammar_is_token(head->fields[i].name) ||
-		    !grammar_is_field_value(head->fields[i].value))
-			return VERDICT_UPSTREAM_INVALID;
 	if (frame_add(&s->out, FRAME_HEAD, &frame_head_type, head) != 0)
-		return VERDICT_UPSTREAM_INVALID;
-	s->head_passed = true;
-	s->last_piece = loop_now(s->e->loop);
-	timer_set(s->e->loop, &s->timer, s->target->plan->idle_ms);
+		return -1;
 	loop_later(s->e->loop, &s->later);
-	return VERDICT_OK;
+	return 0;
 }
 
 static bool
-on_data(void *arg, struct span piece)
+pass_data(void *arg, struct span piece)
 {
 	struct serve *s = arg;
 
 	/* libcurl gives a piece again after a pause: take all of it or nothing. */
-	if (s->out.len >= OUT_HIGH || piece.len > FRAME_BODY_MAX) {
-		s->paused = true;
+	if (s->out.len >= OUT_HIGH || frame_add_bytes(&s->out, FRAME_BODY, piece) != 0)
 		return false;
-	}
-	if (frame_add_bytes(&s->out, FRAME_BODY, piece) != 0)
-		return false;
-	s->last_piece = loop_now(s->e->loop);
 	loop_later(s->e->loop, &s->later);
 	return true;
 }
 
 static void
-on_done(void *arg, enum verdict v, bool sent)
+pass_end(void *arg)
 {
 	struct serve *s = arg;
-	struct target *t = s->target;
 
-	s->transfer = NULL; /* freed already */
-	if (v == VERDICT_UPSTREAM_UNREACHABLE)
-		s->e->look_up(s->e, t);
-	if (v != VERDICT_OK) {
-		log_say(LOG_WARN, "upstream failed", LOG_S("target", t->plan->name),
-			LOG_C("code", verdict_row(v)->code));
-		fail(s, v, sent);
-		return;
-	}
-	end_call(s);
 	(void)frame_add_bytes(&s->out, FRAME_END, (struct span){NULL, 0});
 	s->state = SERVE_FLUSH;
 	loop_later(s->e->loop, &s->later);
 }
 
-static const struct transfer_events events = {on_head, on_data, on_done};
-
-/* ---- starting ---- */
-
 static void
-start(struct serve *s)
+pass_fail(void *arg, const struct frame_fail *f)
 {
-	struct transfer_request r = {
-		.method = span_of(s->method),
-		.target = s->inject.target,
-		.lines = s->inject.lines,
-		.nlines = s->inject.nlines,
-		.has_body = s->has_body,
-		.body = {s->body, s->body_len},
-	};
+	struct serve *s = arg;
 
-	if (!target_is_resolved(s->target)) {
-		if (s->state != SERVE_RESOLVE) {
-			s->resolve_until = loop_now(s->e->loop) + s->target->plan->connect_ms;
-			s->e->look_up(s->e, s->target);
-		}
-		s->state = SERVE_RESOLVE;
-		if (loop_now(s->e->loop) >= s->resolve_until)
-			fail(s, VERDICT_UPSTREAM_UNREACHABLE, false);
-		else
-			timer_set(s->e->loop, &s->timer, RESOLVE_POLL_MS);
-		return;
-	}
-	s->state = SERVE_CALL;
-	timer_set(s->e->loop, &s->timer, s->target->plan->first_byte_ms);
-	s->transfer = transfer_start(s->target->lane, &r, &events, s);
-	if (s->transfer == NULL)
-		fail(s, VERDICT_OVERLOADED, false);
+	(void)frame_add(&s->out, FRAME_FAIL, &frame_fail_type, f);
+	s->state = SERVE_FLUSH;
+	loop_later(s->e->loop, &s->later);
 }
 
-static void
-timed_out(struct timer *timer)
-{
-	struct serve *s = ev_owner(timer, struct serve, timer);
-	uint64_t idle = s->target->plan->idle_ms, quiet = loop_now(s->e->loop) - s->last_piece;
-
-	if (s->state == SERVE_RESOLVE) {
-		start(s);
-		return;
-	}
-	/* An agent that does not read is not an upstream that does not send. */
-	if (s->head_passed && (s->paused || quiet < idle)) {
-		timer_set(s->e->loop, &s->timer, s->paused ? idle : idle - quiet);
-		return;
-	}
-	log_say(LOG_WARN, "upstream timed out", LOG_S("target", s->target->plan->name));
-	fail(s, VERDICT_UPSTREAM_TIMEOUT, true);
-}
+static const struct exchange_events events = {pass_head, pass_data, pass_end, pass_fail};
 
 /* ---- from ingress ---- */
 
@@ -276,38 +122,13 @@ take_call(struct serve *s, struct span payload)
 {
 	_Alignas(max_align_t) char room[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
 	struct frame_call call;
-	struct header_set *secrets;
 	struct pool pool;
-	const char *wrong;
 
 	pool_over(&pool, room, sizeof(room));
 	if (pack_read(&frame_call_type, payload, &pool, &call) != 0)
 		return "a call that does not fit its form";
-	if (call.target >= s->e->plan->ntargets)
-		return "a target that does not exist";
-	s->target = &s->e->targets[call.target];
-	wrong = inject_check(s->target->plan, &call, s->e->plan->body_bytes);
-	if (wrong != NULL)
-		return wrong;
 	s->state = SERVE_BODY;
-	memcpy(s->method, call.method.ptr, call.method.len);
-	s->method[call.method.len] = '\0';
-	s->has_body = call.has_body;
-	s->body_len = call.body_len;
-	s->body_got = 0;
-	secrets = vault_headers(s->e->vault, call.target);
-	if (secrets == NULL || s->target->lane == NULL) {
-		header_set_release(secrets);
-		s->body = NULL;
-		fail(s, VERDICT_CREDENTIAL_UNAVAILABLE, false);
-		return NULL;
-	}
-	inject_build(&s->inject, s->target->plan, &call, secrets);
-	s->body = malloc(s->body_len + 1);
-	if (s->body == NULL)
-		abort();
-	s->e->buffered += s->body_len;
-	return NULL;
+	return exchange_begin(&s->exchange, &call);
 }
 
 /* What still comes of a call that has failed already is read and dropped. */
@@ -327,17 +148,12 @@ take_frame(struct serve *s, const struct frame *f)
 		return f->type == FRAME_CALL ? take_call(s, f->payload) : take_late(s, f);
 	if (s->state == SERVE_FLUSH)
 		return take_late(s, f);
-	if (f->type == FRAME_BODY) {
-		if (f->payload.len > s->body_len - s->body_got)
-			return "more body than was announced";
-		memcpy(s->body + s->body_got, f->payload.ptr, f->payload.len);
-		s->body_got += f->payload.len;
-		return NULL;
-	}
-	if (f->type != FRAME_END || s->body_got != s->body_len)
-		return "an end before the body was complete";
-	start(s);
-	return NULL;
+	if (f->type == FRAME_BODY)
+		return exchange_body(&s->exchange, f->payload);
+	if (f->type != FRAME_END)
+		return "a frame out of turn";
+	s->state = SERVE_CALL;
+	return exchange_send(&s->exchange);
 }
 
 /* Handles all whole frames that are here; may drop s. */
@@ -404,7 +220,7 @@ ready(struct watch *w, uint32_t got)
 	if (got & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
 		if (!read_stream(s))
 			return;
-		if (s->in.len > 0 && (s->state == SERVE_CALL || s->state == SERVE_RESOLVE)) {
+		if (s->in.len > 0 && s->state == SERVE_CALL) {
 			log_say(LOG_ERROR, "ingress broke the protocol",
 				LOG_C("why", "a frame while a call is under way"));
 			serve_drop(s);
@@ -426,8 +242,8 @@ serve_new(struct egress *e, int fd)
 	if (s == NULL)
 		abort();
 	*s = (struct serve){.e = e, .watch = {fd, 0, ready}};
-	s->timer.fn = timed_out;
 	s->later.fn = flush_later;
+	exchange_init(&s->exchange, e, &events, s);
 	buf_init(&s->in, IN_MAX);
 	buf_init(&s->out, OUT_MAX);
 	e->nstreams++;

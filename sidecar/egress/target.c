@@ -63,6 +63,13 @@ target_set_tls(struct target *t, uint32_t version, struct span ca, struct span c
 }
 
 void
+target_drop_tls(struct target *t)
+{
+	lane_release(t->lane);
+	t->lane = NULL;
+}
+
+void
 target_set_addresses(struct target *t, const struct msg_addresses *m)
 {
 	struct addresses a = {0};

@@ -6,6 +6,7 @@
 #ifndef EGRESS_TARGET_H
 #define EGRESS_TARGET_H
 
+#include "egress/look.h"
 #include "egress/transfer.h"
 
 struct target {
@@ -15,7 +16,9 @@ struct target {
 	uint32_t tls_version;
 	uint64_t certificate_expiry;
 	struct addresses addresses;
+	struct look look;                        /* of refused calls, at the store */
 	bool reported, was_usable, was_resolved; /* what ingress was told last */
+	uint64_t was_expiry;
 };
 
 void target_init(struct target *t, struct loop *l, const struct egress_target *plan);
@@ -26,6 +29,8 @@ void target_init(struct target *t, struct loop *l, const struct egress_target *p
  */
 const char *target_set_tls(struct target *t, uint32_t version, struct span ca, struct span cert,
 			   struct span key);
+/* The material is not to be used any more, nor is the target until there is other. */
+void target_drop_tls(struct target *t);
 /* Takes the resolver's answer. */
 void target_set_addresses(struct target *t, const struct msg_addresses *m);
 

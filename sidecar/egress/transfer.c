@@ -138,8 +138,10 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 		if (lane->addresses.at[i].v6 == v6 &&
 		    memcmp(known, v6 ? (const void *)&in6->sin6_addr : (const void *)&in4->sin_addr,
 			   v6 ? 16 : 4) == 0)
-			return socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-				      IPPROTO_TCP);
+			return multi_opened(lane->multi,
+					    socket(addr->family,
+						   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+						   IPPROTO_TCP));
 	}
 	return CURL_SOCKET_BAD;
 }

@@ -9,8 +9,16 @@
 
 enum { LINE_BYTES_MAX = 32 * 1024 };
 
+/* A slot as it was when lines were composed of it. */
+struct ingredient {
+	uint16_t slot;
+	uint32_t version; /* 0: an optional secret that was not here */
+};
+
 struct header_set {
 	unsigned refs;
+	struct ingredient *of;
+	size_t nof;
 	size_t n;
 	struct secret *lines[];
 };
@@ -41,9 +49,11 @@ vault_new(const struct egress_plan *plan)
 	return v;
 }
 
-static bool
-uses_slot(const struct egress_target *t, uint16_t slot)
+bool
+vault_uses(const struct vault *v, size_t target, uint16_t slot)
 {
+	const struct egress_target *t = &v->plan->targets[target];
+
 	for (size_t h = 0; h < t->nheaders; h++)
 		for (size_t p = 0; p < t->headers[h].nparts; p++)
 			if (t->headers[h].parts[p].slot == slot)
@@ -55,7 +65,7 @@ static void
 forget_sets(struct vault *v, uint16_t slot)
 {
 	for (size_t i = 0; i < v->plan->ntargets; i++) {
-		if (v->sets[i] == NULL || !uses_slot(&v->plan->targets[i], slot))
+		if (v->sets[i] == NULL || !vault_uses(v, i, slot))
 			continue;
 		header_set_release(v->sets[i]);
 		v->sets[i] = NULL;
@@ -146,6 +156,27 @@ compose(const struct vault *v, const struct egress_header *h, size_t len)
 	return line;
 }
 
+static void
+note_versions(const struct vault *v, const struct egress_target *t, struct header_set *s)
+{
+	size_t n = 0;
+
+	for (size_t h = 0; h < t->nheaders; h++)
+		n += t->headers[h].nparts;
+	s->of = calloc(n + 1, sizeof(*s->of));
+	if (s->of == NULL)
+		abort();
+	for (size_t h = 0; h < t->nheaders; h++)
+		for (size_t p = 0; p < t->headers[h].nparts; p++) {
+			uint16_t slot = t->headers[h].parts[p].slot;
+
+			if (slot < v->plan->nslots)
+				s->of[s->nof++] = (struct ingredient){
+					slot,
+					v->slots[slot].value == NULL ? 0 : v->slots[slot].version};
+		}
+}
+
 static struct header_set *
 compose_all(const struct vault *v, const struct egress_target *t)
 {
@@ -154,6 +185,7 @@ compose_all(const struct vault *v, const struct egress_target *t)
 	if (s == NULL)
 		abort();
 	s->refs = 1;
+	note_versions(v, t, s);
 	for (size_t i = 0; i < t->nheaders; i++) {
 		size_t len = line_length(v, &t->headers[i]);
 		struct secret *line;
@@ -187,7 +219,26 @@ header_set_release(struct header_set *s)
 		return;
 	for (size_t i = 0; i < s->n; i++)
 		secret_free(s->lines[i]);
+	free(s->of);
 	free(s);
+}
+
+bool
+header_set_has_secret(const struct header_set *s)
+{
+	return s->nof > 0;
+}
+
+bool
+vault_is_newer(const struct vault *v, const struct header_set *s)
+{
+	for (size_t i = 0; i < s->nof; i++) {
+		const struct vault_slot *now = &v->slots[s->of[i].slot];
+
+		if (now->value != NULL && now->version > s->of[i].version)
+			return true;
+	}
+	return false;
 }
 
 size_t

@@ -27,6 +27,12 @@ void vault_drop(struct vault *v, uint16_t slot);
  */
 struct header_set *vault_headers(struct vault *v, size_t target);
 void header_set_release(struct header_set *s);
+/* Whether any secret is in the lines at all. */
+bool header_set_has_secret(const struct header_set *s);
+/* Whether a slot that the lines were composed of has a newer version now. */
+bool vault_is_newer(const struct vault *v, const struct header_set *s);
+/* Whether target's lines are composed of slot. */
+bool vault_uses(const struct vault *v, size_t target, uint16_t slot);
 size_t header_set_count(const struct header_set *s);
 /* The i-th line, valid while the reference is held. */
 const char *header_set_line(const struct header_set *s, size_t i);

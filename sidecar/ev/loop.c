@@ -8,6 +8,8 @@
 
 #include "ev/loop.h"
 
+#include "ev/shift.h"
+
 enum { EVENTS_A_ROUND = 256 };
 
 /* What epoll knows of a descriptor. gen changes with each watch_stop, so that an event of an
@@ -37,7 +39,7 @@ clock_ms(clockid_t id)
 	struct timespec t;
 
 	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 + shift_ms();
 }
 
 uint64_t

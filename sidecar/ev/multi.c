@@ -134,6 +134,20 @@ sock_forget(struct multi *m, int fd)
 	m->socks[fd] = NULL;
 }
 
+/*
+ * libcurl 7.88 closes a socket whose connection is not made yet by itself, without
+ * CURLOPT_CLOSESOCKETFUNCTION, and tells of it afterwards as of one that goes back to the pool.
+ */
+static bool
+is_closed(const struct sock *s)
+{
+	int error;
+	socklen_t len = sizeof(error);
+
+	return (s->watch.want & EPOLLOUT) != 0 &&
+	       getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0;
+}
+
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 {
@@ -150,6 +164,10 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 		/* Back to the pool, and still watched for its end; or paused, and not watched. */
 		if ((size_t)fd >= m->nsocks || m->socks[fd] == NULL)
 			return 0;
+		if (is_closed(m->socks[fd])) {
+			sock_forget(m, fd);
+			return 0;
+		}
 		m->socks[fd]->pooled = m->paused == NULL || !m->paused(easy);
 		watch_set(m->loop, &m->socks[fd]->watch, m->socks[fd]->pooled ? EPOLLIN : 0);
 		return 0;
@@ -290,6 +308,19 @@ multi_defaults(struct multi *m, void *easy, bool https)
 	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, m);
+}
+
+int
+multi_opened(struct multi *m, int fd)
+{
+	if (fd >= 0 && (size_t)fd < m->nsocks && m->socks[fd] != NULL) {
+		struct watch *w = &m->socks[fd]->watch;
+		uint32_t want = w->want;
+
+		watch_stop(m->loop, w);
+		watch_set(m->loop, w, want);
+	}
+	return fd;
 }
 
 int

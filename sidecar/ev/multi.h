@@ -34,6 +34,12 @@ void multi_free(struct multi *m);
  */
 void multi_defaults(struct multi *m, void *easy, bool https);
 
+/*
+ * CURLOPT_OPENSOCKETFUNCTION has made fd; returns it. When an address refuses, libcurl closes its
+ * socket unseen, and the next one's has the same number: it has to be watched anew.
+ */
+int multi_opened(struct multi *m, int fd);
+
 /* Starts a transfer, or gives it up (its connection is closed if it was in use). */
 int multi_add(struct multi *m, void *easy);
 void multi_remove(struct multi *m, void *easy);

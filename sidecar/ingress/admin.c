@@ -1,124 +1,156 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-
 #include "ingress/admin.h"
 
-enum { SILENCE_MS = 5000 }; /* keeper and egress speak once a second */
+#include "base/log.h"
+#include "ingress/expose.h"
+#include "ingress/metrics.h"
+#include "ingress/ready.h"
+#include "ingress/status.h"
+#include "ingress/token.h"
 
-static bool
-target_is_usable(const struct ingress *in, size_t i)
+enum {
+	SILENCE_MS = 5000,    /* keeper and egress speak once a second */
+	TELL_AGAIN_MS = 1000, /* a guesser must not fill the log */
+	PIECE_MAX = 4096,     /* more than any one piece that a page is made of */
+};
+
+struct page {
+	const char *path;
+	bool secured; /* the admin Unix socket, or adminToken */
+	unsigned (*answer)(const struct ingress *in, struct buf *b, const char **type);
+};
+
+static unsigned
+fault(struct buf *b, unsigned status, const char *sentence)
 {
-	const struct ingress_target *t = &in->plan.targets[i];
-
-	if (!in->targets[i].usable)
-		return false;
-	for (size_t s = 0; s < t->nslots; s++) {
-		enum slot_state state = in->slots[t->slots[s].number].state;
-
-		if (state != SLOT_FRESH && state != SLOT_STALE)
-			return false;
-	}
-	return true;
+	(void)buf_add_str(b, "{\"error\":");
+	(void)buf_add_json(b, span_of(sentence));
+	(void)buf_add_str(b, "}\n");
+	return status;
 }
 
-bool
-admin_is_ready(const struct ingress *in)
-{
-	for (size_t i = 0; i < in->plan.ntargets; i++)
-		if (in->plan.targets[i].required && !target_is_usable(in, i))
-			return false;
-	return !in->draining;
-}
+/* ---- pages ---- */
 
-static bool
-roles_answer(const struct ingress *in)
+static unsigned
+healthz(const struct ingress *in, struct buf *b, const char **type)
 {
 	uint64_t now = loop_now(in->loop);
+	bool good = now - in->keeper_seen < SILENCE_MS && now - in->egress_seen < SILENCE_MS;
 
-	return now - in->keeper_seen < SILENCE_MS && now - in->egress_seen < SILENCE_MS;
-}
-
-static void
-add_slot(struct buf *b, const struct ingress *in, size_t i)
-{
-	const struct slot_view *s = &in->slots[i];
-	uint64_t now = loop_wall_ms();
-
-	(void)buf_add_str(b, i > 0 ? "," : "");
-	(void)buf_add_json(b, in->plan.slots[i].name);
-	(void)buf_addf(b, ":{\"state\":\"%s\",\"version\":%" PRIu32, slot_state_name(s->state),
-		       s->version);
-	if (s->fetched_ms != 0)
-		(void)buf_addf(b, ",\"age_seconds\":%" PRIu64,
-			       now > s->fetched_ms ? (now - s->fetched_ms) / 1000 : 0);
-	if (s->error_type[0] != '\0') {
-		(void)buf_add_str(b, ",\"error\":");
-		(void)buf_add_json(b, span_of(s->error_type));
-		if (s->next_ms > now)
-			(void)buf_addf(b, ",\"next_attempt_seconds\":%" PRIu64,
-				       (s->next_ms - now + 999) / 1000);
-	}
-	(void)buf_add_str(b, "}");
-}
-
-static void
-add_target(struct buf *b, const struct ingress *in, size_t i)
-{
-	const struct ingress_target *t = &in->plan.targets[i];
-
-	(void)buf_add_str(b, i > 0 ? "," : "");
-	(void)buf_add_json(b, t->name);
-	(void)buf_addf(b, ":{\"state\":\"%s\",\"required\":%s,\"resolved\":%s}",
-		       target_is_usable(in, i) ? "usable" : "unusable",
-		       t->required ? "true" : "false", in->targets[i].resolved ? "true" : "false");
+	(void)type;
+	(void)buf_addf(b, "{\"healthy\":%s}\n", good ? "true" : "false");
+	return good ? 200 : 503;
 }
 
 static unsigned
-readyz(const struct ingress *in, struct buf *b)
+readyz(const struct ingress *in, struct buf *b, const char **type)
 {
-	static const char *const pages[] = {"none", "locked", "memfd_secret"};
-	bool ready = admin_is_ready(in);
-	uint8_t weaker = in->keeper_pages < in->egress_pages ? in->keeper_pages : in->egress_pages;
+	(void)type;
+	return ready_answer(in, b);
+}
 
-	(void)buf_addf(b,
-		       "{\"ready\":%s,\"started\":%s,\"draining\":%s,\"generation\":%" PRIu32
-		       ",\"slots\":{",
-		       ready ? "true" : "false", in->started ? "true" : "false",
-		       in->draining ? "true" : "false", in->plan.generation);
-	for (size_t i = 0; i < in->plan.nslots; i++)
-		add_slot(b, in, i);
-	(void)buf_add_str(b, "},\"targets\":{");
-	for (size_t i = 0; i < in->plan.ntargets; i++)
-		add_target(b, in, i);
-	(void)buf_addf(b,
-		       "},\"sandbox\":{\"seccomp\":true,\"landlock\":%u,\"landlockNet\":%s,"
-		       "\"landlockScope\":%s,\"secretPages\":\"%s\"}}\n",
-		       in->level.landlock_abi, in->level.landlock_net ? "true" : "false",
-		       in->level.landlock_scope ? "true" : "false", pages[weaker]);
-	return ready ? 200 : 503;
+static unsigned
+metrics(const struct ingress *in, struct buf *b, const char **type)
+{
+	*type = EXPOSE_TYPE;
+	expose_metrics(in, b);
+	return 200;
+}
+
+static unsigned
+status(const struct ingress *in, struct buf *b, const char **type)
+{
+	(void)type;
+	status_answer(in, b);
+	return 200;
+}
+
+static const struct page pages[] = {
+	{"/healthz", false, healthz},
+	{"/readyz", false, readyz},
+	{"/metrics", false, metrics},
+	{"/status", true, status},
+};
+
+/* ---- who may see them ---- */
+
+static unsigned
+unauthorized(struct ingress *in, const struct ingress_listener *l, struct span presented,
+	     struct buf *b)
+{
+	uint64_t now = loop_now(in->loop);
+
+	metrics_admin_refused(in->metrics);
+	if (in->admin_told == 0 || now - in->admin_told >= TELL_AGAIN_MS) {
+		in->admin_told = now;
+		log_say(LOG_WARN, "a request to the admin port had no valid token",
+			LOG_S("listener", l->name),
+			LOG_C("token", presented.len > 0 ? "wrong" : "missing"),
+			LOG_U("refused_so_far", in->metrics->admin_refused));
+	}
+	return fault(b, 401,
+		     "This page needs the token that `adminToken` names, as Authorization: Bearer; "
+		     "on an admin Unix socket it needs none.");
+}
+
+/* 0: let in; else the status of the refusal in b. The socket's mode says who reaches it. */
+static unsigned
+turn_away(struct ingress *in, const struct ingress_listener *l, const struct http_request *r,
+	  struct buf *b)
+{
+	struct span presented = token_bearer(r);
+
+	if (l->is_unix)
+		return 0;
+	switch (token_check(in, &in->plan.admin_token, presented)) {
+	case TOKEN_RIGHT:
+		return 0;
+	case TOKEN_NOT_CONFIGURED:
+		return fault(
+			b, 403,
+			"This page is served on an admin Unix socket; add one to `admin`, such "
+			"as unix:/run/sidekey/admin.sock, or set `adminToken` to have it here.");
+	case TOKEN_UNKNOWN:
+		return fault(
+			b, 503,
+			"The token that `adminToken` names could not be read yet; /readyz tells "
+			"the state of its slot.");
+	default:
+		return unauthorized(in, l, presented, b);
+	}
+}
+
+static unsigned
+answer_page(struct ingress *in, const struct page *page, struct buf *b, const char **type)
+{
+	unsigned code = page->answer(in, b, type);
+
+	/* Whatever did not fit was left out somewhere in the middle. */
+	if (b->max - b->len >= PIECE_MAX)
+		return code;
+	buf_keep(b, 0);
+	*type = "application/json";
+	return fault(b, 500, "This page is too large for this many targets, slots and models.");
 }
 
 unsigned
-admin_answer(const struct ingress *in, bool is_admin, const struct http_request *r,
+admin_answer(struct ingress *in, const struct ingress_listener *l, const struct http_request *r,
 	     struct buf *body, const char **type)
 {
 	*type = "application/json";
-	if (!span_is(r->method, "GET")) {
-		(void)buf_add_str(body, "{\"error\":\"only GET is served here\"}\n");
-		return 405;
-	}
-	if (!is_admin) {
+	if (!span_is(r->method, "GET"))
+		return fault(body, 405, "only GET is served here");
+	if (!l->is_admin) {
 		(void)buf_add_str(body, "\"I'm alive!\"");
 		return 200;
 	}
-	if (span_is(r->path, "/healthz")) {
-		bool good = roles_answer(in);
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		unsigned refused;
 
-		(void)buf_addf(body, "{\"healthy\":%s}\n", good ? "true" : "false");
-		return good ? 200 : 503;
+		if (!span_is(r->path, pages[i].path))
+			continue;
+		refused = pages[i].secured ? turn_away(in, l, r, body) : 0;
+		return refused != 0 ? refused : answer_page(in, &pages[i], body, type);
 	}
-	if (span_is(r->path, "/readyz"))
-		return readyz(in, body);
-	(void)buf_add_str(body, "{\"error\":\"no such page; /healthz and /readyz are here\"}\n");
-	return 404;
+	return fault(body, 404, "no such page; /healthz, /readyz, /metrics and /status are here");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sidekey says of itself: /healthz, /readyz, and its life on the agent's port. */
+/* What sidekey says of itself: the pages of the admin port, and its life on the agent's port. */
 #ifndef INGRESS_ADMIN_H
 #define INGRESS_ADMIN_H
 
@@ -7,15 +7,14 @@
 #include "http/head.h"
 #include "ingress/ingress.h"
 
-/*
- * Answers r (already checked for Host and Origin): appends a body, sets its type, returns the
- * status. is_admin: it came by an admin listener. Names of slots and targets only: no
- * reference, no value.
- */
-unsigned admin_answer(const struct ingress *in, bool is_admin, const struct http_request *r,
-		      struct buf *body, const char **type);
+enum { ADMIN_BODY_MAX = 2 * 1024 * 1024 }; /* rendered in one go: some milliseconds at the most */
 
-/* Whether every required target can be called. */
-bool admin_is_ready(const struct ingress *in);
+/*
+ * Answers r, which came by l and was checked for Host and Origin: appends a body (at most
+ * ADMIN_BODY_MAX), sets its type, returns the status. Names of slots and targets only: no
+ * reference, no value, no address.
+ */
+unsigned admin_answer(struct ingress *in, const struct ingress_listener *l,
+		      const struct http_request *r, struct buf *body, const char **type);
 
 #endif

@@ -6,6 +6,8 @@
 #include "ingress/call.h"
 
 #include "base/log.h"
+#include "ingress/metrics.h"
+#include "ingress/recent.h"
 #include "policy/access/headers.h"
 
 struct call *
@@ -18,6 +20,8 @@ call_new(struct ingress *in)
 	snprintf(c->id, sizeof(c->id), "%010llx%010llx", in->id_prefix & 0xffffffffffULL,
 		 in->id_count++ & 0xffffffffffULL);
 	c->start_us = loop_clock_us();
+	c->decision.target = PLAN_NONE;
+	c->decision.rule = -1;
 	return c;
 }
 
@@ -47,21 +51,58 @@ call_reserve(struct ingress *in, struct call *c, uint64_t n)
 	return true;
 }
 
-void
-call_rewrite_model(struct call *c)
+struct edit {
+	struct span at; /* a view into the body */
+	struct span text;
+};
+
+/* Puts the edits in, which stand in their order; every other byte stays as it was. */
+static void
+apply(struct call *c, const struct edit *edits, size_t n)
 {
-	struct span at = c->decision.rewrite_at;
-	size_t before = (size_t)(at.ptr - c->content.ptr);
+	size_t from = 0, max = c->content.len;
 	struct buf b;
 
-	buf_init(&b, c->content.len + 8 * c->decision.rewrite_to.len + 16);
-	(void)buf_add(&b, c->content.ptr, before);
-	(void)buf_add_json(&b, c->decision.rewrite_to);
-	(void)buf_add(&b, at.ptr + at.len, c->content.len - before - at.len);
+	for (size_t i = 0; i < n; i++)
+		max += edits[i].text.len;
+	buf_init(&b, max);
+	for (size_t i = 0; i < n; i++) {
+		size_t to = (size_t)(edits[i].at.ptr - c->content.ptr);
+
+		(void)buf_add_span(&b, span_cut(c->content, from, to));
+		(void)buf_add_span(&b, edits[i].text);
+		from = to + edits[i].at.len;
+	}
+	(void)buf_add_span(&b, span_cut(c->content, from, c->content.len));
 	buf_free(&c->body);
 	c->body = b;
 	c->content = buf_span(&c->body);
-	c->decision.rewrite_to.ptr = NULL;
+}
+
+void
+call_rewrite(struct call *c)
+{
+	struct decision *d = &c->decision;
+	struct edit edits[2], *last = edits;
+	struct buf name;
+
+	buf_init(&name, 8 * d->rewrite_to.len + 16);
+	if (d->usage_text.ptr != NULL)
+		*last++ = (struct edit){d->usage_at, d->usage_text};
+	if (d->rewrite_to.ptr != NULL) {
+		(void)buf_add_json(&name, d->rewrite_to);
+		*last++ = (struct edit){d->rewrite_at, buf_span(&name)};
+	}
+	if (last == edits + 2 && edits[1].at.ptr < edits[0].at.ptr) {
+		struct edit wish = edits[0];
+
+		edits[0] = edits[1];
+		edits[1] = wish;
+	}
+	if (last > edits)
+		apply(c, edits, (size_t)(last - edits));
+	buf_free(&name);
+	d->rewrite_to.ptr = d->usage_text.ptr = NULL;
 }
 
 int
@@ -77,6 +118,7 @@ call_frame(const struct call *c, struct buf *up)
 		.has_query = c->request.has_query,
 		.query = c->request.query,
 		.fields = passing,
+		.model = span_of(c->decision.model),
 		.has_body = c->request.framing != HTTP_NO_BODY,
 		.body_len = c->content.len,
 	};
@@ -105,6 +147,15 @@ call_frame_body(struct call *c, struct buf *up)
 }
 
 void
+call_note_trace(struct call *c)
+{
+	const struct http_field *f = http_find(&c->request, "traceparent");
+
+	if (f != NULL && http_count(&c->request, "traceparent") == 1)
+		(void)trace_id(f->value, c->trace_id);
+}
+
+void
 call_note_head(struct call *c, const struct frame_head *head)
 {
 	static const char *const names[] = {"x-request-id",      "request-id",
@@ -113,6 +164,7 @@ call_note_head(struct call *c, const struct frame_head *head)
 
 	c->status = head->status;
 	c->first_byte_us = loop_clock_us();
+	meter_begin(&c->meter, c->decision.route, head->status, head->fields, head->nfields);
 	for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
 		for (size_t i = 0; i < head->nfields; i++)
 			if (span_iis(head->fields[i].name, names[n])) {
@@ -123,21 +175,99 @@ call_note_head(struct call *c, const struct frame_head *head)
 }
 
 void
-call_log(const struct ingress *in, const struct call *c)
+call_note_written(struct call *c)
+{
+	if (c->overhead_us != 0 || c->first_byte_us == 0)
+		return;
+	c->overhead_us = loop_clock_us() - c->first_byte_us + 1; /* 0 is: not known */
+	if (c->handed_us > c->whole_us)
+		c->overhead_us += c->handed_us - c->whole_us;
+}
+
+/* ---- the end ---- */
+
+static void
+count(struct ingress *in, const struct call *c, uint64_t now)
 {
 	const struct decision *d = &c->decision;
-	bool routed = d->route != NULL, sent = c->code == NULL || c->end_sent;
-	uint64_t now = loop_clock_us();
+	uint64_t first = c->first_byte_us != 0 ? c->first_byte_us - c->start_us : 0;
+	bool routed = d->route != NULL;
+	struct metrics_call m = {
+		.target = d->target,
+		.operation = (uint8_t)(routed ? d->route->operation : OPERATIONS),
+		.status = c->status,
+		.code = c->code,
+		.us = now - c->start_us,
+		.first_byte_us = first,
+		.overhead_us = c->overhead_us,
+		.now_ms = loop_now(in->loop),
+	};
+	struct recent_call r = {
+		.time_ms = loop_wall_ms(),
+		.target = m.target,
+		.operation = m.operation,
+		.caller = "local",
+		.dialect = dialect_name(d->dialect),
+		.status = c->status,
+		.code = c->code == NULL ? "" : c->code,
+		.ms = m.us / 1000,
+		.first_byte_ms = first / 1000,
+		.bytes_in = c->bytes_in,
+		.bytes_out = c->bytes_out,
+	};
+
+	_Static_assert(sizeof(r.id) == sizeof(c->id), "one id");
+	_Static_assert(sizeof(r.model) == sizeof(d->model), "one model");
+	memcpy(r.id, c->id, sizeof(r.id));
+	memcpy(r.model, d->model, sizeof(r.model));
+	metrics_call(in->metrics, &m);
+	recent_put(in->recent, &r);
+}
+
+/* The one place where what a call used is known: whoever counts tokens is told from here. */
+static void
+call_usage(struct ingress *in, struct call *c)
+{
+	const struct decision *d = &c->decision;
+
+	c->metered = meter_end(&c->meter, c->whole, &c->usage);
+	if (c->metered == METER_UNKNOWN)
+		metrics_usage_unknown(in->metrics);
+	if (c->metered != METER_KNOWN)
+		return;
+	metrics_tokens(in->metrics, d->target, d->rule, TOKEN_INPUT, c->usage.input);
+	metrics_tokens(in->metrics, d->target, d->rule, TOKEN_OUTPUT, c->usage.output);
+}
+
+static void
+write_log(const struct ingress *in, const struct call *c, uint64_t now)
+{
+	const struct decision *d = &c->decision;
 
 	log_say(LOG_INFO, "call", LOG_S("request_id", call_id(c)), LOG_C("caller", "local"),
 		LOG_C("dialect", dialect_name(d->dialect)),
-		LOG_C("operation", routed ? operation_name(d->route->operation) : ""),
-		LOG_S("target", routed && sent ? in->plan.targets[d->target].name : SPAN("")),
+		LOG_C("operation", d->route != NULL ? operation_name(d->route->operation) : ""),
+		LOG_S("target",
+		      d->target != PLAN_NONE ? in->plan.targets[d->target].name : SPAN("")),
 		LOG_C("model", d->model), LOG_U("status", c->status),
 		LOG_C("code", c->code == NULL ? "" : c->code), LOG_U("bytes_in", c->bytes_in),
 		LOG_U("bytes_out", c->bytes_out),
 		LOG_IF(c->first_byte_us != 0,
 		       LOG_U("first_byte_ms", (c->first_byte_us - c->start_us) / 1000)),
 		LOG_U("total_ms", (now - c->start_us) / 1000),
-		LOG_IF(c->upstream_id[0] != '\0', LOG_C("upstream_request_id", c->upstream_id)));
+		LOG_IF(c->metered == METER_KNOWN, LOG_U("tokens_in", c->usage.input)),
+		LOG_IF(c->metered == METER_KNOWN, LOG_U("tokens_out", c->usage.output)),
+		LOG_IF(c->metered == METER_UNKNOWN, LOG_C("usage", "unknown")),
+		LOG_IF(c->upstream_id[0] != '\0', LOG_C("upstream_request_id", c->upstream_id)),
+		LOG_IF(c->trace_id[0] != '\0', LOG_C("trace_id", c->trace_id)));
+}
+
+void
+call_over(struct ingress *in, struct call *c)
+{
+	uint64_t now = loop_clock_us();
+
+	call_usage(in, c);
+	count(in, c, now);
+	write_log(in, c, now);
 }

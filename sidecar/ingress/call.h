@@ -9,6 +9,8 @@
 #include "box/frame.h"
 #include "http/body.h"
 #include "ingress/decide.h"
+#include "ingress/meter.h"
+#include "ingress/trace.h"
 
 enum { CALL_ID_LEN = 20 };
 
@@ -24,10 +26,17 @@ struct call {
 	bool end_sent;
 	char id[CALL_ID_LEN + 1];
 	uint64_t start_us, first_byte_us;
+	uint64_t whole_us, handed_us; /* the request: all of it read, its front with egress */
+	uint64_t overhead_us;         /* set by the first write of the answer */
 	uint64_t bytes_in, bytes_out;
 	unsigned status;
-	const char *code;     /* of an error of ours; NULL: the upstream's answer */
-	char upstream_id[96]; /* x-request-id and its like */
+	const char *code;                /* of an error of ours; NULL: the upstream's answer */
+	char upstream_id[96];            /* x-request-id and its like */
+	char trace_id[TRACE_ID_LEN + 1]; /* of a valid traceparent, or empty */
+	struct meter meter;              /* of the answer's body */
+	bool whole;                      /* the answer has ended, and not broken off */
+	enum meter_result metered;
+	struct usage usage; /* when that is METER_KNOWN */
 };
 
 /* A fresh call with its id and start time; out of memory ends the process. */
@@ -40,18 +49,23 @@ struct span call_id(const struct call *c);
 /* Takes n more bytes of limits.bufferTotal; false when there are none left. */
 bool call_reserve(struct ingress *in, struct call *c, uint64_t n);
 
-/* Puts the model's new name into the body, every other byte as it was. */
-void call_rewrite_model(struct call *c);
+/* Puts what was decided into the body: the model's new name, the wish for usage. */
+void call_rewrite(struct call *c);
 
 /* Appends CALL to up. 0, or -1 when it is over a bound. */
 int call_frame(const struct call *c, struct buf *up);
 /* Appends the next piece of the body, and END behind the last. */
 void call_frame_body(struct call *c, struct buf *up);
 
+/* Keeps the agent's trace id for the log. */
+void call_note_trace(struct call *c);
 /* Keeps the upstream's request id for the log. */
 void call_note_head(struct call *c, const struct frame_head *head);
 
-/* The one log line (design section 8). */
-void call_log(const struct ingress *in, const struct call *c);
+/* The answer's first write to the client was made. */
+void call_note_written(struct call *c);
+
+/* The call is over: counted, kept for /status, and logged in one line (design section 8). */
+void call_over(struct ingress *in, struct call *c);
 
 #endif

@@ -42,6 +42,17 @@ conn_stream_close(struct conn *c)
 	buf_free(&c->down);
 }
 
+static void
+end_call(struct conn *c)
+{
+	if (c->call == NULL)
+		return;
+	call_over(c->in, c->call);
+	call_free(c->in, c->call);
+	c->call = NULL;
+	c->in->ncalls--;
+}
+
 void
 conn_drop(struct conn *c)
 {
@@ -51,10 +62,10 @@ conn_drop(struct conn *c)
 	watch_stop(in->loop, &c->client);
 	timer_stop(in->loop, &c->timer);
 	later_stop(in->loop, &c->later);
-	if (c->call != NULL) {
-		in->ncalls--;
-		call_free(in, c->call);
-	}
+	/* An answer of ours that nobody waited for is counted all the same. */
+	if (c->call != NULL && c->call->code == NULL)
+		c->call->code = "client_gone";
+	end_call(c);
 	close(c->client.fd);
 	buf_free(&c->inb);
 	buf_free(&c->out);
@@ -63,7 +74,7 @@ conn_drop(struct conn *c)
 		c->next->prev = c->prev;
 	in->nconns--;
 	free(c);
-	if (in->draining)
+	if (in->retiring)
 		in->idle(in);
 }
 
@@ -73,10 +84,9 @@ conn_abort(struct conn *c, const char *code)
 {
 	struct linger now = {1, 0};
 
-	if (c->call != NULL) {
+	if (c->call != NULL)
 		c->call->code = code;
-		call_log(c->in, c->call);
-	}
+	end_call(c);
 	/* A client that reads until the close takes any FIN for a complete answer: only a reset
 	 * tells it. A chunked or counted body tells by itself that it is short. */
 	if (c->head_relayed && c->framing == REPLY_UNTIL_CLOSE)
@@ -113,12 +123,7 @@ conn_send(struct conn *c)
 void
 conn_finished(struct conn *c)
 {
-	if (c->call != NULL) {
-		call_log(c->in, c->call);
-		call_free(c->in, c->call);
-		c->call = NULL;
-		c->in->ncalls--;
-	}
+	end_call(c);
 	c->head_relayed = c->answer_done = false;
 	if (!c->close && !c->in->draining) {
 		conn_state(c, CONN_IDLE);
@@ -294,6 +299,17 @@ conn_new(struct ingress *in, const struct ingress_listener *l, int fd)
 	in->conns = c;
 	in->nconns++;
 	conn_state(c, CONN_IDLE);
+}
+
+size_t
+conn_count_calls(const struct ingress *in)
+{
+	size_t n = 0;
+
+	for (const struct conn *c = in->conns; c != NULL; c = c->next)
+		if (c->call != NULL && c->state >= CONN_BODY && !c->listener->is_admin)
+			n++;
+	return n;
 }
 
 void

@@ -11,6 +11,9 @@
 /* Takes an accepted socket over. */
 void conn_new(struct ingress *in, const struct ingress_listener *l, int fd);
 
+/* Calls of agents whose head has been read and whose answer is not out yet. */
+size_t conn_count_calls(const struct ingress *in);
+
 /* Idle connections end now; those with a call end after it. */
 void conn_drain_all(struct ingress *in);
 /* All end now, calls included. */

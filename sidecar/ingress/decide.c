@@ -7,6 +7,7 @@
 #include "ingress/decide.h"
 
 #include "http/grammar.h"
+#include "ingress/include_usage.h"
 #include "ingress/scan.h"
 
 static enum verdict __attribute__((format(printf, 3, 4)))
@@ -247,6 +248,7 @@ pick_by_model(const struct ingress *in, const struct scan *s, struct decision *d
 			      "configured, or add a rule for it.",
 			      d->model);
 	d->target = in->plan.models[rule].target;
+	d->rule = rule;
 	sent = model_sent(&in->plan.models[rule], model);
 	if (!span_eq(sent, model)) {
 		d->rewrite_at = s->model_raw;
@@ -296,6 +298,18 @@ note_model(struct decision *d, const struct scan *s)
 	d->stream = s->stream;
 }
 
+/* Where the target's configuration wants usage in every stream of chat. */
+static void
+want_usage(const struct ingress *in, struct span body, const struct scan *s, struct decision *d)
+{
+	bool chat = d->route->operation == OPERATION_CHAT ||
+		    d->route->operation == OPERATION_COMPLETIONS;
+	bool fits = body.len + 64 <= in->plan.body_bytes; /* egress holds it to the same limit */
+
+	if (in->plan.targets[d->target].include_usage && chat && fits)
+		(void)include_usage(body, s, &d->usage_at, &d->usage_text);
+}
+
 enum verdict
 decide_body(const struct ingress *in, struct span body, struct decision *d)
 {
@@ -304,7 +318,6 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 	enum verdict v;
 
 	s.has_model = false;
-	d->target = in->plan.default_targets[d->dialect].number;
 	if (d->route->body == BODY_JSON) {
 		enum scan_fault fault = scan_json(&s, body, denies, in);
 
@@ -326,10 +339,13 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 			d, VERDICT_MODEL_NOT_ALLOWED,
 			"The call names no model, and `models` has rules for which model goes "
 			"where; name one that is configured.");
+	if (d->rule < 0)
+		d->target = in->plan.default_targets[d->dialect].number;
 	if (d->target == PLAN_NONE)
 		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
 			      "The call names no model and there is no `defaultTarget` for the %s "
 			      "dialect; name a model, or configure one.",
 			      dialect_name(d->dialect));
+	want_usage(in, body, &s, d);
 	return check_target(in, d);
 }

@@ -14,13 +14,16 @@ enum { DECIDE_MODEL_MAX = 128 };
 
 struct decision {
 	enum dialect dialect;
-	const struct route *route; /* NULL: not known */
-	struct span rest;          /* the path that the route table knows: a view */
-	uint16_t target;
+	const struct route *route;        /* NULL: not known */
+	struct span rest;                 /* the path that the route table knows: a view */
+	uint16_t target;                  /* PLAN_NONE: not chosen */
+	long rule;                        /* of `models`, that chose it; -1: none */
 	char model[DECIDE_MODEL_MAX + 1]; /* as the agent named it, cut, for the log */
 	bool stream;
 	struct span rewrite_at; /* where in the body the model's value stands, with quotes … */
 	struct span rewrite_to; /* … and the name to put there; ptr NULL: leave it */
+	struct span usage_at;   /* what in the body gives way to … */
+	struct span usage_text; /* … the wish for usage; ptr NULL: leave it */
 	char why[512];          /* of a refusal */
 };
 

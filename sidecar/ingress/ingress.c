@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "ingress/ingress.h"
@@ -8,16 +9,20 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "box/spawn.h"
-#include "ingress/admin.h"
 #include "ingress/conn.h"
 #include "ingress/listen.h"
+#include "ingress/metrics.h"
+#include "ingress/ready.h"
+#include "ingress/recent.h"
+#include "ingress/standing.h"
 #include "policy/box/boxes.h"
 
 struct role_ingress {
 	struct ingress in;
 	struct channel *parent, *keeper;
-	struct listener *listeners;
+	struct listener *listeners; /* NULL: not accepting */
 	struct timer drain;
+	struct msg_standing told; /* to the parent */
 };
 
 static void
@@ -46,10 +51,23 @@ parent_lost(void *arg, const char *why)
 static void
 latch_started(struct ingress *in)
 {
-	if (in->started || !admin_is_ready(in))
+	if (in->started || !ready_now(in))
 		return;
 	in->started = true;
 	log_write(LOG_INFO, "ready", NULL, 0);
+}
+
+/* What a slot or a target has become may matter to probes and to a reload. */
+static void
+reassess(struct role_ingress *r)
+{
+	struct msg_standing now = standing_of(&r->in);
+
+	latch_started(&r->in);
+	if (now.ready == r->told.ready && now.settled == r->told.settled)
+		return;
+	r->told = now;
+	(void)channel_send(r->parent, MSG_STANDING, &now, -1);
 }
 
 static void
@@ -58,27 +76,49 @@ copy_text(char *to, size_t size, struct span from)
 	snprintf(to, size, "%.*s", (int)from.len, from.len > 0 ? from.ptr : "");
 }
 
+/* Each MSG_SLOT ends one attempt to read the slot. */
 static void
-from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
+take_slot(struct role_ingress *r, const struct msg_slot *m)
 {
-	struct role_ingress *r = arg;
-	const struct msg_slot *m = obj;
-	struct slot_view *s;
+	struct ingress *in = &r->in;
+	struct slot_view *s = &in->slots[m->slot];
 
-	(void)fd;
-	r->in.keeper_seen = loop_now(r->in.loop);
-	if (type == MSG_ALIVE)
-		r->in.keeper_pages = ((const struct msg_alive *)obj)->secret_pages;
-	if (type != MSG_SLOT || m->slot >= r->in.plan.nslots)
-		return;
-	s = &r->in.slots[m->slot];
 	s->state = m->state;
 	s->version = m->version;
 	s->fetched_ms = m->fetched_ms;
 	s->next_ms = m->next_ms;
 	copy_text(s->version_id, sizeof(s->version_id), m->version_id);
 	copy_text(s->error_type, sizeof(s->error_type), m->error_type);
-	latch_started(&r->in);
+	metrics_refresh(in->metrics, m->slot,
+			m->state == SLOT_FRESH ? REFRESH_SUCCESS
+			: m->denied            ? REFRESH_DENIED
+					       : REFRESH_FAILURE);
+	reassess(r);
+}
+
+static void
+take_digest(struct slot_view *s, struct span digest)
+{
+	s->has_digest = digest.len == sizeof(s->digest);
+	if (s->has_digest)
+		memcpy(s->digest, digest.ptr, sizeof(s->digest));
+}
+
+static void
+from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct role_ingress *r = arg;
+	const struct msg_digest *d = obj;
+	const struct msg_slot *m = obj;
+
+	(void)fd;
+	r->in.keeper_seen = loop_now(r->in.loop);
+	if (type == MSG_ALIVE)
+		r->in.keeper_pages = ((const struct msg_alive *)obj)->secret_pages;
+	else if (type == MSG_SLOT && m->slot < r->in.plan.nslots)
+		take_slot(r, m);
+	else if (type == MSG_DIGEST && d->slot < r->in.plan.nslots)
+		take_digest(&r->in.slots[d->slot], d->digest);
 }
 
 static void
@@ -94,7 +134,7 @@ from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 	if (type == MSG_TARGET && m->target < r->in.plan.ntargets)
 		r->in.targets[m->target] =
 			(struct target_view){m->usable, m->resolved, m->certificate_expiry};
-	latch_started(&r->in);
+	reassess(r);
 }
 
 /* ---- draining ---- */
@@ -105,7 +145,7 @@ drained_if_idle(struct ingress *in)
 	struct role_ingress *r = ev_owner(in, struct role_ingress, in);
 	struct msg_empty m = {0};
 
-	if (in->ncalls == 0)
+	if (in->draining ? in->ncalls == 0 : in->nconns == 0)
 		(void)channel_send(r->parent, MSG_DRAINED, &m, -1);
 }
 
@@ -120,20 +160,50 @@ drain_over(struct timer *t)
 }
 
 static void
+take_no_more(struct role_ingress *r)
+{
+	r->in.retiring = true;
+	if (r->listeners != NULL)
+		listen_stop(r->listeners);
+	r->listeners = NULL;
+}
+
+static void
+drain(struct role_ingress *r, uint64_t ms)
+{
+	if (r->in.draining)
+		return;
+	take_no_more(r);
+	r->in.draining = true;
+	r->drain.fn = drain_over;
+	timer_set(r->in.loop, &r->drain, ms);
+	conn_drain_all(&r->in);
+	drained_if_idle(&r->in);
+}
+
+/*
+ * An idle connection stays until limits.keepAlive is over, since a request may be on its way: it is
+ * served, and its answer says that the connection ends.
+ */
+static void
+retire(struct role_ingress *r)
+{
+	take_no_more(r);
+	drained_if_idle(&r->in);
+}
+
+static void
 from_parent(void *arg, enum msg_type type, const void *obj, int fd)
 {
 	struct role_ingress *r = arg;
-	const struct msg_drain *m = obj;
 
 	(void)fd;
-	if (type != MSG_DRAIN || r->in.draining)
-		return;
-	r->in.draining = true;
-	listen_stop(r->listeners);
-	r->drain.fn = drain_over;
-	timer_set(r->in.loop, &r->drain, m->ms);
-	conn_drain_all(&r->in);
-	drained_if_idle(&r->in);
+	if (type == MSG_DRAIN)
+		drain(r, ((const struct msg_drain *)obj)->ms);
+	else if (type == MSG_RETIRE)
+		retire(r);
+	else if (r->listeners == NULL && !r->in.retiring)
+		r->listeners = listen_start(&r->in);
 }
 
 /* ---- start ---- */
@@ -155,11 +225,14 @@ start(struct role_ingress *r)
 
 	in->loop = loop_new();
 	in->idle = drained_if_idle;
+	in->started = in->plan.started;
 	in->keeper_seen = in->egress_seen =
 		loop_now(in->loop); /* a process that starts is not silent */
 	in->slots = calloc(in->plan.nslots + 1, sizeof(*in->slots));
 	in->targets = calloc(in->plan.ntargets + 1, sizeof(*in->targets));
-	if (in->slots == NULL || in->targets == NULL ||
+	in->metrics = metrics_new(&in->plan);
+	in->recent = calloc(1, sizeof(*in->recent));
+	if (in->slots == NULL || in->targets == NULL || in->recent == NULL ||
 	    getrandom(&in->id_prefix, sizeof(in->id_prefix), 0) != sizeof(in->id_prefix))
 		return -1;
 	o.require_landlock = in->plan.require_landlock;
@@ -168,12 +241,12 @@ start(struct role_ingress *r)
 		log_say(LOG_ERROR, "the sandbox could not be entered", LOG_C("why", why));
 		return -1;
 	}
-	r->parent = join(r, SPAWN_PARENT, "parent", 1u << MSG_DRAIN, from_parent);
-	r->keeper =
-		join(r, SPAWN_CHANNEL_A, "keeper", 1u << MSG_SLOT | 1u << MSG_ALIVE, from_keeper);
+	r->parent = join(r, SPAWN_PARENT, "parent",
+			 1u << MSG_ACCEPT | 1u << MSG_RETIRE | 1u << MSG_DRAIN, from_parent);
+	r->keeper = join(r, SPAWN_CHANNEL_A, "keeper",
+			 1u << MSG_SLOT | 1u << MSG_DIGEST | 1u << MSG_ALIVE, from_keeper);
 	in->egress =
 		join(r, SPAWN_CHANNEL_B, "egress", 1u << MSG_TARGET | 1u << MSG_ALIVE, from_egress);
-	r->listeners = listen_start(in);
 	return 0;
 }
 

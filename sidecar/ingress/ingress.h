@@ -6,12 +6,15 @@
 #ifndef INGRESS_INGRESS_H
 #define INGRESS_INGRESS_H
 
+#include "base/digest.h"
 #include "box/box.h"
 #include "box/channel.h"
 #include "config/plan_ingress.h"
 #include "ev/loop.h"
 
 struct conn;
+struct metrics;
+struct recent;
 
 /* What the keeper last said of a slot. */
 struct slot_view {
@@ -20,6 +23,8 @@ struct slot_view {
 	uint64_t fetched_ms, next_ms;
 	char version_id[64];
 	char error_type[64];
+	bool has_digest; /* of a token */
+	unsigned char digest[DIGEST_BYTES];
 };
 
 /* What egress last said of a target. */
@@ -34,15 +39,19 @@ struct ingress {
 	struct channel *egress;
 	struct slot_view *slots;
 	struct target_view *targets;
+	struct metrics *metrics;
+	struct recent *recent;
+	uint64_t admin_told; /* loop_now when a wrong admin token was logged last */
 	struct box_level level;
 	uint8_t keeper_pages, egress_pages; /* enum secret_pages */
 	uint64_t keeper_seen, egress_seen;  /* loop_now of the last sign of life */
 	size_t nconns, ncalls;
 	struct conn *conns; /* all of them, for draining */
 	uint64_t buffered;  /* bytes of request bodies held, against limits.bufferTotal */
-	bool draining;
-	bool started;                     /* it has been ready once */
-	void (*idle)(struct ingress *in); /* while draining: called when a connection has gone */
+	bool retiring;      /* no new connection, and every answer is the last of its own */
+	bool draining;      /* nor a new call */
+	bool started;       /* it has been ready once */
+	void (*idle)(struct ingress *in); /* while retiring: called when a connection has gone */
 	uint64_t id_prefix, id_count;
 };
 

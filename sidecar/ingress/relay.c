@@ -23,7 +23,7 @@ static char scratch[SCRATCH_BYTES];
 static void
 relay_head(struct conn *c, const struct frame_head *head)
 {
-	if (c->in->draining)
+	if (c->in->retiring)
 		c->close = true;
 	if (reply_head(&c->out, head, c->minor, call_id(c->call), &c->close, &c->framing) != 0) {
 		c->answer_done = true;
@@ -42,6 +42,7 @@ relay_piece(struct conn *c, struct span piece)
 		return true;
 	if (c->framing == REPLY_LENGTH && piece.len > c->left)
 		return false;
+	meter_feed(&c->call->meter, piece);
 	c->left -= c->framing == REPLY_LENGTH ? piece.len : 0;
 	if (c->framing == REPLY_CHUNKED)
 		(void)buf_addf(&c->out, "%zx\r\n", piece.len);
@@ -88,7 +89,7 @@ take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
 			return "an end before its time";
 		if (c->framing == REPLY_CHUNKED)
 			(void)buf_add_str(&c->out, "0\r\n\r\n");
-		c->answer_done = true;
+		c->answer_done = c->call->whole = true;
 		return NULL;
 	case FRAME_FAIL:
 		if (pack_read(&frame_fail_type, f->payload, &pool, &fail) != 0 ||
@@ -110,6 +111,9 @@ answer_failed(struct conn *c, enum verdict v)
 		conn_abort(c, verdict_row(v)->code);
 		return false;
 	}
+	/* Only a call that was lost on its way may have been worked on all the same. */
+	if (v != VERDICT_UPSTREAM_BROKEN && v != VERDICT_UPSTREAM_TIMEOUT)
+		meter_forget(&c->call->meter);
 	if (!c->call->end_sent)
 		conn_stream_close(c); /* it still waits for the rest of the body */
 	conn_refuse(c, v, NULL, true);
@@ -164,6 +168,7 @@ relay_out(struct conn *c)
 		conn_abort(c, "client_gone");
 		return;
 	}
+	call_note_written(c->call);
 	if (c->answer_done && c->out.len == 0)
 		conn_finished(c);
 	else
@@ -279,9 +284,12 @@ relay_start(struct conn *c)
 		conn_refuse(c, VERDICT_OVERLOADED, NULL, true);
 		return;
 	}
+	meter_expect(&c->call->meter, c->call->decision.route);
 	conn_state(c, CONN_CALL);
-	if (!stream_send(c))
+	if (!stream_send(c)) {
 		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
-	else
-		balance(c);
+		return;
+	}
+	c->call->handed_us = loop_clock_us();
+	balance(c);
 }

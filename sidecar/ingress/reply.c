@@ -52,8 +52,10 @@ reply_plain(struct buf *out, unsigned status, const char *type, struct span body
 	int bad = add_status(out, status);
 
 	bad |= buf_addf(
-		out, "Content-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s\r\n",
-		type, body.len, close ? "Connection: close\r\n" : "");
+		out,
+		"Content-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s%s\r\n",
+		type, body.len, status == 401 ? "WWW-Authenticate: Bearer\r\n" : "",
+		close ? "Connection: close\r\n" : "");
 	return bad | buf_add_span(out, body);
 }
 

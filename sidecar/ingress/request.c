@@ -23,14 +23,14 @@ body_complete(struct conn *c, bool more)
 		return;
 	}
 	call->bytes_in = call->head_len + call->content.len;
+	call->whole_us = loop_clock_us();
 	v = c->in->draining ? VERDICT_SHUTTING_DOWN
 			    : decide_body(c->in, call->content, &call->decision);
 	if (v != VERDICT_OK) {
 		conn_refuse(c, v, NULL, true);
 		return;
 	}
-	if (call->decision.rewrite_to.ptr != NULL)
-		call_rewrite_model(call);
+	call_rewrite(call);
 	relay_start(c);
 }
 
@@ -163,8 +163,8 @@ answer_self(struct conn *c)
 
 	if (!c->listener->is_admin && !span_is(r->path, "/health/liveliness"))
 		return false;
-	buf_init(&body, 1024 * 1024);
-	status = admin_answer(c->in, c->listener->is_admin, r, &body, &type);
+	buf_init(&body, ADMIN_BODY_MAX);
+	status = admin_answer(c->in, c->listener, r, &body, &type);
 	c->close |= r->framing != HTTP_NO_BODY;
 	(void)reply_plain(&c->out, status, type, buf_span(&body), c->close);
 	buf_free(&body);
@@ -184,8 +184,9 @@ head_complete(struct conn *c)
 	bool bodyless = r->framing == HTTP_NO_BODY || (r->framing == HTTP_LENGTH && r->length == 0);
 	enum verdict v;
 
-	c->close = !r->keep_alive;
+	c->close = !r->keep_alive || c->in->retiring;
 	c->minor = r->http10 ? 0 : 1;
+	call_note_trace(call);
 	v = decide_head(c->in, c->listener, r, &call->decision);
 	if ((v == VERDICT_OK || v == VERDICT_ROUTE_NOT_FOUND ||
 	     v == VERDICT_OPERATION_NOT_ALLOWED || v == VERDICT_MALFORMED_REQUEST) &&

@@ -23,6 +23,7 @@ struct scanner {
 	scan_denies_fn *denies;
 	const void *arg;
 	enum scan_fault fault;
+	bool in_options; /* the value of "stream_options" has begun, and not ended */
 	size_t depth;
 	char open[SCAN_DEPTH]; /* '{' or '[' for each level */
 };
@@ -313,6 +314,14 @@ take_model(struct scanner *s)
 	return true;
 }
 
+static void
+note_options(struct scanner *s)
+{
+	s->out->many_stream_options = s->out->stream_options.ptr != NULL;
+	s->out->stream_options.ptr = (const char *)s->at;
+	s->in_options = true;
+}
+
 /* A member of the top-level object: its name is read, the scanner stands at its value. */
 static bool
 take_member(struct scanner *s, struct span inside)
@@ -330,6 +339,8 @@ take_member(struct scanner *s, struct span inside)
 	}
 	if (cut)
 		return true;
+	if (span_is(name, "stream_options"))
+		note_options(s);
 	if (span_is(name, "stream") && stands_here(s, SPAN("true")))
 		s->out->stream = true;
 	if (!span_is(name, "model"))
@@ -409,6 +420,12 @@ static bool
 scan_on(struct scanner *s)
 {
 	while (s->depth > 0) {
+		if (s->in_options && s->depth == 1) {
+			struct span *options = &s->out->stream_options;
+
+			options->len = (size_t)((const char *)s->at - options->ptr);
+			s->in_options = false;
+		}
 		skip_blanks(s);
 		if (is_close(s)) {
 			s->at++;

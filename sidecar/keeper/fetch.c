@@ -37,7 +37,7 @@ struct fetch {
 	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
 	size_t naddresses;
 	uint16_t port;
-	char request_id[128];
+	char request_id[128], error_type[128];
 	uint64_t date;
 	bool too_large, https;
 	fetch_fn *done;
@@ -101,13 +101,24 @@ ssl_ctx(CURL *easy, void *ctx, void *arg)
 static bool
 is_near(const struct sockaddr_in *in4, const struct sockaddr_in6 *in6, bool v6)
 {
-	static const unsigned char pod_identity[16] = {0xfd, 0, 0x0e, 0xc2, [15] = 0x23};
-	uint32_t address = ntohl(in4->sin_addr.s_addr);
+	static const struct {
+		const char *text; /* of ECS, of EKS Pod Identity, of EC2 */
+		int family;
+	} near[] = {{"169.254.170.2", AF_INET},
+		    {"169.254.170.23", AF_INET},
+		    {"fd00:ec2::23", AF_INET6},
+		    {"169.254.169.254", AF_INET},
+		    {"fd00:ec2::254", AF_INET6}};
+	const void *to = v6 ? (const void *)&in6->sin6_addr : (const void *)&in4->sin_addr;
+	unsigned char bytes[16];
 
-	if (v6)
-		return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
-		       memcmp(&in6->sin6_addr, pod_identity, sizeof(pod_identity)) == 0;
-	return address >> 24 == 127 || address >> 16 == (169 << 8 | 254);
+	for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++)
+		if ((near[i].family == AF_INET6) == v6 &&
+		    inet_pton(near[i].family, near[i].text, bytes) == 1 &&
+		    memcmp(bytes, to, v6 ? 16 : 4) == 0)
+			return true;
+	return v6 ? IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr)
+		  : ntohl(in4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
 /* Only an address that the resolver gave, or the literal. */
@@ -128,8 +139,10 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 		    memcmp(f->addresses[i].bytes,
 			   v6 ? (const void *)&in6->sin6_addr : (const void *)&in4->sin_addr,
 			   v6 ? 16 : 4) == 0)
-			return socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-				      IPPROTO_TCP);
+			return multi_opened(f->fetcher->multi,
+					    socket(addr->family,
+						   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+						   IPPROTO_TCP));
 	return CURL_SOCKET_BAD;
 }
 
@@ -160,6 +173,8 @@ on_header(char *line, size_t size, size_t n, void *arg)
 		(void)date_from_http(value, &f->date);
 	else if (span_iis(name, "x-amzn-requestid"))
 		snprintf(f->request_id, sizeof(f->request_id), "%.*s", (int)value.len, value.ptr);
+	else if (span_iis(name, "x-amzn-errortype"))
+		snprintf(f->error_type, sizeof(f->error_type), "%.*s", (int)value.len, value.ptr);
 	return size * n;
 }
 
@@ -211,6 +226,7 @@ finished(void *arg, void *easy, int result)
 	a.status = (unsigned)status;
 	a.body = buf_span(&f->answer);
 	a.request_id = span_of(f->request_id);
+	a.error_type = span_of(f->error_type);
 	a.date = f->date;
 	f->done(f->arg, &a);
 	fetch_free(f);
@@ -256,6 +272,10 @@ set_request(struct fetch *f, const struct fetch_request *r)
 		f->lines = curl_slist_append(f->lines, r->lines[i]);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, f->lines);
 	curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, r->path);
+	if (r->method != NULL)
+		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method);
+	if (r->timeout_ms > 0)
+		curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
 	if (r->body.len > 0) {
 		(void)buf_add_span(&f->body, r->body);
 		curl_easy_setopt(e, CURLOPT_POST, 1L);

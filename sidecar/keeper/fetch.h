@@ -23,10 +23,12 @@ struct fetch_request {
 	uint16_t port;
 	const struct fetch_address *addresses; /* where to dial, and nowhere else */
 	size_t naddresses;
+	const char *method; /* NULL: GET, or POST with a body */
 	const char *path;
 	const char *lines[FETCH_LINES_MAX]; /* header lines; copied, wiped after use */
 	size_t nlines;
-	struct span body; /* POST when not empty; copied, wiped after use */
+	struct span body;    /* copied, wiped after use */
+	uint32_t timeout_ms; /* of all of it; 0: ten seconds */
 };
 
 struct fetch_answer {
@@ -35,6 +37,7 @@ struct fetch_answer {
 	unsigned status;
 	struct span body;       /* valid during the call */
 	struct span request_id; /* x-amzn-RequestId */
+	struct span error_type; /* x-amzn-errortype */
 	uint64_t date;          /* of the Date field, seconds since 1970; 0: none */
 };
 

@@ -1,280 +1,362 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/random.h>
 
 #include "keeper/identity.h"
 
-#include "base/auto.h"
 #include "base/date.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "base/num.h"
 #include "http/grammar.h"
 
 enum {
-	AHEAD_S = 15 * 60, /* refresh that long before the end (botocore's advisory limit) */
-	RETRY_MS = 2 * 1000,
-	TOKEN_MAX = 16 * 1024,
+	AHEAD_S = 15 * 60,   /* renewed that long before the end (botocore's advisory limit) */
+	PART_MAX_S = 5 * 60, /* of keys that last less: after a third of it, or this */
+	REREAD_S = 5 * 60,   /* a profile's keys, whose end nobody knows */
+	OVER_S = 60,         /* of keys that were over when they came */
+	SOON_MS = 500,       /* while there are none, and nobody has said no */
+	SOON_MAX_MS = 4 * 1000,
+	LATER_MAX_MS = 60 * 1000,
+	LOG_AGAIN_MS = 60 * 1000,
 };
 
 struct identity {
-	struct loop *loop;
-	struct fetcher *fetcher;
-	const struct keeper_plan *plan;
-	struct names *names;
-	void (*on_change)(void *arg);
-	void *arg;
-	struct secret *key_id, *secret, *token; /* in use */
-	struct secret *endpoint_token;          /* AWS_CONTAINER_AUTHORIZATION_TOKEN */
-	uint64_t expires_s;                     /* 0: never */
-	uint64_t retry_at;                      /* loop_now: not before */
-	struct plan_endpoint at;
-	bool fetching;
-	const char *path;
-	const char *fault;
+	struct identity_set *all;
+	const struct plan_identity *plan;
+	struct acquire acquire;
+	struct keys keys;
+	uint32_t generation;
+	bool rejected_told;  /* that they are, and that there are no others */
+	bool rejected;       /* a service has refused them */
+	bool came_over;      /* by our clock: a service will tell which of the two is wrong */
+	uint64_t renew_at_s; /* AWS's time; 0: never */
+	uint64_t retry_at;   /* loop_now: no attempt before */
+	unsigned failures;
+	char logged_type[80]; /* the failure that was logged last, and when */
+	uint64_t logged_at;
+	bool logged_usable;
+	struct timer timer;
 };
 
-/* ---- the endpoint ---- */
+struct identity_set {
+	struct acquire_seams seams;
+	const struct keeper_plan *plan;
+	void (*on_change)(void *arg);
+	void *arg;
+	struct identity *items;
+	struct later changed;
+};
 
-static uint16_t
-name_of(const struct keeper_plan *plan, struct span host)
+/* ---- time ---- */
+
+static uint64_t
+now_s(const struct identity *id)
 {
-	for (size_t i = 0; i < plan->nnames; i++)
-		if (span_eq(plan->names[i].text, host))
-			return (uint16_t)i;
-	return PLAN_NONE;
+	return skew_now_s(id->all->seams.skew);
 }
 
-/* The URI was checked when the configuration was read; here it is only taken apart. */
-static void
-take_uri(struct identity *id, struct span uri)
+/* A tenth less at most, so that many sidecars do not ask at once. */
+static uint64_t
+jitter(uint64_t ms)
 {
-	size_t start = span_find(uri, 0, ':') + 3, slash = span_find(uri, start, '/');
-	struct span authority = span_cut(uri, start, slash), path = span_cut(uri, slash, uri.len);
-	size_t colon = authority.len;
-	uint64_t port;
+	uint64_t chance = 0;
 
-	id->at.https = span_starts(uri, SPAN("https:"));
-	id->at.port = id->at.https ? 443 : 80;
-	while (colon > 0 && authority.ptr[colon - 1] != ':' && authority.ptr[colon - 1] != ']')
-		colon--;
-	if (colon > 0 && authority.ptr[colon - 1] == ':' &&
-	    num_u64(span_cut(authority, colon, authority.len), UINT16_MAX, &port) == 0) {
-		id->at.port = (uint16_t)port;
-		authority = span_cut(authority, 0, colon - 1);
+	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+		return ms;
+	return ms - chance % (ms / 10 + 1);
+}
+
+static bool
+is_usable(const struct identity *id)
+{
+	return keys_are_there(&id->keys) && !id->rejected &&
+	       (id->keys.expires_s == 0 || id->came_over || now_s(id) < id->keys.expires_s);
+}
+
+/* Keys that nothing renews: the environment's own, without a role on top. */
+static bool
+is_fixed(const struct identity *id)
+{
+	return id->plan->source == IDENTITY_FROM_ENVIRONMENT && id->plan->nroles == 0;
+}
+
+/* How long the keys that have come are used before others are acquired; 0: for good. */
+static uint64_t
+use_for_s(const struct identity *id)
+{
+	uint64_t end = id->keys.expires_s, now = now_s(id), life = end > now ? end - now : 0, part;
+
+	if (is_fixed(id) || (end == 0 && id->plan->source != IDENTITY_FROM_KEYS))
+		return 0;
+	if (end == 0)
+		return REREAD_S;
+	if (life == 0)
+		return OVER_S;
+	part = life / 3 < PART_MAX_S ? life / 3 + 1 : PART_MAX_S;
+	return life > AHEAD_S + part ? life - AHEAD_S : part;
+}
+
+static uint64_t
+wait_after_failure(const struct identity *id)
+{
+	bool soon = !is_usable(id) && !id->acquire.fault.is_denial;
+	uint64_t base = soon ? SOON_MS : id->all->plan->failure_ttl_ms;
+	uint64_t max = soon ? SOON_MAX_MS : LATER_MAX_MS;
+
+	for (unsigned i = 1; i < id->failures && base < max; i++)
+		base *= 2;
+	if (is_usable(id) && !id->came_over && id->keys.expires_s != 0 &&
+	    max > (id->keys.expires_s - now_s(id)) * 1000)
+		max = (id->keys.expires_s - now_s(id)) * 1000; /* and at their end at the latest */
+	return base < max ? base : max;
+}
+
+/* ---- acquiring ---- */
+
+static void
+advance(struct identity *id)
+{
+	bool due = !is_usable(id) || (id->renew_at_s != 0 && now_s(id) >= id->renew_at_s);
+
+	if (due && id->plan->source != IDENTITY_FROM_NOTHING && !id->acquire.running &&
+	    loop_now(id->all->seams.loop) >= id->retry_at)
+		acquire_start(&id->acquire);
+}
+
+static void
+timer_fired(struct timer *t)
+{
+	advance(ev_owner(t, struct identity, timer));
+}
+
+static void
+log_keys(const struct identity *id)
+{
+	uint64_t now = now_s(id), end = id->keys.expires_s;
+
+	log_say(LOG_INFO, "AWS identity", LOG_S("identity", id->plan->name),
+		LOG_C("source", identity_source_name((enum identity_source)id->plan->source)),
+		LOG_S("tried", id->plan->tried),
+		LOG_S("access_key_id", keys_view(&id->keys).key_id),
+		LOG_IF(id->acquire.principal[0] != '\0', LOG_C("principal", id->acquire.principal)),
+		LOG_IF(end != 0, LOG_U("expires_in_s", end > now ? end - now : 0)));
+}
+
+static void
+take_keys(struct identity *id)
+{
+	uint64_t use_s;
+	bool same = keys_are_there(&id->keys) &&
+		    span_eq(keys_view(&id->keys).key_id, keys_view(&id->acquire.keys).key_id);
+
+	keys_move(&id->keys, &id->acquire.keys);
+	id->generation++;
+	id->rejected = false;
+	id->failures = 0;
+	id->logged_type[0] = '\0';
+	id->came_over = id->keys.expires_s != 0 && now_s(id) >= id->keys.expires_s;
+	use_s = use_for_s(id);
+	use_s -= use_s == 0 ? 0 : use_s - jitter(use_s);
+	id->renew_at_s = use_s == 0 ? 0 : now_s(id) + use_s;
+	if (use_s > 0)
+		timer_set(id->all->seams.loop, &id->timer, use_s * 1000);
+	if (!same)
+		log_keys(id);
+}
+
+/* Another failure than the last, or one that matters more, or a minute later. */
+static bool
+is_news(struct identity *id, bool usable)
+{
+	uint64_t now = loop_now(id->all->seams.loop);
+
+	if (strcmp(id->logged_type, id->acquire.fault.type) == 0 && usable == id->logged_usable &&
+	    now < id->logged_at + LOG_AGAIN_MS)
+		return false;
+	memcpy(id->logged_type, id->acquire.fault.type, sizeof(id->logged_type));
+	id->logged_at = now;
+	id->logged_usable = usable;
+	return true;
+}
+
+static void
+log_fault(struct identity *id, uint64_t wait_ms)
+{
+	const struct acquire_fault *f = &id->acquire.fault;
+	bool usable = is_usable(id);
+
+	if (!is_news(id, usable))
+		return;
+	log_say(usable ? LOG_WARN : LOG_ERROR,
+		usable ? "the AWS identity could not be renewed; its keys are still good"
+		       : "no AWS identity",
+		LOG_S("identity", id->plan->name),
+		LOG_C("source", identity_source_name((enum identity_source)id->plan->source)),
+		LOG_S("tried", id->plan->tried), LOG_C("error_type", f->type), LOG_C("why", f->why),
+		LOG_IF(f->status != 0, LOG_U("status", f->status)),
+		LOG_IF(f->request_id[0] != '\0', LOG_C("store_request_id", f->request_id)),
+		LOG_IF(f->principal[0] != '\0', LOG_C("principal", f->principal)),
+		LOG_U("next_attempt_s", (wait_ms + 999) / 1000));
+}
+
+static void
+acquired(struct acquire *a, bool good)
+{
+	struct identity *id = ev_owner(a, struct identity, acquire);
+	uint64_t wait_ms;
+
+	if (good) {
+		take_keys(id);
+	} else {
+		id->failures++;
+		wait_ms = jitter(wait_after_failure(id));
+		id->retry_at = loop_now(id->all->seams.loop) + wait_ms;
+		timer_set(id->all->seams.loop, &id->timer, wait_ms);
+		log_fault(id, wait_ms);
 	}
-	if (authority.len > 2 && authority.ptr[0] == '[')
-		authority = span_cut(authority, 1, authority.len - 1);
-	id->at.host = authority;
-	id->at.resolve = name_of(id->plan, authority);
-	id->path = path.len > 0 ? strndup(path.ptr, path.len) : "/";
+	loop_later(id->all->seams.loop, &id->all->changed);
+}
+
+/* ---- the set ---- */
+
+static void
+tell(struct later *l)
+{
+	struct identity_set *all = ev_owner(l, struct identity_set, changed);
+
+	all->on_change(all->arg);
+}
+
+static void
+begin(struct identity *id, struct identity_set *all, const struct plan_identity *plan)
+{
+	struct acquire_fault *f = &id->acquire.fault;
+
+	*id = (struct identity){.all = all, .plan = plan, .timer.fn = timer_fired};
+	acquire_init(&id->acquire, &all->seams, plan, acquired);
+	if (plan->source != IDENTITY_FROM_NOTHING)
+		return;
+	f->is_denial = true; /* what the environment lacks at the start will not come */
+	snprintf(f->type, sizeof(f->type), "NoIdentity");
+	snprintf(f->why, sizeof(f->why), "no AWS identity is configured: %.*s",
+		 (int)plan->tried.len, plan->tried.ptr);
+}
+
+struct identity_set *
+identity_set_new(const struct identity_options *o)
+{
+	struct identity_set *all = calloc(1, sizeof(*all));
+
+	if (all == NULL)
+		abort();
+	*all = (struct identity_set){.seams = o->seams,
+				     .plan = o->plan,
+				     .on_change = o->on_change,
+				     .arg = o->arg,
+				     .changed.fn = tell};
+	all->items = calloc(o->plan->nidentities + 1, sizeof(*all->items));
+	if (all->items == NULL)
+		abort();
+	for (size_t i = 0; i < o->plan->nidentities; i++)
+		begin(&all->items[i], all, &o->plan->identities[i]);
+	return all;
 }
 
 struct identity *
-identity_new(struct loop *l, struct fetcher *f, const struct keeper_plan *plan, struct names *names,
-	     void (*on_change)(void *arg), void *arg)
+identity_set_at(struct identity_set *all, size_t number)
 {
-	struct identity *id = calloc(1, sizeof(*id));
-
-	if (id == NULL)
-		abort();
-	*id = (struct identity){
-		.loop = l,
-		.fetcher = f,
-		.plan = plan,
-		.names = names,
-		.on_change = on_change,
-		.arg = arg,
-	};
-	if (plan->credentials == CREDENTIALS_CONTAINER)
-		take_uri(id, plan->container_uri);
-	return id;
+	return &all->items[number];
 }
 
 static void
 put(struct secret **slot, struct span value)
 {
 	secret_free(*slot);
-	*slot = value.len > 0 ? secret_new(value) : NULL;
+	*slot = value.len > 0 && grammar_is_field_value(value) ? secret_new(value) : NULL;
 }
 
 bool
-identity_take_env(struct identity *id, struct span name, struct span value)
+identity_set_take_env(struct identity_set *all, struct span name, struct span value)
 {
+	struct keys *given = &all->seams.given;
+
 	if (span_is(name, "AWS_ACCESS_KEY_ID"))
-		put(&id->key_id, value);
+		put(&given->key_id, value);
 	else if (span_is(name, "AWS_SECRET_ACCESS_KEY"))
-		put(&id->secret, value);
+		put(&given->secret, value);
 	else if (span_is(name, "AWS_SESSION_TOKEN"))
-		put(&id->token, value);
+		put(&given->token, value);
 	else if (span_is(name, "AWS_CREDENTIAL_EXPIRATION"))
-		(void)date_from_iso(value, &id->expires_s);
+		(void)date_from_iso(value, &given->expires_s);
 	else if (span_is(name, "AWS_CONTAINER_AUTHORIZATION_TOKEN"))
-		put(&id->endpoint_token, grammar_is_field_value(value) ? value : SPAN(""));
+		put(&all->seams.endpoint_token, value);
 	else
 		return false;
 	return true;
 }
 
-/* ---- fetching ---- */
-
-static bool
-take_answer(struct identity *id, struct span body)
+void
+identity_set_hurry(struct identity_set *all)
 {
-	struct json *doc = json_doc_parse(body);
-	struct span key, secret, token = {NULL, 0}, expires;
-	bool good = false;
+	for (size_t i = 0; i < all->plan->nidentities; i++) {
+		struct identity *id = &all->items[i];
 
-	if (doc == NULL)
-		return false;
-	if (json_doc_string(doc, "AccessKeyId", &key) &&
-	    json_doc_string(doc, "SecretAccessKey", &secret) && key.len > 0 && secret.len > 0) {
-		(void)json_doc_string(doc, "Token", &token);
-		put(&id->key_id, key);
-		put(&id->secret, secret);
-		put(&id->token, token);
-		id->expires_s = 0;
-		if (json_doc_string(doc, "Expiration", &expires))
-			(void)date_from_iso(expires, &id->expires_s);
-		good = id->key_id != NULL && id->secret != NULL;
+		acquire_resume(&id->acquire);
+		if (is_usable(id))
+			continue;
+		id->retry_at = 0;
+		id->failures = 0;
+		advance(id);
 	}
-	json_doc_free(doc);
-	return good;
-}
-
-static void
-fetched(void *arg, const struct fetch_answer *a)
-{
-	struct identity *id = arg;
-
-	id->fetching = false;
-	id->fault = NULL;
-	if (a->fault != NULL)
-		id->fault = "the container credential endpoint does not answer";
-	else if (a->status != 200)
-		id->fault = "the container credential endpoint refused";
-	else if (!take_answer(id, a->body))
-		id->fault = "the container credential endpoint's answer holds no credentials";
-	if (id->fault != NULL) {
-		id->retry_at = loop_now(id->loop) + RETRY_MS;
-		log_say(LOG_ERROR, "no AWS identity", LOG_C("source", "container"),
-			LOG_C("why", id->fault),
-			LOG_IF(a->fault == NULL, LOG_U("status", a->status)));
-	}
-	id->on_change(id->arg);
-}
-
-/* The endpoint's token: the file's content, read each time, or the variable's. 0 or -1. */
-static int
-add_token(const struct identity *id, struct buf *line)
-{
-	struct span file = id->plan->container_token_file;
-	char path[4096];
-
-	if (file.len == 0)
-		return id->endpoint_token == NULL
-			       ? 0
-			       : buf_add_span(line, secret_span(id->endpoint_token));
-	if (file.len >= sizeof(path))
-		return -1;
-	memcpy(path, file.ptr, file.len);
-	path[file.len] = '\0';
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *room = buf_room(line, TOKEN_MAX);
-	ssize_t n = fd < 0 || room == NULL ? -1 : read(fd, room, TOKEN_MAX);
-
-	if (n <= 0)
-		return -1;
-	while (n > 0 && (room[n - 1] == '\n' || room[n - 1] == '\r'))
-		n--;
-	for (ssize_t i = 0; i < n; i++)
-		if ((unsigned char)room[i] < 0x20 || room[i] == 0x7f)
-			return -1;
-	buf_grew(line, (size_t)n);
-	return 0;
-}
-
-static void
-start_fetch(struct identity *id)
-{
-	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
-	struct fetch_request r = {
-		.https = id->at.https,
-		.host = id->at.host,
-		.port = id->at.port,
-		.addresses = addresses,
-		.naddresses = names_of(id->names, &id->at, addresses),
-		.path = id->path,
-		.lines = {"Accept: application/json", NULL},
-		.nlines = 1,
-	};
-	struct buf line;
-
-	buf_init(&line, 2 * TOKEN_MAX);
-	(void)buf_add_str(&line, "Authorization: ");
-	if (add_token(id, &line) != 0) {
-		id->fault = "the token file of the container credential endpoint cannot be read";
-		id->retry_at = loop_now(id->loop) + RETRY_MS;
-	} else {
-		(void)buf_add_char(&line, '\0');
-		if (line.len > sizeof("Authorization: "))
-			r.lines[r.nlines++] = line.ptr;
-		id->fetching = fetch_start(id->fetcher, &r, fetched, id) != NULL;
-	}
-	buf_free(&line);
 }
 
 /* ---- use ---- */
 
-static bool
-is_valid(const struct identity *id, uint64_t margin_s)
-{
-	return id->key_id != NULL && id->secret != NULL &&
-	       (id->expires_s == 0 || loop_wall_ms() / 1000 + margin_s < id->expires_s);
-}
-
 enum identity_state
 identity_get(struct identity *id)
 {
-	if (id->plan->credentials == CREDENTIALS_CONTAINER && !is_valid(id, AHEAD_S) &&
-	    !id->fetching && loop_now(id->loop) >= id->retry_at)
-		start_fetch(id);
-	if (is_valid(id, 0))
+	advance(id);
+	if (is_usable(id))
 		return IDENTITY_READY;
-	return id->fetching ? IDENTITY_WAITING : IDENTITY_FAILED;
-}
-
-bool
-identity_renew(struct identity *id)
-{
-	if (id->plan->credentials != CREDENTIALS_CONTAINER)
-		return false;
-	put(&id->secret, (struct span){NULL, 0});
-	return true;
-}
-
-static struct span
-span_or_empty(const struct secret *s)
-{
-	return s == NULL ? (struct span){"", 0} : secret_span(s);
+	return id->acquire.running ? IDENTITY_WAITING : IDENTITY_FAILED;
 }
 
 struct call_keys
 identity_keys(const struct identity *id)
 {
-	return (struct call_keys){span_or_empty(id->key_id), span_or_empty(id->secret),
-				  span_or_empty(id->token)};
+	return keys_view(&id->keys);
 }
 
-const char *
+uint32_t
+identity_generation(const struct identity *id)
+{
+	return id->generation;
+}
+
+bool
+identity_renew(struct identity *id, uint32_t generation)
+{
+	if (generation != id->generation)
+		return true;
+	if (is_fixed(id)) {
+		if (!id->rejected_told)
+			log_say(LOG_ERROR,
+				"the AWS credentials of the environment are refused, and nothing "
+				"renews them: restart with new ones",
+				LOG_S("access_key_id", keys_view(&id->keys).key_id));
+		id->rejected_told = true;
+		return false;
+	}
+	if (!id->rejected)
+		id->retry_at = 0; /* a renewal that failed before was not urgent */
+	id->rejected = true;
+	advance(id);
+	return true;
+}
+
+const struct acquire_fault *
 identity_fault(const struct identity *id)
 {
-	if (id->plan->credentials == CREDENTIALS_NONE)
-		return "no AWS identity is configured: set AWS_ACCESS_KEY_ID and "
-		       "AWS_SECRET_ACCESS_KEY, or the container credential variables";
-	if (id->plan->credentials == CREDENTIALS_ENVIRONMENT)
-		return "the AWS credentials of the environment have expired or are incomplete";
-	return id->fault == NULL ? "the AWS identity has expired" : id->fault;
+	return &id->acquire.fault;
 }

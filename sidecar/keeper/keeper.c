@@ -7,11 +7,13 @@
 #include "keeper/keeper.h"
 
 #include "base/auto.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "box/box.h"
 #include "box/channel.h"
 #include "box/spawn.h"
 #include "keeper/report.h"
+#include "keeper/rotation.h"
 #include "keeper/store.h"
 #include "keeper/tls.h"
 #include "policy/box/boxes.h"
@@ -25,6 +27,11 @@ static const char *const ca_bundles[] = {
 	"/etc/ssl/cert.pem",                  /* Alpine */
 };
 
+struct target_rotation {
+	struct rotation rotation; /* first: rotation.c hands it back */
+	struct keeper *k;
+};
+
 struct keeper {
 	struct slot_owner owner;
 	struct store_context store;
@@ -32,9 +39,12 @@ struct keeper {
 	struct loop *loop;
 	struct channel *parent, *resolver, *egress, *ingress;
 	struct slot *slots;
-	bool *waiting;  /* by slot: for the identity */
-	bool *reported; /* by slot: to the parent, for check --resolve; else NULL */
+	struct identity_options identity_options;
+	struct identity_set *identities;
+	bool *reported;         /* by slot: to the parent, for check --resolve; else NULL … */
+	struct report_who *who; /* … and the identities */
 	struct tls_target *targets;
+	struct target_rotation *rotations;
 	struct buf system_ca;
 	struct timer alive;
 	bool started;
@@ -53,6 +63,7 @@ tell_ingress(struct keeper *k, const struct slot *s)
 		.next_ms = s->next_ms,
 		.version_id = span_of(s->version_id),
 		.error_type = span_of(s->error_type),
+		.denied = s->denied,
 	};
 
 	(void)channel_send(k->ingress, MSG_SLOT, &m, -1);
@@ -65,15 +76,27 @@ tell_egress(struct keeper *k, struct slot *s)
 	struct msg_secret m = {s->number, s->version, value};
 	struct msg_secret_gone gone = {s->number};
 
-	for (size_t i = 0; i < k->plan.ntargets; i++)
-		if (tls_uses(&k->targets[i], s->number))
-			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
-	if (s->is_tls)
+	if (s->is_tls || s->plan->is_private)
 		return;
 	if (value.ptr != NULL)
 		(void)channel_send(k->egress, MSG_SECRET, &m, -1);
 	else
 		(void)channel_send(k->egress, MSG_SECRET_GONE, &gone, -1);
+}
+
+/* A token is compared, never sent: nobody needs more of it than the digest. */
+static void
+tell_digest(struct keeper *k, const struct slot *s)
+{
+	struct msg_digest m = {.slot = s->number};
+	struct span value = slot_value(s);
+	unsigned char digest[DIGEST_BYTES];
+
+	if (value.ptr != NULL) {
+		digest_sha256(value, digest);
+		m.digest = (struct span){(const char *)digest, sizeof(digest)};
+	}
+	(void)channel_send(k->ingress, MSG_DIGEST, &m, -1);
 }
 
 /* Egress first: when ingress knows that a secret is there, egress has it. */
@@ -82,22 +105,31 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 {
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
-	if (value_changed) {
+	if (value_changed && s->plan->is_token)
+		tell_digest(k, s);
+	else if (value_changed)
 		tell_egress(k, s);
+	if (value_changed && slot_value(s).ptr == NULL) {
+		log_say(LOG_ERROR,
+			"a secret is older than maxStale and is not used any more; find out why "
+			"the store gives no newer one",
+			LOG_S("slot", s->plan->name), LOG_C("error_type", s->error_type));
+	} else if (value_changed) {
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
 			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
-	} else if (s->state != SLOT_FRESH && s->reference.kind != REFERENCE_SECRETS_MANAGER &&
-		   slot_is_news(s)) {
-		log_say(LOG_WARN, "a secret could not be read", LOG_S("slot", s->plan->name),
-			LOG_S("reference", s->plan->reference), LOG_C("error_type", s->error_type),
-			LOG_C("state", slot_state_name(s->state)));
 	}
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		tls_slot_ended(&k->targets[i], s->number, value_changed);
 	tell_ingress(k, s);
+	if (value_changed && s->plan->is_private)
+		identity_set_hurry(k->identities); /* it is an external id */
 	if (k->reported != NULL && !k->reported[s->number])
 		report_slot(k->parent, s);
 	if (k->reported != NULL)
 		k->reported[s->number] = true;
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		rotation_slot_ended(&k->rotations[i].rotation, s, value_changed);
 }
 
 static void
@@ -105,7 +137,13 @@ slot_fetch(struct slot_owner *o, struct slot *s)
 {
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
-	k->waiting[s->number] = !store_fetch(&k->store, s);
+	store_fetch(&k->store, s);
+}
+
+static bool
+is_local(const struct slot *s)
+{
+	return s->reference.kind == REFERENCE_ENV || s->reference.kind == REFERENCE_FILE;
 }
 
 static void
@@ -113,16 +151,27 @@ identity_changed(void *arg)
 {
 	struct keeper *k = arg;
 
-	for (size_t i = 0; i < k->plan.nslots; i++)
-		if (k->waiting[i])
-			slot_fetch(&k->owner, &k->slots[i]);
+	bool ready = identity_get(k->store.identity) == IDENTITY_READY;
+
+	store_identity_changed(&k->store);
+	for (size_t i = 0; ready && i < k->plan.nslots; i++)
+		if (k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
+			slot_refresh(&k->slots[i]); /* with the other keys it may be had */
+	if (k->who != NULL)
+		report_who_look(k->who);
 }
 
 static void
 refresh_all(struct keeper *k)
 {
+	/* What needs no network first: an external id may be among it. */
 	for (size_t i = 0; i < k->plan.nslots; i++)
-		slot_refresh(&k->slots[i]);
+		if (is_local(&k->slots[i]))
+			slot_refresh(&k->slots[i]);
+	identity_set_hurry(k->identities);
+	for (size_t i = 0; i < k->plan.nslots; i++)
+		if (!is_local(&k->slots[i]))
+			slot_refresh(&k->slots[i]);
 }
 
 /* ---- addresses ---- */
@@ -148,8 +197,10 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 	if (!names_take(k->store.names, m) || !k->started)
 		return;
 	for (size_t i = 0; i < k->plan.nslots; i++)
-		if (k->plan.slots[i].at.resolve == m->name)
+		if (k->plan.slots[i].at.resolve == m->name ||
+		    k->plan.slots[i].behind.resolve == m->name)
 			slot_refresh(&k->slots[i]);
+	identity_set_hurry(k->identities);
 	identity_changed(k);
 }
 
@@ -158,9 +209,8 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 static void
 take_env(struct keeper *k, const struct msg_env *m)
 {
-	for (size_t i = 0; i < k->plan.nslots; i++)
-		(void)store_take_env(&k->slots[i], m->name, m->value);
-	(void)identity_take_env(k->store.identity, m->name, m->value);
+	store_take_env(&k->store, m->name, m->value);
+	(void)identity_set_take_env(k->identities, m->name, m->value);
 }
 
 /* All of the environment is here: the first fetch of everything. */
@@ -173,7 +223,9 @@ begin(struct keeper *k)
 	refresh_all(k);
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		if (k->plan.targets[i].system_ca && k->plan.targets[i].cert == PLAN_NONE)
-			tls_send(&k->targets[i], k->slots, buf_span(&k->system_ca), k->egress);
+			tls_send(&k->targets[i]);
+	if (k->who != NULL)
+		report_who_look(k->who);
 }
 
 static void
@@ -191,15 +243,6 @@ from_parent(void *arg, enum msg_type type, const void *obj, int fd)
 }
 
 static void
-from_egress(void *arg, enum msg_type type, const void *obj, int fd)
-{
-	(void)arg;
-	(void)type;
-	(void)obj;
-	(void)fd;
-}
-
-static void
 lost(void *arg, const char *why)
 {
 	struct keeper *k = arg;
@@ -208,6 +251,41 @@ lost(void *arg, const char *why)
 		return; /* the parent sees which process died, and ends the rest */
 	log_say(LOG_ERROR, "a process broke the protocol", LOG_C("why", why));
 	loop_stop(k->loop, 1);
+}
+
+/* The one thing that egress may say: a target refused the versions that it used. */
+static void
+from_egress(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	struct keeper *k = arg;
+	const struct msg_look *m = obj;
+
+	(void)type;
+	(void)fd;
+	if (m->target >= k->plan.ntargets)
+		lost(k, "egress named a target that does not exist");
+	else
+		rotation_look(&k->rotations[m->target].rotation);
+}
+
+/* By the order of the channel, what the look brought is in egress's hands before this. */
+static void
+looked(struct rotation *r)
+{
+	struct target_rotation *t = (struct target_rotation *)r;
+	struct msg_look m = {.target = (uint16_t)(t - t->k->rotations)};
+
+	(void)channel_send(t->k->egress, MSG_LOOKED, &m, -1);
+}
+
+/* Ingress has nothing to say here. */
+static void
+from_ingress(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	(void)arg;
+	(void)type;
+	(void)obj;
+	(void)fd;
 }
 
 static void
@@ -287,15 +365,32 @@ join(struct keeper *k, int fd, const char *peer, uint32_t accepts, channel_fn *f
 	return channel_new(k->loop, fd, &o);
 }
 
+static void
+make_identities(struct keeper *k)
+{
+	struct identity_options o = {.seams = {.loop = k->loop,
+					       .fetcher = k->store.fetcher,
+					       .names = k->store.names,
+					       .skew = &k->store.skew,
+					       .slots = k->slots},
+				     .plan = &k->plan,
+				     .on_change = identity_changed,
+				     .arg = k};
+
+	k->identities = identity_set_new(&o);
+	k->store.identity = identity_set_at(k->identities, 0);
+	k->identity_options = o;
+}
+
 static int
 prepare(struct keeper *k)
 {
 	k->loop = loop_new();
 	k->owner = (struct slot_owner){k->loop, &k->plan, slot_fetch, slot_changed};
 	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
-	k->waiting = calloc(k->plan.nslots + 1, sizeof(*k->waiting));
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
-	if (k->slots == NULL || k->waiting == NULL || k->targets == NULL)
+	k->rotations = calloc(k->plan.ntargets + 1, sizeof(*k->rotations));
+	if (k->slots == NULL || k->targets == NULL || k->rotations == NULL)
 		return -1;
 	if (k->plan.report)
 		k->reported = calloc(k->plan.nslots + 1, sizeof(*k->reported));
@@ -305,16 +400,25 @@ prepare(struct keeper *k)
 		    REFERENCE_OK)
 			return -1;
 	}
-	for (size_t i = 0; i < k->plan.ntargets; i++)
-		k->targets[i] = (struct tls_target){&k->plan.targets[i], (uint16_t)i, 0, false};
 	read_system_ca(k);
+	for (size_t i = 0; i < k->plan.ntargets; i++) {
+		k->targets[i] = (struct tls_target){.plan = &k->plan.targets[i],
+						    .number = (uint16_t)i,
+						    .slots = k->slots,
+						    .loop = k->loop,
+						    .system_ca = buf_span(&k->system_ca),
+						    .awaited = PLAN_NONE};
+		k->rotations[i].k = k;
+		rotation_init(&k->rotations[i].rotation, k->loop, &k->plan.targets[i], k->slots,
+			      looked);
+	}
 	k->store = (struct store_context){.loop = k->loop, .plan = &k->plan};
+	store_open(&k->store, k->slots, k->plan.nslots);
 	k->store.names = names_new(&k->plan, ask_resolver, k);
 	k->store.fetcher = fetcher_new(k->loop, buf_span(&k->system_ca));
 	if (k->store.fetcher == NULL)
 		return -1;
-	k->store.identity = identity_new(k->loop, k->store.fetcher, &k->plan, k->store.names,
-					 identity_changed, k);
+	make_identities(k);
 	return 0;
 }
 
@@ -334,10 +438,14 @@ keeper_main(void)
 	if (prepare(&k) != 0 || enter(&k, &level) != 0)
 		return 1;
 	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
-	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 0, from_egress);
-	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_egress);
+	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 1u << MSG_REFUSED, from_egress);
+	for (size_t i = 0; i < k.plan.ntargets; i++)
+		k.targets[i].egress = k.egress;
+	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_ingress);
 	k.parent = join(&k, SPAWN_PARENT, "parent",
 			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
+	if (k.plan.report)
+		k.who = report_who_new(&k.identity_options, k.identities, k.parent);
 	k.alive.fn = say_alive;
 	say_alive(&k.alive);
 	ready = (struct msg_ready){level.landlock_abi, level.landlock_net, level.landlock_scope,

@@ -18,6 +18,8 @@ enum {
 	LOG_AGAIN_MS = 60 * 1000,
 };
 
+static void too_old(struct timer *t);
+
 static void
 timer_fired(struct timer *t)
 {
@@ -31,6 +33,7 @@ slot_init(struct slot *s, struct slot_owner *o, uint16_t number)
 
 	*s = (struct slot){.owner = o, .number = number, .plan = &o->plan->slots[number]};
 	s->timer.fn = timer_fired;
+	s->age.fn = too_old;
 	buf_init(&s->text, PEM_MAX);
 	for (size_t i = 0; i < o->plan->ntargets; i++) {
 		const struct keeper_target *t = &o->plan->targets[i];
@@ -56,8 +59,16 @@ jitter(uint64_t ms)
 static void
 schedule(struct slot *s, uint64_t ms)
 {
+	ms = s->every_ms > 0 ? s->every_ms : jitter(ms);
 	s->next_ms = loop_wall_ms() + ms;
 	timer_set(s->owner->loop, &s->timer, ms);
+}
+
+void
+slot_begin(struct slot *s)
+{
+	s->fetching = true;
+	s->began = loop_now(s->owner->loop);
 }
 
 void
@@ -65,8 +76,15 @@ slot_refresh(struct slot *s)
 {
 	if (s->fetching)
 		return;
-	s->fetching = true;
+	slot_begin(s);
 	s->owner->fetch(s->owner, s);
+}
+
+bool
+slot_is_resting(const struct slot *s)
+{
+	return s->failures > 0 &&
+	       loop_now(s->owner->loop) < s->failed + s->owner->plan->failure_ttl_ms;
 }
 
 struct span
@@ -83,39 +101,68 @@ has_value(const struct slot *s)
 	return slot_value(s).ptr != NULL;
 }
 
-/* Takes the value in; NULL, or what is wrong with it. */
-static const char *
+/* What can be wrong with a value: the type for state and log, and what to do about it. */
+static const struct fault {
+	const char *type, *why;
+} faults[] = {
+	{NULL, NULL},
+	{"EmptyValue", "the value is empty"},
+	{"ValueTooLong", "the value is too long: 16 KiB at most for a header, 1 MiB for PEM"},
+	{"BadCharacter", "the value has a line break or another control byte, which no header "
+			 "may have"},
+	{"SecretPagesFull", "there is no room left where secrets are kept: fewer or shorter "
+			    "values, or a higher limit of locked memory"},
+};
+
+enum { GOOD, EMPTY, TOO_LONG, BAD_CHARACTER, PAGES_FULL };
+
+/* Takes the value in, or says what is wrong with it. */
+static const struct fault *
 keep(struct slot *s, struct span value, bool *changed)
 {
 	struct secret *copy;
 
 	*changed = !has_value(s) || !span_eq_ct(value, slot_value(s));
 	if (!*changed)
-		return NULL;
+		return &faults[GOOD];
+	if (value.len == 0)
+		return &faults[EMPTY];
+	if (value.len > (s->is_public ? (size_t)PEM_MAX : (size_t)HEADER_VALUE_MAX))
+		return &faults[TOO_LONG];
 	if (s->is_public) {
-		if (value.len == 0 || value.len > PEM_MAX)
-			return "BadLength";
 		buf_clear(&s->text, PEM_MAX);
 		(void)buf_add_span(&s->text, value);
-		return NULL;
+		return &faults[GOOD];
 	}
-	if (value.len == 0 || value.len > HEADER_VALUE_MAX)
-		return "BadLength";
 	if (!s->is_tls && !grammar_is_field_value(value))
-		return "BadCharacter";
+		return &faults[BAD_CHARACTER];
 	copy = secret_new(value);
 	if (copy == NULL)
-		return "SecretPagesFull";
+		return &faults[PAGES_FULL];
 	secret_free(s->value);
 	s->value = copy;
-	return NULL;
+	return &faults[GOOD];
 }
 
-void
-slot_fetched(struct slot *s, struct span value, struct span version_id)
+static void
+settle(struct slot *s, bool changed)
+{
+	s->fetching = s->denied = false;
+	s->failures = 0;
+	s->state = SLOT_FRESH;
+	s->error_type[0] = s->logged_type[0] = '\0';
+	s->fetched_ms = loop_wall_ms();
+	s->version += changed ? 1 : 0;
+	timer_set(s->owner->loop, &s->age, s->owner->plan->max_stale_ms);
+	schedule(s, s->owner->plan->ttl_ms * 4 / 5);
+	s->owner->changed(s->owner, s, changed);
+}
+
+const char *
+slot_fetched(struct slot *s, struct span value, const struct slot_version *v)
 {
 	bool changed = false;
-	const char *wrong;
+	const struct fault *wrong;
 
 	/* Editors and kubectl end a file with a newline that no header may have. */
 	if (!s->is_tls && value.len > 0 && value.ptr[value.len - 1] == '\n')
@@ -123,20 +170,21 @@ slot_fetched(struct slot *s, struct span value, struct span version_id)
 	if (!s->is_tls && value.len > 0 && value.ptr[value.len - 1] == '\r')
 		value.len--;
 	wrong = keep(s, value, &changed);
-	if (wrong != NULL) {
-		slot_failed(s, SLOT_DENIED, wrong);
-		return;
+	if (wrong->type != NULL) {
+		slot_failed(s, SLOT_DENIED, wrong->type);
+		return wrong->why;
 	}
-	s->fetching = s->tried_again = false;
-	s->failures = 0;
-	s->state = SLOT_FRESH;
-	s->error_type[0] = s->logged_type[0] = '\0';
-	s->fetched_ms = loop_wall_ms();
-	snprintf(s->version_id, sizeof(s->version_id), "%.*s", (int)version_id.len,
-		 version_id.len > 0 ? version_id.ptr : "");
-	s->version += changed ? 1 : 0;
-	schedule(s, jitter(s->owner->plan->ttl_ms * 4 / 5));
-	s->owner->changed(s->owner, s, changed);
+	snprintf(s->version_id, sizeof(s->version_id), "%.*s", (int)v->id.len,
+		 v->id.len > 0 ? v->id.ptr : "");
+	s->created_s = v->created_s;
+	settle(s, changed);
+	return NULL;
+}
+
+void
+slot_unchanged(struct slot *s)
+{
+	settle(s, false);
 }
 
 static uint64_t
@@ -153,11 +201,20 @@ wait_after_failure(const struct slot *s, enum slot_failure f)
 	return base < max ? base : max;
 }
 
-/* Beyond maxStale a value is not used any more, wherever it is. */
+/*
+ * Beyond maxStale a value is not used any more, wherever it is. The wall clock counts the time that
+ * a machine was suspended; the timer, which does not, ends the wait when no fetch does.
+ */
 static bool
 is_too_old(const struct slot *s)
 {
 	return loop_wall_ms() > s->fetched_ms + s->owner->plan->max_stale_ms;
+}
+
+static enum slot_state
+state_without(const struct slot *s)
+{
+	return s->denied ? SLOT_REFUSED : SLOT_MISSING;
 }
 
 static void
@@ -166,6 +223,18 @@ forget(struct slot *s)
 	secret_free(s->value);
 	s->value = NULL;
 	buf_free(&s->text);
+}
+
+static void
+too_old(struct timer *t)
+{
+	struct slot *s = ev_owner(t, struct slot, age);
+
+	if (!has_value(s))
+		return;
+	forget(s);
+	s->state = state_without(s);
+	s->owner->changed(s->owner, s, true);
 }
 
 bool
@@ -185,15 +254,14 @@ slot_failed(struct slot *s, enum slot_failure f, const char *error_type)
 {
 	bool had = has_value(s);
 
-	s->fetching = s->tried_again = false;
+	s->fetching = false;
+	s->denied = f == SLOT_DENIED;
 	s->failures++;
+	s->failed = loop_now(s->owner->loop);
 	snprintf(s->error_type, sizeof(s->error_type), "%s", error_type);
 	if (had && is_too_old(s))
 		forget(s);
-	if (has_value(s))
-		s->state = SLOT_STALE;
-	else
-		s->state = f == SLOT_DENIED ? SLOT_REFUSED : SLOT_MISSING;
-	schedule(s, jitter(wait_after_failure(s, f)));
+	s->state = has_value(s) ? SLOT_STALE : state_without(s);
+	schedule(s, wait_after_failure(s, f));
 	s->owner->changed(s->owner, s, had && !has_value(s));
 }

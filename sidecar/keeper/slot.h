@@ -21,7 +21,7 @@ struct slot_owner {
 	const struct keeper_plan *plan;
 	/* Begins one fetch; slot_fetched or slot_failed ends it, now or later. */
 	void (*fetch)(struct slot_owner *o, struct slot *s);
-	/* A value, or the lack of one, or a state is new. */
+	/* A fetch has ended: a value, or the lack of one, or a state may be new. */
 	void (*changed)(struct slot_owner *o, struct slot *s, bool value_changed);
 };
 
@@ -30,7 +30,8 @@ struct slot {
 	uint16_t number;
 	const struct keeper_slot *plan;
 	struct reference reference;
-	bool is_tls; /* its value is PEM, not a header's */
+	bool is_tls;       /* its value is PEM, not a header's */
+	uint32_t every_ms; /* when it is looked at again, whatever came of it; 0: by the rules */
 	enum slot_state state;
 	struct secret *value; /* of a header or a key */
 	struct buf text;      /* of a certificate or CA bundle, which is not secret */
@@ -38,13 +39,16 @@ struct slot {
 	uint32_t version;     /* counts changed values */
 	char version_id[65];
 	char error_type[80];
+	bool denied;          /* the store said no last time */
 	char logged_type[80]; /* the failure that was logged last, and when */
 	uint64_t logged_ms;
 	uint64_t fetched_ms, next_ms; /* wall clock */
 	uint64_t created_s;           /* of the version, as the store says; 0: it does not */
-	bool fetching, tried_again;
+	uint64_t began, failed;       /* loop_now of the last fetch's start, and failure */
+	bool fetching;
 	unsigned failures;
 	struct timer timer;
+	struct timer age; /* the value is dropped at maxStale, whatever a fetch is doing */
 };
 
 void slot_init(struct slot *s, struct slot_owner *o, uint16_t number);
@@ -52,8 +56,23 @@ void slot_init(struct slot *s, struct slot_owner *o, uint16_t number);
 /* Fetches now, unless that is under way. */
 void slot_refresh(struct slot *s);
 
-/* How a fetch ended. The value is copied. A value that cannot be used ends as a failure. */
-void slot_fetched(struct slot *s, struct span value, struct span version_id);
+/* A fetch of it is under way: the store's, of the document that it is in. */
+void slot_begin(struct slot *s);
+/* Whether its last fetch failed so lately that the store is to be left alone: failureTtl. */
+bool slot_is_resting(const struct slot *s);
+
+struct slot_version {       /* what the store calls the value */
+	struct span id;     /* or empty */
+	uint64_t created_s; /* seconds since 1970; 0: not said */
+};
+
+/*
+ * How a fetch ended. The value is copied. One that cannot be used ends as a failure: NULL, or a
+ * sentence that says why.
+ */
+const char *slot_fetched(struct slot *s, struct span value, const struct slot_version *v);
+/* The store still has the value in hand. */
+void slot_unchanged(struct slot *s);
 
 enum slot_failure {
 	SLOT_UNREACHED, /* nobody answered: asked again soon */

@@ -1,258 +1,194 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <fcntl.h>
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "keeper/store.h"
 
-#include "aws/secretsmanager.h"
-#include "base/auto.h"
 #include "base/log.h"
-#include "keeper/call.h"
 
-enum { FILE_MAX = 1024 * 1024, FILE_POLL_MS = 10 * 1000 };
+static const struct store *const stores[] = {
+	[REFERENCE_SECRETS_MANAGER] = &store_secretsmanager,
+	[REFERENCE_SSM] = &store_ssm,
+	[REFERENCE_AGENTCORE] = &store_agentcore,
+	[REFERENCE_ENV] = &store_env,
+	[REFERENCE_FILE] = &store_file,
+};
 
-/* ---- env: ---- */
+/* ---- documents ---- */
 
-bool
-store_take_env(struct slot *s, struct span name, struct span value)
+static struct document *
+document_of(struct store_context *c, const struct slot *s)
 {
-	if (s->reference.kind != REFERENCE_ENV || !span_eq(s->reference.name, name))
-		return false;
-	slot_fetched(s, value, (struct span){NULL, 0});
-	return true;
+	const struct store *store = stores[s->reference.kind];
+	struct document *d = c->documents;
+
+	assert(store != NULL);
+	for (; d < c->documents + c->ndocuments; d++)
+		if (d->store == store && store->is_same(&d->slots[0]->reference, &s->reference))
+			return d;
+	c->ndocuments++;
+	*d = (struct document){.c = c, .store = store};
+	return d;
 }
 
-/* The environment does not change: what is not there will not come. */
-static bool
-fetch_env(struct store_context *c, struct slot *s)
+static void
+add_slot(struct document *d, struct slot *s)
 {
-	(void)c;
-	if (slot_value(s).ptr != NULL)
-		slot_fetched(s, slot_value(s), (struct span){NULL, 0});
-	else
-		slot_failed(s, SLOT_DENIED, "VariableNotSet");
-	return true;
+	struct slot **grown = realloc(d->slots, (d->nslots + 1) * sizeof(struct slot *));
+
+	if (grown == NULL)
+		abort();
+	d->slots = grown;
+	d->slots[d->nslots++] = s;
+	s->every_ms = d->store->every_ms;
 }
 
-/* ---- file: ---- */
-
-static const char *
-read_file(struct span name, struct buf *out)
+void
+store_open(struct store_context *c, struct slot *slots, size_t n)
 {
-	char path[4096];
-	struct stat st;
-
-	if (name.len >= sizeof(path))
-		return "NameTooLong";
-	memcpy(path, name.ptr, name.len);
-	path[name.len] = '\0';
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-	if (fd < 0)
-		return errno == EACCES || errno == EPERM ? "PermissionDenied" : "NoSuchFile";
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return "NotAFile";
-	for (;;) {
-		char *room = buf_room(out, 16 * 1024);
-		ssize_t n = room == NULL ? -1 : read(fd, room, 16 * 1024);
-
-		if (n < 0)
-			return room == NULL ? "TooLarge" : "ReadError";
-		if (n == 0)
-			return NULL;
-		buf_grew(out, (size_t)n);
+	c->documents = calloc(n + 1, sizeof(*c->documents));
+	c->by_slot = calloc(n + 1, sizeof(struct document *));
+	if (c->documents == NULL || c->by_slot == NULL)
+		abort();
+	for (size_t i = 0; i < n; i++) {
+		c->by_slot[i] = document_of(c, &slots[i]);
+		add_slot(c->by_slot[i], &slots[i]);
 	}
 }
 
-/* Kubernetes swaps a link beside the file: reading it again every few seconds is what sees that. */
-static bool
-fetch_file(struct store_context *c, struct slot *s)
-{
-	struct buf content;
-	const char *wrong;
-
-	buf_init(&content, FILE_MAX);
-	wrong = read_file(s->reference.name, &content);
-	if (wrong == NULL)
-		slot_fetched(s, buf_span(&content), (struct span){NULL, 0});
-	else
-		slot_failed(s, strcmp(wrong, "NoSuchFile") == 0 ? SLOT_UNREACHED : SLOT_DENIED,
-			    wrong);
-	buf_free(&content);
-	if (wrong == NULL)
-		timer_set(c->loop, &s->timer, FILE_POLL_MS);
-	return true;
-}
-
-/* ---- Secrets Manager ---- */
-
-struct asking { /* one GetSecretValue under way */
-	struct store_context *c;
-	struct slot *s;
-};
+/* ---- how a question ends ---- */
 
 static void
-log_failure(const struct store_context *c, struct slot *s, const struct aws_error *e,
-	    const struct fetch_answer *a)
+log_failure(struct slot *s, const struct store_failure *f)
 {
+	uint64_t now = loop_wall_ms();
+	const char *principal = f->principal == NULL ? "" : f->principal;
+
 	if (!slot_is_news(s))
 		return;
 	log_say(LOG_WARN, "a secret could not be fetched", LOG_S("slot", s->plan->name),
-		LOG_S("reference", s->plan->reference),
-		LOG_C("error_type", a->fault != NULL ? a->fault : e->type),
-		LOG_IF(a->fault == NULL, LOG_U("status", a->status)),
-		LOG_IF(a->request_id.len > 0, LOG_S("store_request_id", a->request_id)),
-		LOG_S("access_key_id", identity_keys(c->identity).key_id),
-		LOG_IF(e->principal[0] != '\0', LOG_C("principal", e->principal)),
-		LOG_U("next_attempt_s", s->next_ms > loop_wall_ms()
-						? (s->next_ms - loop_wall_ms() + 999) / 1000
-						: 0));
+		LOG_S("reference", s->plan->reference), LOG_C("error_type", s->error_type),
+		LOG_IF(f->why != NULL, LOG_C("why", f->why)),
+		LOG_C("state", slot_state_name(s->state)),
+		LOG_IF(f->status != 0, LOG_U("status", f->status)),
+		LOG_IF(f->request_id.len > 0, LOG_S("store_request_id", f->request_id)),
+		LOG_IF(f->key_id.len > 0, LOG_S("access_key_id", f->key_id)),
+		LOG_IF(principal[0] != '\0', LOG_C("principal", principal)),
+		LOG_U("next_attempt_s", s->next_ms > now ? (s->next_ms - now + 999) / 1000 : 0));
 }
 
 static void
-refused(struct store_context *c, struct slot *s, const struct fetch_answer *a)
+end(struct document *d)
 {
-	struct aws_error e = {0};
-	bool again = false;
+	d->fetching = d->waiting = d->tried_again = false;
+}
 
-	if (a->fault == NULL)
-		aws_error_read(a->status, a->body, &e);
-	if (a->fault == NULL && e.type[0] == '\0')
-		memcpy(e.type, "HttpError", sizeof("HttpError"));
-	if (!s->tried_again && a->fault == NULL) {
-		if (e.class == AWS_ERROR_CLOCK)
-			again = skew_learn(&c->skew, a->date);
-		if (e.class == AWS_ERROR_CREDENTIALS)
-			again = identity_renew(c->identity);
+void
+store_fetched(struct document *d, const struct slot_version *v, store_pick *pick,
+	      const void *content)
+{
+	end(d);
+	for (size_t i = 0; i < d->nslots; i++) {
+		struct slot *s = d->slots[i];
+		struct span value;
+		const char *wrong = pick(content, s, &value);
+
+		if (wrong != NULL)
+			slot_failed(s, SLOT_DENIED, "UnusableSecret");
+		else
+			wrong = slot_fetched(s, value, v);
+		if (wrong != NULL)
+			log_failure(s, &(struct store_failure){.why = wrong});
 	}
-	if (again) {
-		s->fetching = false;
-		s->tried_again = true;
-		slot_refresh(s);
-		return;
+}
+
+static const char *
+pick_whole(const void *content, const struct slot *s, struct span *value)
+{
+	(void)s;
+	*value = *(const struct span *)content;
+	return NULL;
+}
+
+void
+store_fetched_text(struct document *d, const struct slot_version *v, struct span text)
+{
+	store_fetched(d, v, pick_whole, &text);
+}
+
+void
+store_unchanged(struct document *d)
+{
+	end(d);
+	for (size_t i = 0; i < d->nslots; i++)
+		slot_unchanged(d->slots[i]);
+}
+
+void
+store_failed(struct document *d, const struct store_failure *f)
+{
+	end(d);
+	for (size_t i = 0; i < d->nslots; i++) {
+		slot_failed(d->slots[i], f->kind, f->type);
+		log_failure(d->slots[i], f);
 	}
-	if (a->fault != NULL)
-		slot_failed(s, SLOT_UNREACHED, a->fault);
-	else
-		slot_failed(s,
-			    e.class == AWS_ERROR_THROTTLED || e.class == AWS_ERROR_TRANSIENT
-				    ? SLOT_ERROR
-				    : SLOT_DENIED,
-			    e.type);
-	log_failure(c, s, &e, a);
+}
+
+/* ---- asking ---- */
+
+static void
+lacks_identity(struct document *d)
+{
+	const struct acquire_fault *f = identity_fault(d->c->identity);
+
+	store_failed(d, &(struct store_failure){.kind = f->is_denial ? SLOT_DENIED : SLOT_UNREACHED,
+						.type = f->type,
+						.why = f->why,
+						.status = f->status,
+						.request_id = span_of(f->request_id),
+						.principal = f->principal});
 }
 
 static void
-answered(void *arg, const struct fetch_answer *a)
+start(struct document *d)
 {
-	struct asking *asking = arg;
-	struct store_context *c = asking->c;
-	struct slot *s = asking->s;
-	struct secretsmanager_value v;
-	enum secretsmanager_fault fault;
+	enum identity_state identity =
+		d->store->needs_identity ? identity_get(d->c->identity) : IDENTITY_READY;
 
-	free(asking);
-	if (a->fault != NULL || a->status != 200) {
-		refused(c, s, a);
-		return;
-	}
-	fault = secretsmanager_read(a->body, s->reference.json_key, &v);
-	if (fault == SECRETSMANAGER_OK) {
-		slot_fetched(s, v.value, v.version_id);
-		secretsmanager_free(&v);
-		return;
-	}
-	slot_failed(s, fault == SECRETSMANAGER_NOT_JSON ? SLOT_ERROR : SLOT_DENIED,
-		    "UnusableSecret");
-	log_say(LOG_WARN, "a secret cannot be used", LOG_S("slot", s->plan->name),
-		LOG_S("reference", s->plan->reference),
-		LOG_C("why", secretsmanager_fault_text(fault)));
+	d->waiting = identity == IDENTITY_WAITING;
+	if (identity == IDENTITY_READY)
+		d->store->start(d);
+	else if (identity == IDENTITY_FAILED)
+		lacks_identity(d);
 }
-
-static int
-send_request(struct store_context *c, struct slot *s, const struct fetch_address *addresses,
-	     size_t naddresses)
-{
-	struct call call = {.at = &s->plan->at,
-			    .addresses = addresses,
-			    .naddresses = naddresses,
-			    .path = "/",
-			    .content_type = "application/x-amz-json-1.1",
-			    .target = "secretsmanager.GetSecretValue",
-			    .keys = identity_keys(c->identity),
-			    .region = s->reference.arn.region,
-			    .service = SPAN("secretsmanager"),
-			    .now_s = skew_now_s(&c->skew)};
-	struct asking *asking = calloc(1, sizeof(*asking));
-	auto_buf struct buf body;
-
-	if (asking == NULL)
-		abort();
-	*asking = (struct asking){c, s};
-	buf_init(&body, 8 * 1024);
-	if (secretsmanager_body(&s->reference, &body) == 0) {
-		call.body = buf_span(&body);
-		if (call_start(c->fetcher, &call, answered, asking) == 0)
-			return 0;
-	}
-	free(asking);
-	return -1;
-}
-
-static bool
-fetch_secretsmanager(struct store_context *c, struct slot *s)
-{
-	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
-	size_t n;
-
-	switch (identity_get(c->identity)) {
-	case IDENTITY_WAITING:
-		return false;
-	case IDENTITY_FAILED:
-		/* What the environment lacks at the start will not come; an endpoint may. */
-		slot_failed(s,
-			    c->plan->credentials == CREDENTIALS_CONTAINER ? SLOT_UNREACHED
-									  : SLOT_DENIED,
-			    "NoIdentity");
-		if (!slot_is_news(s))
-			return true;
-		log_say(LOG_WARN, "a secret could not be fetched", LOG_S("slot", s->plan->name),
-			LOG_S("reference", s->plan->reference), LOG_C("error_type", "NoIdentity"),
-			LOG_C("why", identity_fault(c->identity)));
-		return true;
-	default:
-		break;
-	}
-	n = names_of(c->names, &s->plan->at, addresses);
-	if (n > 0 && s->failures > 0)
-		names_again(c->names, &s->plan->at);
-	if (n == 0) {
-		slot_failed(s, SLOT_UNREACHED, "NameNotResolved");
-		return true;
-	}
-	if (send_request(c, s, addresses, n) != 0)
-		slot_failed(s, SLOT_ERROR, "RequestNotBuilt");
-	return true;
-}
-
-/* ---- the table ---- */
 
 bool
+store_again(struct document *d)
+{
+	if (d->tried_again)
+		return false;
+	d->tried_again = true;
+	start(d);
+	return true;
+}
+
+void
 store_fetch(struct store_context *c, struct slot *s)
 {
-	static bool (*const stores[])(struct store_context *, struct slot *) = {
-		[REFERENCE_SECRETS_MANAGER] = fetch_secretsmanager,
-		[REFERENCE_ENV] = fetch_env,
-		[REFERENCE_FILE] = fetch_file,
-	};
-	size_t kind = s->reference.kind;
+	struct document *d = c->by_slot[s->number];
 
-	if (kind < sizeof(stores) / sizeof(stores[0]) && stores[kind] != NULL)
-		return stores[kind](c, s);
-	slot_failed(s, SLOT_DENIED, "NotAvailableYet");
-	return true;
+	if (d->fetching)
+		return;
+	d->fetching = true;
+	for (size_t i = 0; i < d->nslots; i++)
+		slot_begin(d->slots[i]);
+	start(d);
+}
+
+void
+store_identity_changed(struct store_context *c)
+{
+	for (size_t i = 0; i < c->ndocuments; i++)
+		if (c->documents[i].waiting)
+			start(&c->documents[i]);
 }

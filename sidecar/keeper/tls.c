@@ -11,12 +11,6 @@
 #include "base/log.h"
 #include "box/spawn.h"
 
-bool
-tls_uses(const struct tls_target *t, uint16_t slot)
-{
-	return t->plan->ca == slot || t->plan->cert == slot || t->plan->key == slot;
-}
-
 static int
 no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
@@ -27,9 +21,21 @@ no_passphrase(char *buf, int size, int rwflag, void *arg)
 	return -1;
 }
 
-/* While a new pair is being written, one half is old: that is waited out. */
+/* Seconds since 1970; 0 when it cannot be told. */
+static uint64_t
+end_of(const X509 *x)
+{
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days = 0, seconds = 0;
+
+	if (epoch == NULL || ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(x)) != 1)
+		days = seconds = 0;
+	ASN1_TIME_free(epoch);
+	return days < 0 ? 0 : (uint64_t)days * 24 * 3600 + (uint64_t)seconds;
+}
+
 static bool
-is_pair(struct span cert, struct span key)
+is_pair(struct span cert, struct span key, uint64_t *ends_s)
 {
 	BIO *c = BIO_new_mem_buf(cert.ptr, (int)cert.len);
 	BIO *k = BIO_new_mem_buf(key.ptr, (int)key.len);
@@ -37,6 +43,8 @@ is_pair(struct span cert, struct span key)
 	EVP_PKEY *pkey = k == NULL ? NULL : PEM_read_bio_PrivateKey(k, NULL, no_passphrase, NULL);
 	bool good = x != NULL && pkey != NULL && X509_check_private_key(x, pkey) == 1;
 
+	if (good)
+		*ends_s = end_of(x);
 	EVP_PKEY_free(pkey);
 	X509_free(x);
 	BIO_free(c);
@@ -47,43 +55,84 @@ is_pair(struct span cert, struct span key)
 
 /* The slot's value; false while a slot that is needed has none. */
 static bool
-part(const struct slot *slots, uint16_t slot, struct span *out)
+part(const struct tls_target *t, uint16_t slot, struct span *out)
 {
 	if (slot == PLAN_NONE)
 		return true;
-	*out = slot_value(&slots[slot]);
+	*out = slot_value(&t->slots[slot]);
 	return out->ptr != NULL;
 }
 
-void
-tls_send(struct tls_target *t, const struct slot *slots, struct span system_ca,
-	 struct channel *egress)
+static void
+mismatch(struct tls_target *t)
 {
-	struct span ca = t->plan->system_ca ? system_ca : (struct span){NULL, 0};
+	if (t->awaited != PLAN_NONE || t->told_mismatch)
+		return;
+	t->told_mismatch = true;
+	log_say(LOG_ERROR,
+		"a client certificate and its key do not belong together, or are not PEM; they are "
+		"not used",
+		LOG_S("target", t->plan->name));
+}
+
+/* A part is gone at maxStale: what egress has is not to be used any more. */
+static void
+take_back(struct tls_target *t)
+{
+	const struct msg_tls none = {
+		.target = t->number, .version = t->version, .cert = {"", 0}, .key = {"", 0}};
+
+	if (t->version > 0)
+		(void)channel_send(t->egress, MSG_TLS, &none, -1);
+}
+
+void
+tls_send(struct tls_target *t)
+{
+	struct span ca = t->plan->system_ca ? t->system_ca : (struct span){NULL, 0};
 	struct msg_tls m = {.target = t->number, .cert = {"", 0}, .key = {"", 0}};
+	uint64_t ends_s = 0;
 	auto_close int fd = -1;
 
 	if (!t->plan->system_ca && t->plan->ca == PLAN_NONE)
 		return; /* plain http */
-	if (!part(slots, t->plan->ca, &ca) || !part(slots, t->plan->cert, &m.cert) ||
-	    !part(slots, t->plan->key, &m.key))
+	if (!part(t, t->plan->ca, &ca) || !part(t, t->plan->cert, &m.cert) ||
+	    !part(t, t->plan->key, &m.key)) {
+		take_back(t);
 		return;
-	if (m.cert.len > 0 && !is_pair(m.cert, m.key)) {
-		if (!t->told_mismatch)
-			log_say(LOG_ERROR,
-				"a client certificate and its key do not belong together, "
-				"or are not PEM; they are not used",
-				LOG_S("target", t->plan->name));
-		t->told_mismatch = true;
+	}
+	if (m.cert.len > 0 && !is_pair(m.cert, m.key, &ends_s)) {
+		mismatch(t);
 		return;
 	}
 	t->told_mismatch = false;
+	t->awaited = PLAN_NONE;
 	fd = spawn_sealed("ca", ca);
 	if (fd < 0)
 		return;
 	m.has_ca = true;
 	m.version = ++t->version;
-	if (channel_send(egress, MSG_TLS, &m, fd) != 0)
+	if (channel_send(t->egress, MSG_TLS, &m, fd) != 0)
 		log_say(LOG_ERROR, "the client certificate's chain is too long: 64 KiB at most",
 			LOG_S("target", t->plan->name));
+	if (ends_s != 0)
+		expiry_watch(&t->expiry, t->loop, t->plan->name, ends_s);
+}
+
+void
+tls_slot_ended(struct tls_target *t, uint16_t slot, bool changed)
+{
+	uint16_t cert = t->plan->cert, key = t->plan->key, other = slot == cert ? key : cert;
+	bool came = t->awaited == slot, is_half = (slot == cert || slot == key) && cert != key;
+
+	if (t->plan->ca != slot && cert != slot && key != slot)
+		return;
+	if (came)
+		t->awaited = PLAN_NONE;
+	else if (changed && is_half)
+		t->awaited = other;
+	if (changed || came)
+		tls_send(t);
+	if (changed && is_half && t->awaited == other)
+		slot_refresh(&t->slots[other]);
 }

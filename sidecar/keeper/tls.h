@@ -7,23 +7,30 @@
 #define KEEPER_TLS_H
 
 #include "box/channel.h"
+#include "keeper/expiry.h"
 #include "keeper/slot.h"
 
 struct tls_target {
 	const struct keeper_target *plan;
 	uint16_t number;
+	struct slot *slots; /* the keeper's */
+	struct loop *loop;
+	struct channel *egress;
+	struct span system_ca; /* the bundle for targets without their own */
 	uint32_t version;
+	uint16_t awaited; /* the other half of a pair of which one half has changed; PLAN_NONE */
 	bool told_mismatch;
+	struct expiry expiry;
 };
 
-/* Whether a change of slot concerns t. */
-bool tls_uses(const struct tls_target *t, uint16_t slot);
+/* Sends what there is when all that the target needs is there; takes it back when it is not. */
+void tls_send(struct tls_target *t);
 
 /*
- * Sends what there is, when all that the target needs is there. system_ca: the bundle for targets
- * without their own. A pair that does not match is logged, and not sent.
+ * A fetch of slot has ended, with a new value if changed: sends what is new. The halves of a pair
+ * come one after the other: when they do not match, the other half is fetched too, and what does
+ * not match then is logged, once, and not sent.
  */
-void tls_send(struct tls_target *t, const struct slot *slots, struct span system_ca,
-	      struct channel *egress);
+void tls_slot_ended(struct tls_target *t, uint16_t slot, bool changed);
 
 #endif

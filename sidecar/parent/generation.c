@@ -2,13 +2,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "parent/generation.h"
 
 #include "base/log.h"
 
-enum { PROJECTION_MAX = 4 * 1024 * 1024, PLACES_MAX = 64 };
+enum { PROJECTION_MAX = 4 * 1024 * 1024, PLACES_MAX = 64, STOP_MS = 2 * 1000 };
 
 struct member { /* of a generation: one role's process */
 	struct generation *g;
@@ -19,10 +20,11 @@ struct member { /* of a generation: one role's process */
 };
 
 struct generation {
-	struct loop *loop;
-	struct generation_events ev;
+	struct generation_options o;
+	struct generation_state state;
 	struct member members[ROLES];
-	bool stopping, announced;
+	struct timer end;
+	bool stopping, killed;
 };
 
 /* The channels between roles; an end of each goes to either. */
@@ -84,35 +86,48 @@ announce(struct generation *g)
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
 		if (!g->members[r].ready)
 			return;
-	if (g->announced)
-		return;
-	g->announced = true;
-	g->ev.ready(g->ev.arg, g);
+	g->state.boxed = true;
+	g->o.changed(g->o.arg, g);
+}
+
+static void
+boxed(struct member *m, const struct msg_ready *ready)
+{
+	static const char *const pages[] = {"none", "locked", "memfd_secret"};
+
+	log_say(LOG_INFO, "boxed", LOG_C("process", role_name(m->role)), LOG_U("pid", m->pid),
+		LOG_U("generation", m->g->state.number),
+		LOG_U("seccomp_rules", ready->seccomp_calls),
+		LOG_U("landlock_abi", ready->landlock_abi),
+		LOG_C("landlock_net", ready->landlock_net ? "yes" : "no"),
+		LOG_C("landlock_scope", ready->landlock_scope ? "yes" : "no"),
+		LOG_C("secret_pages", pages[ready->secret_pages]));
+	m->ready = true;
+	announce(m->g);
 }
 
 static void
 on_message(void *arg, enum msg_type type, const void *obj, int fd)
 {
-	static const char *const pages[] = {"none", "locked", "memfd_secret"};
 	struct member *m = arg;
+	struct generation *g = m->g;
 
 	(void)fd;
-	if (type == MSG_DRAINED) {
-		m->g->ev.drained(m->g->ev.arg, m->g);
-	} else if (type != MSG_READY) {
-		m->g->ev.report(m->g->ev.arg, type, obj);
-	} else if (type == MSG_READY) {
-		const struct msg_ready *ready = obj;
-
-		log_say(LOG_INFO, "boxed", LOG_C("process", role_name(m->role)),
-			LOG_U("pid", m->pid), LOG_U("seccomp_rules", ready->seccomp_calls),
-			LOG_U("landlock_abi", ready->landlock_abi),
-			LOG_C("landlock_net", ready->landlock_net ? "yes" : "no"),
-			LOG_C("landlock_scope", ready->landlock_scope ? "yes" : "no"),
-			LOG_C("secret_pages", pages[ready->secret_pages]));
-		m->ready = true;
-		announce(m->g);
+	if (type == MSG_READY) {
+		boxed(m, obj);
+		return;
 	}
+	if (type != MSG_STANDING && type != MSG_DRAINED) {
+		g->o.report(g->o.arg, type, obj);
+		return;
+	}
+	if (type == MSG_STANDING) {
+		g->state.ready = ((const struct msg_standing *)obj)->ready;
+		g->state.settled = ((const struct msg_standing *)obj)->settled;
+	} else {
+		g->state.drained = true;
+	}
+	g->o.changed(g->o.arg, g);
 }
 
 /* Its death comes as SIGCHLD, which tells more. */
@@ -150,9 +165,9 @@ spawn(struct generation *g, int self, enum role role, int *fds, size_t n)
 }
 
 static int
-spawn_all(struct generation *g, int self, const struct plans *p, const int *listeners,
-	  const struct wiring *w)
+spawn_all(struct generation *g, const struct plans *p, const struct wiring *w)
 {
+	const int self = g->o.self;
 	int resolver[] = {seal_plan("resolver", &resolver_plan_type, &p->resolver),
 			  w->parent[ROLE_RESOLVER][1], w->keeper_resolver[0],
 			  w->egress_resolver[0]};
@@ -172,7 +187,7 @@ spawn_all(struct generation *g, int self, const struct plans *p, const int *list
 		return -1;
 	}
 	for (size_t i = 0; i < p->nlisteners; i++)
-		ingress[first + i] = listeners[i];
+		ingress[first + i] = g->o.listeners[i];
 	if (spawn(g, self, ROLE_RESOLVER, resolver, sizeof(resolver) / sizeof(int)) != 0 ||
 	    spawn(g, self, ROLE_KEEPER, keeper, sizeof(keeper) / sizeof(int)) != 0 ||
 	    spawn(g, self, ROLE_EGRESS, egress, sizeof(egress) / sizeof(int)) != 0)
@@ -182,8 +197,9 @@ spawn_all(struct generation *g, int self, const struct plans *p, const int *list
 
 /* The start-up variables that the keeper needs; it waits for ENV_END. */
 static int
-send_env(struct generation *g, const struct plans *p, const struct environment *env)
+send_env(struct generation *g, const struct plans *p)
 {
+	const struct environment *env = g->o.env;
 	struct channel *keeper = g->members[ROLE_KEEPER].channel;
 	struct msg_empty end = {0};
 
@@ -206,10 +222,10 @@ may_say(const struct generation *g, enum role r)
 	uint32_t bits = 1u << MSG_READY;
 
 	if (r == ROLE_INGRESS)
-		bits |= 1u << MSG_DRAINED;
-	if (g->ev.report != NULL && r == ROLE_KEEPER)
+		bits |= 1u << MSG_DRAINED | 1u << MSG_STANDING;
+	if (g->o.report != NULL && r == ROLE_KEEPER)
 		bits |= keeper;
-	if (g->ev.report != NULL && r == ROLE_EGRESS)
+	if (g->o.report != NULL && r == ROLE_EGRESS)
 		bits |= 1u << MSG_REPORT_TARGET;
 	return bits;
 }
@@ -226,14 +242,20 @@ open_channels(struct generation *g, struct wiring *w)
 			.arg = &g->members[r],
 		};
 
-		g->members[r].channel = channel_new(g->loop, w->parent[r][0], &o);
+		g->members[r].channel = channel_new(g->o.loop, w->parent[r][0], &o);
 		w->parent[r][0] = -1;
 	}
 }
 
+/* Its roles have had their time to end by themselves. */
+static void
+end_over(struct timer *t)
+{
+	generation_stop(ev_owner(t, struct generation, end), true);
+}
+
 struct generation *
-generation_start(struct loop *l, int self, const struct plans *plan, const int *listeners,
-		 const struct environment *env, const struct generation_events *ev)
+generation_start(const struct generation_options *o, const struct plans *plan)
 {
 	struct generation *g = calloc(1, sizeof(*g));
 	struct wiring w = unwired;
@@ -241,18 +263,19 @@ generation_start(struct loop *l, int self, const struct plans *plan, const int *
 
 	if (g == NULL)
 		abort();
-	g->loop = l;
-	g->ev = *ev;
+	g->o = *o;
+	g->state.number = plan->ingress.generation;
+	g->end.fn = end_over;
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
 		g->members[r] = (struct member){.g = g, .role = r, .pid = -1};
 	bad = wire(&w);
 	if (bad == 0) {
 		open_channels(g, &w);
-		bad = spawn_all(g, self, plan, listeners, &w);
+		bad = spawn_all(g, plan, &w);
 	}
 	unwire(&w);
 	if (bad == 0)
-		bad = send_env(g, plan, env);
+		bad = send_env(g, plan);
 	if (bad == 0)
 		return g;
 	generation_stop(g, true);
@@ -260,7 +283,33 @@ generation_start(struct loop *l, int self, const struct plans *plan, const int *
 	return NULL;
 }
 
+struct generation_state
+generation_state(const struct generation *g)
+{
+	return g->state;
+}
+
+static void
+tell_ingress(struct generation *g, enum msg_type type)
+{
+	struct msg_empty m = {0};
+
+	(void)channel_send(g->members[ROLE_INGRESS].channel, type, &m, -1);
+}
+
+void
+generation_accept(struct generation *g)
+{
+	tell_ingress(g, MSG_ACCEPT);
+}
+
 /* ---- ending ---- */
+
+void
+generation_retire(struct generation *g)
+{
+	tell_ingress(g, MSG_RETIRE);
+}
 
 void
 generation_drain(struct generation *g, uint64_t ms)
@@ -282,12 +331,28 @@ void
 generation_stop(struct generation *g, bool now)
 {
 	g->stopping = true;
+	g->killed = g->killed || now;
+	if (!now)
+		timer_set(g->o.loop, &g->end, STOP_MS);
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++) {
 		channel_free(g->members[r].channel);
 		g->members[r].channel = NULL;
 		if (now && g->members[r].pid > 0)
 			(void)kill(g->members[r].pid, SIGKILL);
 	}
+}
+
+bool
+generation_is_stopping(const struct generation *g)
+{
+	return g->stopping;
+}
+
+/* A crash is one at any time, be it just after ingress said that it has nothing left to do. */
+bool
+generation_asked_for(const struct generation *g, int status)
+{
+	return g->killed || (g->stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 enum role
@@ -316,6 +381,7 @@ generation_free(struct generation *g)
 {
 	if (g == NULL)
 		return;
+	timer_stop(g->o.loop, &g->end);
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
 		channel_free(g->members[r].channel);
 	free(g);

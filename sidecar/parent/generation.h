@@ -9,28 +9,48 @@
 
 struct generation;
 
-struct generation_events {
-	/* All four roles are boxed and at work. */
-	void (*ready)(void *arg, struct generation *g);
-	/* Ingress has answered its last call. */
-	void (*drained)(void *arg, struct generation *g);
+/* What its roles have said. */
+struct generation_state {
+	uint32_t number; /* plan.ingress.generation */
+	bool boxed;      /* all four are boxed and at work */
+	bool ready;      /* every required target can be called */
+	bool settled;    /* waiting longer would change nothing */
+	bool drained;    /* ingress has nothing left to do */
+};
+
+struct generation_options {
+	struct loop *loop;
+	int self;             /* our own file (spawn_self) */
+	const int *listeners; /* as many as the plans name */
+	const struct environment *env;
+	void (*changed)(void *arg, struct generation *g); /* its state */
 	/* A role tells what it found (MSG_REPORT_…); NULL: none is due. */
 	void (*report)(void *arg, enum msg_type type, const void *obj);
 	void *arg;
 };
 
 /*
- * Starts the roles of plan on listeners. env gives the variables that plan.env_names lists:
- * they go to the keeper alone. NULL when a role cannot be started (errno).
+ * Starts the roles of plan; its ingress accepts nothing before generation_accept. The variables
+ * that plan.env_names lists go to the keeper alone. NULL when a role cannot be started (errno).
  */
-struct generation *generation_start(struct loop *l, int self, const struct plans *plan,
-				    const int *listeners, const struct environment *env,
-				    const struct generation_events *ev);
+struct generation *generation_start(const struct generation_options *o, const struct plans *plan);
 
-/* Asks ingress to take no new call; drained is called when the last is done, or ms are over. */
+struct generation_state generation_state(const struct generation *g);
+
+/* Ingress takes connections from now on. */
+void generation_accept(struct generation *g);
+/* Ingress takes no new connection; drained when the last one has ended by itself. */
+void generation_retire(struct generation *g);
+/* Nor a new call; drained when the last is done, or ms are over. */
 void generation_drain(struct generation *g, uint64_t ms);
-/* Closes the channels, by which the roles end by themselves; kill: end them now. */
+/*
+ * Closes the channels, by which the roles end by themselves, and kills those that have not after
+ * two seconds; kill: end them now.
+ */
 void generation_stop(struct generation *g, bool kill);
+bool generation_is_stopping(const struct generation *g);
+/* Whether a role that ended with status (waitpid's) did as generation_stop wants. */
+bool generation_asked_for(const struct generation *g, int status);
 /* Asks the keeper to fetch every slot now. */
 void generation_refresh(struct generation *g);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <libgen.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,23 +13,24 @@
 #include "base/log.h"
 #include "box/box.h"
 #include "parent/environ.h"
-#include "parent/generation.h"
 #include "parent/listeners.h"
+#include "parent/settings.h"
+#include "parent/succession.h"
 #include "policy/box/boxes.h"
 
-enum { LISTENERS_MAX = 48, START_MS = 10 * 1000, STOP_MS = 2 * 1000, FILES_MAX = 65536 };
+enum { LISTENERS_MAX = 48, STOP_MS = 2 * 1000, FILES_MAX = 65536 };
 
 struct parent {
 	struct loop *loop;
-	struct config *config;
-	struct plans plans;
-	struct environment env;
-	int self;
+	struct config_source source;
+	struct settings *opened;           /* whose listeners are open, for good */
+	struct settings *running, *coming; /* of the serving and of the coming generation */
 	int listeners[LISTENERS_MAX];
-	struct generation *generation;
+	struct succession generations;
 	struct watch signals;
-	struct timer deadline; /* of the start, then of the end */
-	bool ready, stopping;
+	struct timer deadline; /* of the end */
+	bool again;            /* a reload was asked for that could not begin yet */
+	bool draining, stopping;
 	int status;
 };
 
@@ -39,78 +39,167 @@ struct parent {
 static void
 finish_if_gone(struct parent *p)
 {
-	if (p->stopping && generation_is_gone(p->generation))
+	if (succession_is_gone(&p->generations))
 		loop_stop(p->loop, p->status);
 }
 
 static void
-stop(struct parent *p, bool now, int status)
+stop(struct parent *p, int status)
 {
 	if (!p->stopping)
 		p->status = status;
 	p->stopping = true;
-	generation_stop(p->generation, now);
-	timer_set(p->loop, &p->deadline, STOP_MS);
+	succession_stop(&p->generations, true);
 	finish_if_gone(p);
 }
 
 static void
 deadline_over(struct timer *t)
 {
-	struct parent *p = ev_owner(t, struct parent, deadline);
-
-	if (!p->ready && !p->stopping)
-		log_write(LOG_ERROR, "the roles did not start in time", NULL, 0);
-	stop(p, true, p->ready ? 0 : 1);
-}
-
-static void
-on_drained(void *arg, struct generation *g)
-{
-	struct parent *p = arg;
-
-	(void)g;
-	if (!p->stopping)
-		stop(p, false, 0);
+	stop(ev_owner(t, struct parent, deadline), 0);
 }
 
 static void
 close_listeners(struct parent *p)
 {
-	for (size_t i = 0; i < p->plans.nlisteners; i++)
+	for (size_t i = 0; i < p->opened->plans.nlisteners; i++)
 		close(p->listeners[i]);
 }
 
 static void
 on_terminate(struct parent *p)
 {
-	static bool draining;
+	uint64_t ms;
 
-	if (draining || !p->ready || p->stopping) { /* the second one means now */
-		stop(p, true, 0);
+	if (p->draining || p->running == NULL || p->stopping) { /* the second one means now */
+		stop(p, 0);
 		return;
 	}
-	draining = true;
+	ms = p->running->config->limits.drain_ms;
+	p->draining = true;
 	close_listeners(p); /* who dials now is told at once that nobody is there */
-	log_say(LOG_INFO, "draining", LOG_U("ms", p->config->limits.drain_ms));
-	timer_set(p->loop, &p->deadline, p->config->limits.drain_ms + STOP_MS);
-	generation_drain(p->generation, p->config->limits.drain_ms);
+	log_say(LOG_INFO, "draining", LOG_U("ms", ms));
+	timer_set(p->loop, &p->deadline, ms + STOP_MS);
+	succession_drain(&p->generations, ms);
+	finish_if_gone(p);
+}
+
+/* ---- reload ---- */
+
+static void
+settings_replace(struct parent *p, struct settings **place, struct settings *by)
+{
+	if (*place != p->opened)
+		settings_free(*place);
+	*place = by;
+}
+
+/* As a tired person finds them: in the log, a line each, with the place. */
+static void
+log_faults(const struct config_faults *faults)
+{
+	for (size_t i = 0; i < faults->n; i++) {
+		const struct config_fault *f = &faults->items[i];
+
+		log_say(LOG_ERROR, "a fault in the new configuration", LOG_C("file", f->file),
+			LOG_IF(f->line > 0, LOG_U("line", f->line)),
+			LOG_IF(f->line > 0, LOG_U("column", f->column)),
+			LOG_IF(f->path[0] != '\0', LOG_C("path", f->path)),
+			LOG_C("why", f->message),
+			LOG_IF(f->hint != NULL, LOG_C("hint", f->hint == NULL ? "" : f->hint)));
+	}
+	log_say(LOG_ERROR, "the new configuration is refused; the running one stays in force",
+		LOG_U("faults", faults->n));
+}
+
+static struct settings *
+read_again(struct parent *p)
+{
+	struct config_faults faults;
+	struct settings *s;
+	bool moved = false;
+
+	fault_init(&faults);
+	s = settings_read_again(&p->source, p->opened, &moved, &faults);
+	if (s == NULL)
+		log_faults(&faults);
+	else if (moved)
+		log_write(LOG_WARN,
+			  "listen or admin has changed in the configuration; sidekey goes on with "
+			  "the old listeners until it is restarted",
+			  NULL, 0);
+	fault_free(&faults);
+	return s;
+}
+
+/* What cannot begin now is remembered, once, and begins as soon as it can. */
+static void
+reload(struct parent *p)
+{
+	bool room = succession_has_room(&p->generations);
+
+	p->again = p->running == NULL || p->coming != NULL || !room;
+	if (p->draining || p->stopping) {
+		log_write(LOG_WARN, "no reload: the program is ending", NULL, 0);
+	} else if (!room) {
+		log_write(LOG_WARN,
+			  "the reload waits: too many older generations still have calls or "
+			  "connections in hand; it begins when one of them has ended",
+			  NULL, 0);
+	} else if (p->again) {
+		log_write(LOG_INFO, "another reload follows the one under way", NULL, 0);
+	} else {
+		p->coming = read_again(p);
+		if (p->coming == NULL)
+			return;
+		log_say(LOG_INFO, "reloading", LOG_C("source", p->coming->config->source));
+		if (succession_begin(&p->generations, &p->coming->plans) != 0)
+			settings_replace(p, &p->coming, NULL);
+	}
+}
+
+/* ---- what becomes of the generations ---- */
+
+static void
+tell_listeners(const struct plans *plans)
+{
+	for (size_t i = 0; i < plans->nlisteners; i++)
+		log_say(LOG_INFO, "listening", LOG_S("address", plans->listeners[i].name),
+			LOG_C("for", plans->listeners[i].is_admin ? "admin" : "agent"));
 }
 
 static void
-tell_death(enum role role, pid_t pid, int status)
+on_serving(void *arg)
 {
-	bool killed = WIFSIGNALED(status);
-	int signal = killed ? WTERMSIG(status) : 0;
+	struct parent *p = arg;
+	const struct config_log *log = &p->coming->config->log;
 
-	log_say(LOG_ERROR,
-		signal == SIGSYS
-			? "a process broke out of its system-call filter and was killed; the "
-			  "kernel's audit log names the call"
-			: "a process died unasked; the program ends",
-		LOG_C("process", role_name(role)), LOG_U("pid", pid),
-		LOG_IF(killed, LOG_C("signal", sigabbrev_np(signal))),
-		LOG_IF(!killed, LOG_U("status", WEXITSTATUS(status))));
+	if (p->running == NULL)
+		tell_listeners(&p->coming->plans);
+	settings_replace(p, &p->running, p->coming);
+	p->coming = NULL;
+	log_setup(log->format, log->level, "parent");
+	if (p->again)
+		reload(p);
+}
+
+static void
+on_failed(void *arg)
+{
+	stop(arg, 1);
+}
+
+static void
+on_changed(void *arg)
+{
+	struct parent *p = arg;
+
+	if (p->generations.coming == NULL)
+		settings_replace(p, &p->coming, NULL);
+	if (p->draining || p->stopping)
+		finish_if_gone(p);
+	else if (p->again)
+		reload(p);
 }
 
 static void
@@ -119,15 +208,8 @@ reap(struct parent *p)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		enum role role = generation_reap(p->generation, pid);
-
-		if (role == ROLE_NONE || p->stopping)
-			continue;
-		tell_death(role, pid, status);
-		stop(p, true, 1);
-	}
-	finish_if_gone(p);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		succession_reap(&p->generations, pid, status);
 }
 
 /* ---- signals ---- */
@@ -146,14 +228,10 @@ on_signal(struct watch *w, uint32_t events)
 			break;
 		case SIGUSR1:
 			log_write(LOG_INFO, "refreshing every secret", NULL, 0);
-			if (!p->stopping)
-				generation_refresh(p->generation);
+			succession_refresh(&p->generations);
 			break;
 		case SIGHUP:
-			log_write(LOG_WARN,
-				  "reload is not available yet; restart to take a changed "
-				  "configuration",
-				  NULL, 0);
+			reload(p);
 			break;
 		default:
 			on_terminate(p);
@@ -185,19 +263,6 @@ watch_signals(struct parent *p)
 
 /* ---- start ---- */
 
-static void
-on_ready(void *arg, struct generation *g)
-{
-	struct parent *p = arg;
-
-	(void)g;
-	p->ready = true;
-	timer_stop(p->loop, &p->deadline);
-	for (size_t i = 0; i < p->plans.nlisteners; i++)
-		log_say(LOG_INFO, "listening", LOG_S("address", p->plans.listeners[i].name),
-			LOG_C("for", p->plans.listeners[i].is_admin ? "admin" : "agent"));
-}
-
 /* Each connection takes up to four descriptors over the roles. */
 static void
 raise_file_limit(void)
@@ -211,23 +276,18 @@ raise_file_limit(void)
 }
 
 static int
-read_config(struct parent *p, const char *path)
+read_first(struct parent *p)
 {
-	struct config_source source = {path, p->env};
 	struct config_faults faults;
-	int bad;
 
 	fault_init(&faults);
-	bad = config_read(&source, &p->config, &faults);
-	if (bad == 0)
-		bad = project(p->config, &p->env, &p->plans, &faults);
-	if (bad != 0)
+	p->opened = p->coming = settings_read(&p->source, &faults);
+	if (p->opened == NULL)
 		fault_print(&faults, stderr);
 	fault_free(&faults);
-	if (bad != 0)
+	if (p->opened == NULL)
 		return 2;
-	log_setup(p->config->log.format, p->config->log.level, "parent");
-	p->plans.ingress.generation = 1;
+	log_setup(p->opened->config->log.format, p->opened->config->log.level, "parent");
 	return 0;
 }
 
@@ -237,12 +297,12 @@ open_all(struct parent *p)
 	struct buf why;
 	int bad;
 
-	if (p->plans.nlisteners > LISTENERS_MAX) {
+	if (p->opened->plans.nlisteners > LISTENERS_MAX) {
 		log_write(LOG_ERROR, "too many listeners", NULL, 0);
 		return -1;
 	}
 	buf_init(&why, 1024);
-	bad = listeners_open(&p->plans, p->listeners, &why);
+	bad = listeners_open(&p->opened->plans, p->listeners, &why);
 	if (bad != 0) {
 		(void)buf_add_char(&why, '\0');
 		log_write(LOG_ERROR, why.ptr, NULL, 0);
@@ -251,42 +311,41 @@ open_all(struct parent *p)
 	return bad;
 }
 
-/* After the roles are there, so that they do not live under two filters. */
+/* After the first roles are there, so that they do not live under two filters. */
 static int
 enter_box(struct parent *p)
 {
+	const struct plans *plans = &p->opened->plans;
 	const char *dirs[LISTENERS_MAX] = {
 		NULL}; /* of Unix sockets, which are removed at the end */
 	struct box_options o = {.read_dirs = dirs};
 	struct box_level level = {0};
 	const char *why = NULL;
 
-	for (size_t i = 0; i < p->plans.nlisteners; i++)
-		if (p->plans.listeners[i].is_unix)
-			dirs[o.nread_dirs++] = dirname(strdupa(p->plans.listeners[i].path.ptr));
+	for (size_t i = 0; i < plans->nlisteners; i++)
+		if (plans->listeners[i].is_unix)
+			dirs[o.nread_dirs++] = dirname(strdupa(plans->listeners[i].path.ptr));
 	if (box_enter(&parent_box, &o, &level, &why) == 0)
 		return 0;
 	log_say(LOG_ERROR, "the parent's sandbox could not be entered", LOG_C("why", why));
-	generation_stop(p->generation, true);
+	succession_stop(&p->generations, true);
 	return -1;
 }
 
 static int
 start(struct parent *p)
 {
-	struct generation_events ev = {.ready = on_ready, .drained = on_drained, .arg = p};
+	const struct succession_events ev = {on_serving, on_failed, on_changed, p};
+	struct generation_options o = {
+		.loop = p->loop, .listeners = p->listeners, .env = &p->source.env};
 
-	p->self = spawn_self();
-	if (p->self < 0 || watch_signals(p) != 0 || open_all(p) != 0)
+	o.self = spawn_self();
+	if (o.self < 0 || watch_signals(p) != 0 || open_all(p) != 0)
 		return -1;
 	p->deadline.fn = deadline_over;
-	timer_set(p->loop, &p->deadline, START_MS);
-	p->generation = generation_start(p->loop, p->self, &p->plans, p->listeners, &p->env, &ev);
-	if (p->generation == NULL) {
-		log_say(LOG_ERROR, "the roles could not be started",
-			LOG_C("why", strerrordesc_np(errno)));
+	succession_init(&p->generations, &o, &ev);
+	if (succession_begin(&p->generations, &p->coming->plans) != 0)
 		return -1;
-	}
 	return enter_box(p);
 }
 
@@ -304,8 +363,8 @@ parent_serve(const char *path)
 			  NULL, 0);
 		return 1;
 	}
-	p.env = environ_source();
-	status = read_config(&p, path);
+	p.source = (struct config_source){path, environ_source()};
+	status = read_first(&p);
 	if (status != 0)
 		return status;
 	raise_file_limit();
@@ -313,8 +372,7 @@ parent_serve(const char *path)
 	if (start(&p) != 0)
 		return 1;
 	status = loop_run(p.loop);
-	generation_free(p.generation);
-	listeners_remove(&p.plans);
+	listeners_remove(&p.opened->plans);
 	log_say(LOG_INFO, "ended", LOG_U("status", status));
 	return status;
 }

@@ -21,7 +21,7 @@ HOOKED = Path(
 ).resolve()
 DONE = 200  # probe.c's EXIT_DONE; every other status is an errno
 KILLED = "SYS"
-EACCES, EPERM = 13, 1
+EACCES, EPERM, EAFNOSUPPORT = 13, 1, 97
 ALL = ("parent", *ROLES)
 DIALS = ("keeper", "egress")
 
@@ -37,7 +37,8 @@ EXPECTED = [
     ("socket-tcp", ("ingress",), KILLED, 0),
     ("socket-udp", ("ingress", *DIALS), KILLED, 0),
     ("socket-mptcp", ("ingress", *DIALS), KILLED, 0),
-    ("socket-unix", ROLES, KILLED, 0),
+    ("socket-unix", ("ingress", *DIALS), KILLED, 0),
+    ("socket-unix", ("resolver",), EAFNOSUPPORT, 0),
     ("socket-vsock", ROLES, KILLED, 0),
     ("connect-other", ("ingress",), KILLED, 0),
     ("connect-other", (*DIALS, "resolver"), EACCES, 4),

@@ -92,7 +92,8 @@ GOOD = TARGET.replace("KEY", "env:OPENAI_API_KEY")
         (GOOD + "secrets: {ttl: 5}\n", "secrets.ttl"),
         (GOOD + "defaultTarget: two\n", "two"),
         (GOOD + "callers: [{name: a}]\n", "not available yet"),
-        (GOOD + "adminToken: env:X\n", "not available yet"),
+        (GOOD + "adminToken: literal-token\n", "put the secret into"),
+        (GOOD + "adminToken: sha256:abc\n", "64 hexadecimal digits"),
         (GOOD.replace("https:", "http:"), "allowPlaintext"),
         (GOOD.replace("https://a", "https://user:pw@a"), "apiBase"),
         (GOOD.replace("}}", ", headers: {Host: x}}}"), "Host"),
@@ -140,6 +141,34 @@ def test_the_working_directory_is_not_looked_into(tmp_path: Path) -> None:
     if Path("/etc/sidekey/sidekey.yaml").exists():
         pytest.skip("this machine has a configuration of its own")
     assert run("check", cwd=tmp_path, env=env).returncode != 0
+
+
+IDENTITIES = """\
+targets:
+  one:
+    apiBase: https://api.example.com
+    apiKey: arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf
+    aws: {credentials: environment, assumeRole: {roleArn: "arn:aws:iam::123456789012:role/mine"}}
+aws:
+  assumeRole: {roleArn: "arn:aws:iam::123456789012:role/reader", narrow: true}
+"""
+
+
+def test_check_says_who_it_is(tmp_path: Path) -> None:
+    """One line an identity: its source, and what decided for it."""
+    env = {
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/x",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    status, said = check(tmp_path, IDENTITIES, env)
+    assert status == 0, said
+    lines = [line.strip() for line in said.splitlines()]
+    first = next(line for line in lines if line.startswith("identity  container ("))
+    assert "AWS_ACCESS_KEY_ID is not set" in first and "RELATIVE_URI" in first
+    assert "role      arn:aws:iam::123456789012:role/reader, narrowed" in said
+    own = next(line for line in lines if line.endswith("for targets.one.aws"))
+    assert own.startswith("identity  none (") and "AWS_ACCESS_KEY_ID is not set" in own
+    assert "warning: aws.credentials" in said
 
 
 def readme_blocks() -> list[str]:

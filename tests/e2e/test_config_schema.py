@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SIDEKEY = os.environ.get("SIDEKEY", str(ROOT / "build" / "sidekey"))
 PUBLISHED = ROOT / "deploy" / "sidekey.schema.json"
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:k-AbCdEf"
+ROLE = "arn:aws:iam::123456789012:role/path/r"
 
 
 def run(*arguments, env=None):
@@ -73,6 +74,8 @@ GOOD = [
     at("targets.b-2_x", {"apiBase": "https://[::1]:8443/x/", "apiKey": "none"}),
     at("targets.a.apiKey", ARN),
     at("targets.a.apiKey", ARN + ":key::"),
+    at("adminToken", "env:SET"),
+    at("adminToken", "sha256:" + "0aF" * 21 + "0"),
     at("targets.a.apiKey", "file:/run/secrets/key"),
     at("targets.a.apiBase", "${SET}"),
     at("targets.a.apiBase", "https://${NOT_SET:-h.example}/v1"),
@@ -88,7 +91,7 @@ GOOD = [
     at("targets.a.cloudflareAccess", {"clientId": "env:I", "clientSecret": "env:S"}),
     at(
         "targets.a.tls",
-        {"ca": "/ca", "clientCert": "/c", "clientKey": "env:K", "serverName": "s"},
+        {"ca": "/ca", "clientCert": "/c", "clientKey": "env:T", "serverName": "s"},
     ),
     at("targets.a.timeouts", {"connect": "250ms", "firstByte": "5m", "idle": "1h"}),
     at("targets.a.operations", ["chat", "models"]),
@@ -104,7 +107,10 @@ GOOD = [
     at("hosts", ["sidekey", "10.0.0.1", "[::1]"]),
     at("sandbox", {"require": ["landlock", "landlockNet", "secretPages"]}),
     at("aws", {"credentials": "container", "region": "eu-central-1"}),
-    at("aws.endpoints", {"secretsmanager": "https://vpce.example"}),
+    at("aws.endpoints", {"secretsmanager": "https://vpce.example", "sts": "http://[::1]:9"}),
+    at("aws.assumeRole", {"roleArn": ROLE, "externalId": "env:E", "duration": "30m"}),
+    at("aws.assumeRole", {"roleArn": ROLE, "sessionName": "me@x", "narrow": True}),
+    at("targets.a.aws", {}),
     at("secrets", {"ttl": "1m", "maxStale": "7d", "failureTtl": "2s"}),
     at("limits", {"bodyBytes": 65536, "headerBytes": "32KiB", "connections": 5}),
     at("limits.drain", "0s"),
@@ -152,15 +158,21 @@ BAD = [
     at("targets.a.operations", "chat"),
     at("targets.a.query", {"a=b": "c"}),
     at("targets.a.redact", True),
-    at("targets.a.includeUsage", True),
+    at("targets.a.includeUsage", "true"),
     at("targets.a.region", "us-east-1"),
-    at("targets.a.aws", {}),
+    at("targets.a.aws", {"endpoints": {}}),
     at("callers", []),
     at("deniedFields", ["x"]),
-    at("adminToken", "env:T"),
-    at("aws.credentials", "profile"),
-    at("aws.profile", "x"),
+    at("adminToken", "literal"),
+    at("adminToken", "sha256:" + "0" * 63),
+    at("adminToken", "none"),
+    at("aws.credentials", "imds"),
+    at("aws.profile", ""),
     at("aws.region", "us"),
+    at("aws.assumeRole", {"externalId": "env:E"}),
+    at("aws.assumeRole", {"roleArn": "arn:aws:iam::123456789012:user/r"}),
+    at("aws.assumeRole", {"roleArn": ROLE, "externalId": "literal"}),
+    at("aws.assumeRole", {"roleArn": ROLE, "sessionName": "a b"}),
     at("models", {}),
     at("models", [{"match": "x"}]),
     at("models", [{"match": "a*b", "target": "a"}]),
@@ -224,8 +236,8 @@ def test_bad_together(document, validator, tmp_path):
 
 
 def test_not_available_yet_names_what_works(tmp_path):
-    result = check(at("aws.credentials", "instance"), tmp_path)
-    assert "aws.credentials: not available yet (auto environment container work)" in result.stderr
+    result = check(at("targets.a.provider", "bedrock"), tmp_path)
+    assert "targets.a.provider: not available yet (openai azure" in result.stderr
 
 
 def test_every_key_has_a_description(schema):

@@ -15,9 +15,11 @@ import pytest
 from fakes.agent import Agent, Closed
 from fakes.apibase import Act, ApiBase
 from fakes.dns import NameServer
+from fakes.iam import Role, role_arn
 from fakes.pki import server_context
 from fakes.secretsmanager import SecretsManager
 from fakes.sidekey import Sidekey
+from fakes.sts import Sts
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -165,3 +167,32 @@ def test_name_that_does_not_exist_yet(names: NameServer, world: World, start, wr
         wait_for(lambda: code() == "upstream_unreachable", 10)
         names.names[UPSTREAM] = "127.0.0.2"
         wait_for(lambda: code() is None, 10, "calls succeed")
+
+
+def test_identity_by_name(names: NameServer, world: World, start, wrap) -> None:
+    """STS at a name over TLS: what is looked up at the start is no failure, and is not logged."""
+    if not Path(BUNDLE).exists():
+        pytest.skip("needs the system's bundle, to put a CA for STS into it")
+    context = server_context(world.authority.server(STORE))
+    with Sts(principals=world.store.principals, tls=context) as sts:
+        role = sts.add(Role(role_arn("reader")))
+        env = {**world.env(), "AWS_REGION": "us-east-1"}
+        env["AWS_ENDPOINT_URL_STS"] = f"https://{STORE}:{sts.port}"
+        config = world.config(aws={"assumeRole": {"roleArn": role.arn}})
+        sidekey = start(config, env, wrap=wrap)
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+        assert [f["Action"] for f in sts.forms] == ["AssumeRole"]
+        assert not sidekey.records(error_type="NameNotResolved")
+
+
+def test_an_address_that_refuses(names: NameServer, world: World, start, wrap) -> None:
+    """Of two addresses one refuses connections: calls reach the other, each connection anew."""
+    names.names[UPSTREAM] = "127.0.0.9 127.0.0.2"
+    with upstream(world, "127.0.0.2") as api:
+        sidekey = start(at_name(world, api.port), world.env(), wrap=wrap)
+        api.always = Act(close_after=True)
+        with Agent(sidekey.port) as agent:
+            for _ in range(5):
+                assert agent.chat().status == 200
+        assert len(api.requests) == 5

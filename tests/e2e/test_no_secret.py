@@ -11,7 +11,9 @@ import pytest
 from fakes import processes
 from fakes.agent import CHAT, HELLO, STREAM, Agent
 from fakes.apibase import Act, refusal
+from fakes.iam import Role, role_arn
 from fakes.sidekey import ROLES, SANITIZED, Sidekey
+from fakes.sts import Sts
 from fakes.world import World
 
 REST_SECONDS = 1.0
@@ -152,6 +154,41 @@ def test_memory_after_rotation(world: World, start) -> None:
     traces = {"old key": old.encode(), "new key": world.key.encode()}
     for name, pid in sidekey.pids().items():
         assert processes.search_memory(pid, traces) == [], name
+
+
+@pytest.mark.once
+@pytest.mark.usefixtures("searchable")
+def test_memory_with_an_identity_of_files(world: World, start, tmp_path: Path) -> None:
+    """Keys of a profile, which the parent's own reading passes, and of the role made with them."""
+    folder = tmp_path / "home" / ".aws"
+    folder.mkdir(parents=True)
+    keys = world.principal
+    (folder / "credentials").write_text(
+        f"[base]\naws_access_key_id = {keys.access_key}\n"
+        f"aws_secret_access_key = {keys.secret_key}\n"
+    )
+    with Sts(principals=world.store.principals) as sts:
+        role = sts.add(Role(role_arn("reader"), external_id="external-" + "e" * 20))
+        (folder / "config").write_text(
+            f"[profile reader]\nrole_arn = {role.arn}\nsource_profile = base\n"
+            f"external_id = {role.external_id}\nregion = us-east-1\n"
+        )
+        env = {
+            "HOME": str(folder.parent),
+            "AWS_PROFILE": "reader",
+            "AWS_ENDPOINT_URL_STS": sts.url,
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": world.store.url,
+        }
+        sidekey = start(world.config(), env)
+        work(world, sidekey)
+        time.sleep(REST_SECONDS)
+        session = sts.issuer.issued[-1]
+    traces = {"session key": session.secret_key.encode(), "token": str(session.token).encode()}
+    assert search(world, sidekey) == {}
+    for name, pid in sidekey.pids().items():
+        assert processes.search_memory(pid, traces) == [], name
+    assert not any(trace in sidekey.output for trace in traces.values())
+    assert world.found_in(sidekey.output) == []
 
 
 @pytest.mark.usefixtures("root")

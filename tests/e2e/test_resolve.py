@@ -3,13 +3,22 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 import pytest
 import yaml
 from fakes.pki import Authority
 from fakes.secretsmanager import error
 from fakes.sidekey import run
+from fakes.sts import Sts
 from fakes.world import World
+
+
+@pytest.fixture(autouse=True)
+def sts(world: World) -> Iterator[Sts]:
+    with Sts(principals=world.store.principals) as made:
+        world.sts = made
+        yield made
 
 
 def write(world: World, target: dict | None = None, **sections) -> str:
@@ -21,7 +30,8 @@ def write(world: World, target: dict | None = None, **sections) -> str:
 
 def resolve(world: World, target: dict | None = None, *more: str, env=None, **sections):
     path = write(world, target, **sections)
-    return run("check", "--resolve", *more, "-c", path, env=env or world.env())
+    env = {"AWS_ENDPOINT_URL_STS": world.sts.url, **(env or world.env())}
+    return run("check", "--resolve", *more, "-c", path, env=env)
 
 
 def rows(result) -> dict[tuple[str, str], dict]:
@@ -33,9 +43,11 @@ def test_all_is_well(world: World) -> None:
     result = resolve(world, None, "--json")
     assert result.returncode == 0, result.stdout
     checks = rows(result)
+    assert checks["identity", "aws"]["principal"] == world.principal.arn
     key = checks["secret", "main.apiKey"]
     assert key["ok"] and key["length"] == len(world.key)
     assert hashlib.sha256(world.key.encode()).hexdigest().startswith(key["fingerprint"])
+    assert 0 <= key["age_seconds"] < 60
     assert key["version_id"] in world.store.secrets[world.key_arn].versions
     target = checks["target", "main"]
     assert target["ok"] and target["tls"].startswith("TLSv1.")
@@ -95,6 +107,28 @@ def test_nobody_at_the_api_base(world: World) -> None:
     result = resolve(world)
     assert result.returncode == 1
     assert "upstream_unreachable" in result.stdout
+
+
+def test_keys_that_nobody_knows(world: World) -> None:
+    world.store.principals.clear()
+    result = resolve(world)
+    assert result.returncode == 1
+    failed = [line for line in result.stdout.splitlines() if line.strip().startswith("FAILED")]
+    assert any("identity" in line and "InvalidClientTokenId" in line for line in failed), failed
+
+
+def test_sts_out_of_reach_is_told_and_no_failure(world: World) -> None:
+    world.sts.stop()
+    result = resolve(world, None, "--json")
+    assert result.returncode == 0, result.stdout
+    identity = rows(result)["identity", "aws"]
+    assert identity["ok"] and identity["principal"] == "" and "STS" in identity["why"]
+
+
+def test_no_identity_is_told_with_what_was_tried(world: World) -> None:
+    result = resolve(world, env={"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1"})
+    assert result.returncode == 1
+    assert "AWS_ACCESS_KEY_ID" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--json"], ["--resolve", "more"]])

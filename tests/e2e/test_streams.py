@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: a stream goes through at once, unchanged, and ends as the upstream's ended."""
 
+import random
 import socket
 import time
 
 import pytest
-from fakes.agent import CHAT, STREAM, Agent, Closed
+from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act
 from fakes.openai_answers import chat_events
 from fakes.sidekey import SANITIZED, Sidekey
@@ -143,3 +144,16 @@ def test_connection_lives_on_after_a_stream(world: World, agent: Agent) -> None:
         assert agent.chat(STREAM).complete
     assert agent.chat().status == 200
     assert world.api.connections == 1
+
+
+def test_agents_that_leave_at_any_moment(plain_world: World, plain_sidekey: Sidekey) -> None:
+    """Before the upstream is connected, while it is, and after: only their own calls end."""
+    rush = random.Random(7)
+    for number in range(400):
+        if number % 8 == 0:
+            plain_world.api.close_idle()  # the next one has to connect
+        with Agent(plain_sidekey.port) as agent:
+            agent.begin("POST", CHAT, HELLO)
+            time.sleep(rush.random() * 0.002)
+    with Agent(plain_sidekey.port) as agent:
+        assert agent.chat().status == 200

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes.agent import Agent
-from fakes.apibase import ApiBase
+from fakes.apibase import Act, ApiBase
 from fakes.pki import Authority, server_context
 from fakes.sidekey import Sidekey
 from fakes.wire import wait_for
@@ -137,3 +137,46 @@ def test_client_certificate_is_rotated_on_disk(world: World, start, tmp_path: Pa
 
     wait_for(uses_the_new_one, 15, "the new certificate")
     assert world.api.requests[0].peer == "before"
+
+
+def test_pair_that_does_not_match_is_told_once(world: World, start, tmp_path: Path) -> None:
+    """What was there before stays in use, and the next pair that matches is taken."""
+    cert, key = world.authority.client("before").write(tmp_path / "pair", "tls")
+    tls = {"ca": str(world.ca), "clientCert": str(cert), "clientKey": str(key)}
+    sidekey = start(world.config(world.target(tls=tls)), world.env())
+    world.api.always = Act(close_after=True)
+    key.write_bytes(world.authority.client("another").key)
+    for _ in range(3):
+        os.kill(sidekey.pid, signal.SIGUSR1)
+        wait_for(lambda: sidekey.records(level="error"), 15, "the log")
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+    assert [r["target"] for r in sidekey.records(level="error")] == ["main"]
+    assert "do not belong together" in sidekey.records(level="error")[0]["msg"]
+    world.authority.client("after").write(tmp_path / "pair", "tls")
+    os.kill(sidekey.pid, signal.SIGUSR1)
+
+    def uses_the_new_one() -> bool:
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+        return world.api.requests[-1].peer == "after"
+
+    wait_for(uses_the_new_one, 15, "the pair that matches")
+    assert {r.peer for r in world.api.requests} == {"before", "after"}
+    assert len(sidekey.records(level="error")) == 1
+
+
+@pytest.mark.parametrize("days", [20, 10.5, 0.5])
+def test_end_of_the_client_certificate_is_told(
+    world: World, start, tmp_path: Path, days: float
+) -> None:
+    cert, key = world.authority.client(days=days).write(tmp_path / "pair", "tls")
+    tls = {"ca": str(world.ca), "clientCert": str(cert), "clientKey": str(key)}
+    sidekey = start(world.config(world.target(tls=tls)), world.env())
+    os.kill(sidekey.pid, signal.SIGUSR1)  # read again: the same one is not told again
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+    wait_for(lambda: sidekey.calls(), 5, "the log")
+    told = [r for r in sidekey.records(level="warn") if "client certificate ends" in r["msg"]]
+    expected = {20: [], 10.5: [("main", 10)], 0.5: [("main", 0)]}[days]
+    assert [(r["target"], r["days_left"]) for r in told] == expected

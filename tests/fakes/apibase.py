@@ -61,6 +61,9 @@ class ApiBase(Server):
         self.models: dict[str, Act] = {}
         self.always: Act | None = None
         self.queue: deque[Act] = deque()
+        self.peer: str | None = None  # the client certificate's name, if only one is let in
+        self.refusals: dict[int, Act] = {}  # by status: how a wrong key or Access pair is refused
+        self.executed: list[Request] = []  # those that were not refused: a real one charges them
 
     @property
     def base(self) -> str:
@@ -72,6 +75,12 @@ class ApiBase(Server):
     # ---- judging ----
 
     def _judge(self, request: Request) -> Act | None:
+        refused = self._refusal(request)
+        return self.refusals.get(refused.status or 0, refused) if refused else None
+
+    def _refusal(self, request: Request) -> Act | None:
+        if self.peer and request.peer != self.peer:
+            return refusal(403, "the client certificate is another one's")
         if self.access:
             names = ("CF-Access-Client-Id", "CF-Access-Client-Secret")
             if [request.all(n) for n in names] != [[v] for v in self.access]:
@@ -86,6 +95,7 @@ class ApiBase(Server):
         refused = self._judge(request)
         if refused:
             return refused
+        self.executed.append(request)
         if self.queue:
             return self.queue.popleft()
         return self.models.get(str(body.get("model"))) or self.always or Act()

@@ -1,37 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """The endpoint from which a container of ECS, or a pod of EKS, gets its cloud identity."""
 
-import datetime
+import json
 
-from fakes.sigv4 import Principal
-from fakes.wire import Connection, Request, Server
+from fakes.awsservice import Faulty
+from fakes.iam import Issuer, iso
+from fakes.sigv4 import Principal, Rejected
+from fakes.wire import Connection, Request
 
 
-class ContainerCredentials(Server):
-    """Gives out one principal to whoever shows the token in Authorization."""
+class ContainerCredentials(Faulty):
+    """Gives keys to whoever shows the token in Authorization."""
 
-    def __init__(self, principal: Principal, token: str, life: float = 3600, **options) -> None:
+    opening = b'{"AccessKeyId":"AKIA'
+
+    def __init__(self, issuer: Issuer, token: str, **options) -> None:
         super().__init__(**options)
-        self.principal, self.token, self.life = principal, token, life
+        self.issuer, self.token = issuer, token
 
     @property
     def uri(self) -> str:
         return self.url + "/creds"
 
-    async def handle(self, request: Request, connection: Connection) -> None:
+    def identify(self, request: Request) -> Principal | None:
         if request.all("authorization") != [self.token]:
-            connection.answer_json(401, {"code": "InvalidToken", "message": "wrong token"})
-        elif (request.method, request.target) != ("GET", "/creds"):
-            connection.answer_json(404, {"code": "NotFound", "message": "no such path"})
-        else:
-            connection.answer_json(200, self._credentials())
+            raise Rejected("InvalidToken", "wrong token", 401)
+        return None
 
-    def _credentials(self) -> dict[str, str | None]:
-        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.life)
-        return {
-            "AccessKeyId": self.principal.access_key,
-            "SecretAccessKey": self.principal.secret_key,
-            "Token": self.principal.token,
-            "Expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "RoleArn": self.principal.arn,
-        }
+    def respond(self, request: Request, principal: Principal | None) -> bytes:
+        if (request.method, request.target) != ("GET", "/creds"):
+            raise Rejected("NotFound", "no such path", 404)
+        given = self.issuer.issue(self.now())
+        return json.dumps(
+            {
+                "AccessKeyId": given.access_key,
+                "SecretAccessKey": given.secret_key,
+                "Token": given.token,
+                "Expiration": iso(given.expires),
+                "RoleArn": given.arn,
+            }
+        ).encode()
+
+    def refuse(self, connection: Connection, kind: str, message: str, status: int) -> None:
+        connection.answer_json(status, {"code": kind, "message": message})

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A name server for A records that can change its mind, or fall silent."""
+"""A name server for A records that can change its mind, or fall silent.
+
+A name may have several addresses, with spaces between them.
+"""
 
 import contextlib
 import socket
@@ -56,9 +59,11 @@ class NameServer:
     def _answer(self, packet: bytes) -> bytes:
         name, kind, asked = question(packet)
         number = struct.unpack_from("!H", packet)[0]
-        address = self.names.get(name)
-        record = b""
-        if address and kind == TYPE_A:
-            record = struct.pack("!HHHIH", 0xC00C, TYPE_A, IN, 1, 4) + socket.inet_aton(address)
-        flags = 0x8180 if address else 0x8183
-        return HEADER.pack(number, flags, 1, 1 if record else 0, 0, 0) + asked + record
+        addresses = self.names.get(name, "").split()
+        records = [
+            struct.pack("!HHHIH", 0xC00C, TYPE_A, IN, 1, 4) + socket.inet_aton(address)
+            for address in addresses
+            if kind == TYPE_A
+        ]
+        flags = 0x8180 if addresses else 0x8183
+        return HEADER.pack(number, flags, 1, len(records), 0, 0) + asked + b"".join(records)

@@ -88,13 +88,17 @@ class Authority:
         alternatives = x509.SubjectAlternativeName([general_name(n) for n in names])
         return self._leaf(names[0], [(usage, False), (alternatives, False)], expired)
 
-    def client(self, common_name: str = "sidekey", expired: bool = False) -> Pair:
+    def client(
+        self, common_name: str = "sidekey", expired: bool = False, days: float = 30
+    ) -> Pair:
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-        return self._leaf(common_name, [(usage, False)], expired)
+        return self._leaf(common_name, [(usage, False)], expired, days)
 
-    def _leaf(self, common_name: str, extensions: list, expired: bool) -> Pair:
+    def _leaf(
+        self, common_name: str, extensions: list, expired: bool, days: float = 30
+    ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
-        life = (-10 * DAY, -DAY) if expired else (-DAY, 30 * DAY)
+        life = (-10 * DAY, -DAY) if expired else (-DAY, days * DAY)
         basic = (x509.BasicConstraints(ca=False, path_length=None), True)
         cert = self._sign(subject(common_name), key, life, [basic, *extensions])
         return Pair(

@@ -3,10 +3,12 @@
 
 import hashlib
 import hmac
+import math
 import re
 import time
 from calendar import timegm
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from fakes.wire import Request
 
@@ -32,6 +34,21 @@ class Principal:
     token: str | None = None
     arn: str = "arn:aws:sts::123456789012:assumed-role/sidekey/test"
     expired: bool = False
+    expires: float = math.inf  # by the clock of the service
+    policy: list[dict] | None = None  # the statements that narrow its session
+
+    def allows(self, action: str, resource: str) -> bool:
+        """Whether its session's policy, if it has one, leaves it this."""
+        return self.policy is None or any(
+            statement["Effect"] == "Allow"
+            and any(fnmatchcase(action, a) for a in listed(statement["Action"]))
+            and any(fnmatchcase(resource, r) for r in listed(statement["Resource"]))
+            for statement in self.policy
+        )
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 @dataclass
@@ -120,18 +137,25 @@ def check_signed_headers(request: Request, claim: Claim) -> None:
         raise Rejected("InvalidSignatureException", f"not signed: {missing}")
 
 
-def check_moment(request: Request, claim: Claim) -> str:
+def check_moment(request: Request, claim: Claim, now: float) -> str:
     moment = request.header("x-amz-date") or ""
     if not re.fullmatch(r"\d{8}T\d{6}Z", moment) or moment[:8] != claim.date:
         raise Rejected("IncompleteSignatureException", "X-Amz-Date is missing or wrong", 400)
-    apart = abs(time.time() - timegm(time.strptime(moment, "%Y%m%dT%H%M%SZ")))
+    apart = abs(now - timegm(time.strptime(moment, "%Y%m%dT%H%M%SZ")))
     if apart > SKEW_SECONDS:
         raise Rejected("InvalidSignatureException", f"Signature expired: {apart:.0f} s apart")
     return moment
 
 
-def verify(request: Request, principals: dict[str, Principal], region: str, service: str):
+def verify(
+    request: Request,
+    principals: dict[str, Principal],
+    region: str,
+    service: str,
+    now: float | None = None,
+) -> Principal:
     """The principal who signed; raises Rejected when the signature is not right."""
+    now = time.time() if now is None else now
     claim = read_claim(request)
     principal = principals.get(claim.access_key)
     if principal is None:
@@ -142,12 +166,12 @@ def verify(request: Request, principals: dict[str, Principal], region: str, serv
             f"Credential should be scoped to {region}/{service}, not {claim.region}/{claim.service}",
         )
     check_signed_headers(request, claim)
-    moment = check_moment(request, claim)
+    moment = check_moment(request, claim, now)
     expected = signature(principal, claim, moment, canonical_request(request, claim.signed))
     if not hmac.compare_digest(expected, claim.signature):
         raise Rejected("InvalidSignatureException", "The signature does not match.")
     if (request.header("x-amz-security-token") or None) != principal.token:
         raise Rejected("UnrecognizedClientException", "The security token is invalid.")
-    if principal.expired:
+    if principal.expired or now >= principal.expires:
         raise Rejected("ExpiredTokenException", "The security token has expired.")
     return principal

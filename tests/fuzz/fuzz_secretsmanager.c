@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "aws/error.h"
 #include "aws/secretsmanager.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -12,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct span all = {(const char *)data, size}, key, answer;
+	struct span all = {(const char *)data, size}, key, answer, value;
 	struct secretsmanager_value v;
 	struct aws_error e;
 
@@ -20,9 +21,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	key = span_cut(all, 1, 1 + (size_t)data[0] % 16);
 	answer = span_cut(all, 1 + key.len, size);
-	if (secretsmanager_read(answer, key, &v) == SECRETSMANAGER_OK) {
-		assert(v.doc != NULL && v.value.ptr != NULL);
-		assert(v.value.len <= answer.len && strlen(v.value.ptr) == v.value.len);
+	if (secretsmanager_read(answer, &v) == SECRETSMANAGER_OK) {
+		assert(v.doc != NULL && v.text.ptr != NULL);
+		if (secretsmanager_pick(&v, key, &value) == SECRETSMANAGER_OK)
+			assert(value.len <= answer.len && strlen(value.ptr) == value.len);
 		secretsmanager_free(&v);
 	}
 	aws_error_read(400 + data[0], answer, &e);

@@ -95,22 +95,26 @@ parts(void **state)
 static void
 partitions(void **state)
 {
-	static const char *const cases[][3] = {
-		{"us-east-1", "aws", "amazonaws.com"},
-		{"cn-north-1", "aws-cn", "amazonaws.com.cn"},
-		{"us-gov-west-1", "aws-us-gov", "amazonaws.com"},
-		{"eusc-de-east-1", "aws-eusc", "amazonaws.eu"},
-		{"us-iso-east-1", "aws-iso", "c2s.ic.gov"},
-		{"us-isob-east-1", "aws-iso-b", "sc2s.sgov.gov"},
-		{"eu-isoe-west-1", "aws-iso-e", "cloud.adc-e.uk"},
-		{"us-isof-south-1", "aws-iso-f", "csp.hci.ic.gov"},
+	static const char *const cases[][4] = {
+		{"us-east-1", "aws", "amazonaws.com", "api.aws"},
+		{"cn-north-1", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+		{"us-gov-west-1", "aws-us-gov", "amazonaws.com", "api.aws"},
+		{"eusc-de-east-1", "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"},
+		{"us-iso-east-1", "aws-iso", "c2s.ic.gov", "api.aws.ic.gov"},
+		{"us-isob-east-1", "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud"},
+		{"eu-isoe-west-1", "aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+		{"us-isof-south-1", "aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct span partition = span_of(cases[i][1]);
+
 		assert_string_equal(arn_partition_of(span_of(cases[i][0])), cases[i][1]);
-		assert_string_equal(arn_dns_suffix(span_of(cases[i][1])), cases[i][2]);
+		assert_string_equal(arn_dns_suffix(partition), cases[i][2]);
+		assert_string_equal(arn_dual_stack_suffix(partition), cases[i][3]);
 	}
+	assert_null(arn_dual_stack_suffix(SPAN("aws-mars")));
 	assert_null(arn_dns_suffix(SPAN("aws-mars")));
 }
 

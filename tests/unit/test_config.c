@@ -11,6 +11,7 @@
 #include "unit.h"
 
 #define ARN    "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+#define ROLE   "arn:aws:iam::123456789012:role/r"
 #define SECRET "sk-S3CR3T-value-that-must-not-show"
 #define ONE    "targets: {a: {apiBase: 'https://h/v1', apiKey: env:K"
 
@@ -108,7 +109,7 @@ test_full(void **state)
 		"    apiKey: '" ARN "k-AbCdEf:k::'\n    required: ${YES}\n"
 		"    headers: {A: 'b ${env:C} d', E: \"${file:/f?}\"}\n"
 		"    cloudflareAccess: {clientId: env:I, clientSecret: env:S, header: X-Acc}\n"
-		"    tls: {ca: /ca, clientCert: env:C, clientKey: file:/k, serverName: n}\n"
+		"    tls: {ca: /ca, clientCert: env:P, clientKey: file:/k, serverName: n}\n"
 		"    operations: [chat, embeddings]\n    query: {api-version: 2024-10-21}\n"
 		"models: []\ndefaultTarget: {azure: x}\naws: {credentials: container, "
 		"region: eu-west-1, endpoints: {secretsmanager: 'http://127.0.0.1:5000'}}\n"
@@ -130,7 +131,7 @@ test_full(void **state)
 	assert_int_equal(t->headers.n, 2);
 	assert_true(span_is(t->headers.items[0].value, "b ${env:C} d"));
 	assert_true(span_is(t->tls.ca, "file:/ca"));
-	assert_true(span_is(t->tls.client_cert, "env:C"));
+	assert_true(span_is(t->tls.client_cert, "env:P"));
 	assert_int_equal(t->operations, 1U << OPERATION_CHAT | 1U << OPERATION_EMBEDDINGS);
 	assert_true(span_is(t->query.items[0].value, "2024-10-21"));
 	assert_non_null(c->models.items);
@@ -166,9 +167,6 @@ static const struct {
 	{"targets: {a: {apiBase: https://h, apiKey: 'arn:aws:bedrock-agentcore:us-east-1:"
 	 "123456789012:credential-provider/x'}}",
 	 "token-vault/default/apikeycredentialprovider"},
-	{"targets: {a: {apiBase: https://h, apiKey: 'arn:aws:ssm:us-east-1:123456789012:"
-	 "parameter/x'}}",
-	 "targets.a.apiKey: not available yet (Secrets Manager"},
 	{"targets: {a: {apiBase: https://h, apiKey: env:1}}", "targets.a.apiKey: "},
 	{"targets: {a: {apiBase: https://h, apiKey: 5}}", "a text is due"},
 	{"targets: {a: {apiBase: ftp://h, apiKey: none}}", "https://"},
@@ -186,6 +184,13 @@ static const struct {
 	{ONE ", tls: {clientCert: /c}}}", "targets.a.tls.clientKey: is missing: clientCert and"},
 	{ONE ", tls: {clientKey: /c}}}", "targets.a.tls.clientCert: is missing: clientCert and"},
 	{ONE ", tls: {ca: c}}}", "targets.a.tls.ca: "},
+	{ONE ", tls: {clientCert: /c, clientKey: env:K}}}",
+	 "targets.a.tls.clientKey: the same reference makes a header"},
+	{ONE ", tls: {ca: file:/k}}, b: {apiBase: https://h, apiKey: none, headers: {A: 'x "
+	     "${file:/k?}'}}}",
+	 "targets.a.tls.ca: the same reference makes a header"},
+	{ONE ", tls: {ca: /k}, cloudflareAccess: {clientId: file:/k, clientSecret: env:S}}}",
+	 "targets.a.tls.ca: the same reference makes a header"},
 	{ONE ", cloudflareAccess: {clientId: env:I}}}",
 	 "cloudflareAccess.clientSecret: is missing"},
 	{ONE ", cloudflareAccess: {clientId: env:I, clientSecret: env:S, header: Authorization}}}",
@@ -217,18 +222,39 @@ static const struct {
 	{ONE ", allowPlaintext: 'true'}}", "true or false is due"},
 	{ONE ", allowPlaintext: yes}}", "true or false is due"},
 	{ONE ", redact: false}}", "targets.a.redact: not available yet ("},
-	{ONE ", includeUsage: true}}", "targets.a.includeUsage: not available yet ("},
 	{ONE ", region: us-east-1}}", "targets.a.region: not available yet ("},
-	{ONE ", aws: {}}}", "targets.a.aws: not available yet ("},
+	{ONE ", aws: {endpoints: {}}}}", "targets.a.aws.endpoints: unknown key"},
+	{ONE ", aws: {assumeRole: {roleArn: '" ROLE "', narrow: true}}}}",
+	 "targets.a.aws.assumeRole.narrow: a target's calls"},
+	{ONE ", aws: {assumeRole: {roleArn: '" ROLE "', externalId: '" ARN "k-AbCdEf'}}}}",
+	 "targets.a.aws.assumeRole.externalId: an ARN is read with the identity"},
 	{ONE "}}\ncallers: []", "t:2:1: callers: not available yet ("},
 	{ONE "}}\ndeniedFields: [x]", "t:2:1: deniedFields: not available yet ("},
-	{ONE "}}\nadminToken: env:T", "t:2:1: adminToken: not available yet ("},
-	{ONE "}}\naws: {profile: x}", "aws.profile: not available yet ("},
-	{ONE "}}\naws: {assumeRole: {roleArn: x}}", "aws.assumeRole: not available yet ("},
-	{ONE "}}\naws: {credentials: instance}", "aws.credentials: not available yet (auto"},
+	{ONE "}}\nadminToken: sha256:12", "adminToken: sha256: and 64 hexadecimal digits"},
+	{ONE "}}\nadminToken: not-a-reference", "t:2:13: adminToken: "},
+	{ONE "}}\naws: {profile: ''}", "aws.profile: must not be empty"},
+	{ONE "}}\naws: {assumeRole: {roleArn: x}}", "the ARN of a role is due"},
+	{ONE "}}\naws: {assumeRole: {roleArn: 'arn:aws:iam::123456789012:user/u'}}",
+	 "the ARN of a role is due"},
+	{ONE "}}\naws: {assumeRole: {roleArn: 'arn:moon:iam::123456789012:role/r'}}",
+	 "the ARN of a role is due"},
+	{ONE "}}\naws: {assumeRole: {externalId: env:E}}", "aws.assumeRole.roleArn: is missing"},
+	{ONE "}}\naws: {assumeRole: {roleArn: '" ROLE "', externalId: literal}}",
+	 "aws.assumeRole.externalId: "},
+	{ONE "}}\naws: {assumeRole: {roleArn: '" ROLE "', externalId: '" ARN "k-AbCdEf'}}",
+	 "aws.assumeRole.externalId: an ARN is read with the identity"},
+	{ONE "}}\naws: {assumeRole: {roleArn: '" ROLE "', sessionName: 'a b'}}",
+	 "a session's name is due"},
+	{ONE "}}\naws: {assumeRole: {roleArn: '" ROLE "', duration: 5m}}", "out of bounds"},
+	{ONE "}}\naws: {credentials: imds}", "aws.credentials: not one of: auto"},
+	{ONE "}}\naws: {endpoints: {sts: 'http://10.0.0.1'}}", "aws.endpoints.sts: must be https"},
 	{ONE "}}\naws: {region: us}", "a region such as"},
 	{ONE "}}\naws: {endpoints: {secretsmanager: 'http://10.0.0.1'}}", "loopback only"},
 	{ONE "}}\naws: {endpoints: {secretsmanager: 'https://h/x'}}", "must not have a path"},
+	{ONE "}}\naws: {endpoints: {ssm: 'http://169.254.1.1'}}",
+	 "aws.endpoints.ssm: must be https"},
+	{ONE "}}\naws: {endpoints: {agentcoreControl: 'https://h/x'}}",
+	 "aws.endpoints.agentcoreControl: must not have a path"},
 	{ONE "}}\nmodels: [{match: 'a*b', target: a}]", "models[0].match: a model's name"},
 	{ONE "}}\nmodels: [{match: a, target: b}]",
 	 "models[0].target: no such target; there are: a"},

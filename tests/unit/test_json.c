@@ -39,16 +39,38 @@ parses_objects_alone(void **state)
 	}
 }
 
-/* Neither a crash nor the stack's end. */
-static void
-survives_depth(void **state)
+/* {"a":[[[…]]]} of levels levels, and a string of brackets that are none. */
+static struct json *
+parse_levels(size_t levels)
 {
-	static char deep[200 * 1000];
+	struct buf text;
+	struct json *doc;
+
+	buf_init(&text, 1 << 20);
+	(void)buf_add_str(&text, "{\"s\":\"[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[[[[[[[[\",\"a\":");
+	for (size_t i = 1; i < levels; i++)
+		(void)buf_add_char(&text, '[');
+	(void)buf_add_char(&text, '1');
+	for (size_t i = 1; i < levels; i++)
+		(void)buf_add_char(&text, ']');
+	(void)buf_add_str(&text, ",\"b\":[{}]}");
+	doc = json_doc_parse(buf_span(&text));
+	buf_free(&text);
+	return doc;
+}
+
+/* Neither a crash nor the stack's end: 32 levels, where jansson would go down 2048. */
+static void
+bounds_the_depth(void **state)
+{
+	struct json *doc = parse_levels(32);
 
 	(void)state;
-	memset(deep, '[', sizeof(deep));
-	memcpy(deep, "{\"a\":", 5);
-	assert_null(json_doc_parse((struct span){deep, sizeof(deep)}));
+	assert_non_null(doc);
+	json_doc_free(doc);
+	assert_null(parse_levels(33));
+	assert_null(parse_levels(2000));
+	assert_null(parse_levels(200 * 1000));
 }
 
 static void
@@ -78,6 +100,27 @@ gives_members(void **state)
 	json_doc_free(doc);
 }
 
+static void
+reads_whole_numbers(void **state)
+{
+	struct json *doc = json_doc_parse(
+		SPAN("{\"ms\":1700000000000,\"zero\":0,\"minus\":-1,\"part\":1.0,\"text\":\"1\"}"));
+	uint64_t n = 7;
+
+	(void)state;
+	assert_non_null(doc);
+	assert_false(json_doc_u64(doc, "minus", &n));
+	assert_false(json_doc_u64(doc, "part", &n));
+	assert_false(json_doc_u64(doc, "text", &n));
+	assert_false(json_doc_u64(doc, "none", &n));
+	assert_int_equal(n, 7);
+	assert_true(json_doc_u64(doc, "ms", &n));
+	assert_int_equal(n, 1700000000000);
+	assert_true(json_doc_u64(doc, "zero", &n));
+	assert_int_equal(n, 0);
+	json_doc_free(doc);
+}
+
 static bool
 collect(void *arg, struct span name, struct span value)
 {
@@ -104,14 +147,51 @@ walks_strings_in_order(void **state)
 	json_doc_free(doc);
 }
 
+static void
+note_member(void *arg, struct span name, const struct json *value)
+{
+	double n = -1;
+
+	(void)json_doc_number(value, "n", &n);
+	assert_int_equal(buf_addf(arg, "%.*s%.0f", (int)name.len, name.ptr, n), 0);
+}
+
+static void
+walks_members_and_lists(void **state)
+{
+	struct json *doc =
+		json_doc_parse(SPAN("{\"o\":{\"b\":{\"n\":2},\"a\":{\"n\":\"3\"},\"c\":4},"
+				    "\"l\":[{\"n\":1.5,\"t\":true,\"f\":false}]}"));
+	const struct json *list, *first;
+	struct buf text;
+	double n = 0;
+
+	(void)state;
+	buf_init(&text, 64);
+	assert_non_null(doc);
+	json_doc_members(json_doc_get(doc, "o"), note_member, &text);
+	assert_true(span_is(buf_span(&text), "b2a-1c-1")); /* a text is no number */
+	buf_free(&text);
+	list = json_doc_get(doc, "l");
+	first = json_doc_item(list, 0);
+	assert_non_null(first);
+	assert_true(json_doc_number(first, "n", &n));
+	assert_true(n > 1.4 && n < 1.6);
+	assert_true(json_doc_is_true(first, "t"));
+	assert_false(json_doc_is_true(first, "f") || json_doc_is_true(first, "none"));
+	assert_null(json_doc_item(list, 1));
+	assert_null(json_doc_item(NULL, 0));
+	json_doc_members(NULL, note_member, NULL);
+	json_doc_free(doc);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parses_objects_alone),
-		cmocka_unit_test(survives_depth),
-		cmocka_unit_test(gives_members),
-		cmocka_unit_test(walks_strings_in_order),
+		cmocka_unit_test(parses_objects_alone),   cmocka_unit_test(bounds_the_depth),
+		cmocka_unit_test(gives_members),          cmocka_unit_test(reads_whole_numbers),
+		cmocka_unit_test(walks_strings_in_order), cmocka_unit_test(walks_members_and_lists),
 	};
 
 	json_setup();

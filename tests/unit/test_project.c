@@ -4,65 +4,8 @@
 
 #include "aws/arn.h"
 #include "box/spawn.h"
-#include "config/project.h"
-#include "unit.h"
-
-#define ARN "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
-
-struct fixture {
-	struct config *c;
-	struct plans p;
-	struct config_faults faults;
-};
-
-static const char *
-variable(void *arg, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *const *row = arg; row != NULL && *row != NULL; row++)
-		if (strncmp(*row, name, n) == 0 && (*row)[n] == '=')
-			return *row + n + 1;
-	return NULL;
-}
-
-static int
-open_fixture(struct fixture *f, const char *text, const char *const *rows)
-{
-	struct environment env = {variable, (void *)(uintptr_t)rows};
-
-	*f = (struct fixture){0};
-	fault_init(&f->faults);
-	if (config_read_text(span_of(text), "t", &env, &f->c, &f->faults) != 0) {
-		fault_print(&f->faults, stderr);
-		fail();
-	}
-	return project(f->c, &env, &f->p, &f->faults);
-}
-
-static void
-close_fixture(struct fixture *f)
-{
-	plans_free(&f->p);
-	config_free(f->c);
-	fault_free(&f->faults);
-}
-
-static void
-assert_text(struct span s, const char *text)
-{
-	if (!span_is(s, text))
-		fail_msg("%.*s is not %s", (int)s.len, s.ptr, text);
-}
-
-static bool
-has_text(const struct plan_text *list, size_t n, const char *text)
-{
-	for (size_t i = 0; i < n; i++)
-		if (span_is(list[i].text, text))
-			return true;
-	return false;
-}
+#include "config/plan_identity.h"
+#include "plans.h"
 
 static const char full[] =
 	"listen: [127.0.0.1:7717, {unix: /run/a.sock, mode: '0660', group: 7}]\n"
@@ -151,8 +94,7 @@ test_slots(void **state)
 	assert_false(k->targets[1].system_ca);
 	assert_true(k->targets[2].system_ca);
 	assert_int_equal(k->targets[2].cert, PLAN_NONE);
-	assert_int_equal(k->credentials, CREDENTIALS_ENVIRONMENT);
-	assert_text(k->role_session_name, "sidekey");
+	assert_int_equal(k->identities[0].source, IDENTITY_FROM_ENVIRONMENT);
 	assert_true(k->require_landlock_net);
 	assert_false(k->require_landlock);
 	assert_int_equal(f.p.nenv_names, 6);
@@ -239,7 +181,8 @@ test_ingress(void **state)
 	assert_int_equal(g->listeners[2].nhosts, COUNT(admin));
 	for (size_t i = 0; i < COUNT(admin); i++)
 		assert_text(g->listeners[2].hosts[i].text, admin[i]);
-	assert_int_equal(g->targets[0].nslots, 8); /* all but the optional header's */
+	assert_int_equal(g->targets[0].nslots, 8);         /* all but the optional header's */
+	assert_int_equal(f.p.keeper.targets[0].nslots, 9); /* that, too */
 	assert_int_equal(g->targets[2].nslots, 2);
 	assert_true(g->has_models);
 	assert_int_equal(g->models[0].target, 1);
@@ -311,8 +254,6 @@ test_default_targets(void **state)
 	}
 }
 
-#define STORE(key) "targets: {a: {apiBase: https://h, apiKey: '" key "'}}\n"
-
 static void
 test_stores(void **state)
 {
@@ -364,57 +305,66 @@ test_stores(void **state)
 	}
 }
 
+#define SSM_KEY(region) "arn:aws:ssm:" region ":123456789012:parameter/llm/key"
+#define PROVIDER(partition, service, region)                                                       \
+	"arn:" partition ":" service ":" region                                                    \
+	":123456789012:token-vault/default/apikeycredentialprovider/p"
+
+/* Each kind of ARN has its service, in the ARN's region, by the options of the environment. */
 static void
-test_identity(void **state)
+test_services(void **state)
 {
-	static const char *const half[] = {"AWS_ACCESS_KEY_ID=a", NULL};
-	static const char *const ecs[] = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/x",
-					  "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://evil", NULL};
-	static const char *const eks[] = {
-		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/v1/credentials?a=b",
-		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/var/run/t/token",
-		"AWS_CONTAINER_AUTHORIZATION_TOKEN=x", "AWS_ROLE_SESSION_NAME=me", NULL};
-	static const char *const https[] = {"AWS_CONTAINER_CREDENTIALS_FULL_URI=https://h:8443/c",
-					    NULL};
-	static const char *const evil[] = {"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://10.0.0.1/c",
-					   NULL};
-	static const char *const trick[] = {
-		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=@evil.example/c", NULL};
-	static const char *const loose[] = {"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://[::1]/c",
-					    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=t", NULL};
+	/* Without an identity, whose port would count. */
+	static const char *const none[] = {"AWS_EC2_METADATA_DISABLED=true", NULL};
+	static const char *const fips[] = {"AWS_EC2_METADATA_DISABLED=true",
+					   "AWS_USE_FIPS_ENDPOINT=true", NULL};
+	static const char *const dual[] = {"AWS_EC2_METADATA_DISABLED=true",
+					   "AWS_USE_DUALSTACK_ENDPOINT=true",
+					   "AWS_USE_FIPS_ENDPOINT=false", NULL};
+	static const char *const named[] = {
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL_SSM=http://127.0.0.1:1",
+		"AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL=http://[::1]:2",
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=http://127.0.0.1:3", NULL};
+	static const char agentcore[] =
+		STORE(PROVIDER("aws", "acps", "us-west-2")) "aws: {endpoints: {agentcoreControl: "
+							    "'https://vpce.example'}}";
 	static const struct {
+		const char *text;
 		const char *const *env;
-		int result;
-		enum plan_credentials kind;
-		const char *uri;
-		size_t nread_dirs, nnames, nports, nenv;
+		const char *at, *behind; /* NULL: refused */
 	} cases[] = {
-		{NULL, 0, CREDENTIALS_NONE, "", 0, 1, 1, 0},
-		{half, -1, CREDENTIALS_NONE, "", 0, 0, 0, 0},
-		{ecs, 0, CREDENTIALS_CONTAINER, "http://169.254.170.2/v2/x", 0, 1, 2, 0},
-		{eks, 0, CREDENTIALS_CONTAINER, "http://169.254.170.23/v1/credentials?a=b", 1, 1, 2,
-		 1},
-		{https, 0, CREDENTIALS_CONTAINER, "https://h:8443/c", 0, 2, 2, 0},
-		{evil, -1, CREDENTIALS_NONE, "", 0, 0, 0, 0},
-		{trick, -1, CREDENTIALS_NONE, "", 0, 0, 0, 0},
-		{loose, -1, CREDENTIALS_NONE, "", 0, 0, 0, 0},
+		{STORE(SSM_KEY("eu-west-1")), none, "ssm.eu-west-1.amazonaws.com", ""},
+		{STORE(SSM_KEY("us-east-1")), fips, "ssm-fips.us-east-1.amazonaws.com", ""},
+		{STORE(SSM_KEY("eu-west-1")), fips, NULL, NULL},
+		{STORE(SSM_KEY("eu-west-1")), dual, "ssm.eu-west-1.api.aws", ""},
+		{STORE(SSM_KEY("us-east-1")), named, "127.0.0.1", ""},
+		{STORE(PROVIDER("aws", "bedrock-agentcore", "us-west-2")), none,
+		 "bedrock-agentcore-control.us-west-2.amazonaws.com",
+		 "secretsmanager.us-west-2.amazonaws.com"},
+		{STORE(PROVIDER("aws-cn", "acps", "cn-north-1")), none,
+		 "bedrock-agentcore-control.cn-north-1.amazonaws.com.cn",
+		 "secretsmanager.cn-north-1.amazonaws.com.cn"},
+		{STORE(PROVIDER("aws", "acps", "us-west-2")), named, "::1", "127.0.0.1"},
+		{STORE(SSM_KEY("us-east-1")) "aws: {endpoints: {ssm: 'https://vpce.example'}}",
+		 named, "vpce.example", ""},
+		{agentcore, none, "vpce.example", "secretsmanager.us-west-2.amazonaws.com"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct fixture f;
-		const struct keeper_plan *k = &f.p.keeper;
+		const struct keeper_slot *slot;
+		int result = open_fixture(&f, cases[i].text, cases[i].env);
 
-		assert_int_equal(open_fixture(&f, STORE(ARN "k-AbCdEf"), cases[i].env),
-				 cases[i].result);
-		if (cases[i].result == 0) {
-			assert_int_equal(k->credentials, cases[i].kind);
-			assert_int_equal(plans_lack_identity(&f.p), cases[i].env == NULL);
-			assert_text(k->container_uri, cases[i].uri);
-			assert_int_equal(k->nread_dirs, cases[i].nread_dirs);
-			assert_int_equal(k->nnames, cases[i].nnames);
-			assert_int_equal(k->nports, cases[i].nports);
-			assert_int_equal(f.p.nenv_names, cases[i].nenv);
+		assert_int_equal(result, cases[i].at != NULL ? 0 : -1);
+		if (result == 0) {
+			slot = &f.p.keeper.slots[0];
+			assert_text(slot->at.host, cases[i].at);
+			assert_text(slot->behind.host, cases[i].behind);
+			assert_int_equal(f.p.keeper.nports > 1,
+					 cases[i].env == named && slot->behind.host.len > 0);
+		} else {
+			assert_string_equal(f.faults.items[0].path, "AWS_USE_FIPS_ENDPOINT");
 		}
 		close_fixture(&f);
 	}
@@ -428,7 +378,8 @@ test_no_identity_needed(void **state)
 
 	(void)state;
 	assert_int_equal(open_fixture(&f, STORE("env:K"), with_keys), 0);
-	assert_int_equal(f.p.keeper.credentials, CREDENTIALS_NONE);
+	assert_int_equal(f.p.keeper.nidentities, 1);
+	assert_int_equal(f.p.keeper.identities[0].source, IDENTITY_FROM_NOTHING);
 	assert_int_equal(f.p.nenv_names, 1);
 	assert_false(plans_lack_identity(&f.p));
 	close_fixture(&f);
@@ -498,6 +449,37 @@ test_round_trip(void **state)
 	close_fixture(&f);
 }
 
+static void
+tokens_have_slots_of_their_own(void **state)
+{
+	static const char text[] = "targets: {a: {apiBase: 'https://h', apiKey: 'env:T'}}\n"
+				   "adminToken: env:T\n";
+	static const char fixed[] =
+		"targets: {a: {apiBase: 'https://h', apiKey: 'env:T'}}\n"
+		"adminToken: sha256:"
+		"00ff0A0000000000000000000000000000000000000000000000000000000001\n";
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f, text, NULL), 0);
+	assert_int_equal(f.p.keeper.nslots, 2);
+	assert_false(f.p.keeper.slots[0].is_token);
+	assert_true(f.p.keeper.slots[1].is_token);
+	assert_text(f.p.ingress.slots[1].name, "adminToken");
+	assert_int_equal(f.p.ingress.admin_token.slot, 1);
+	assert_int_equal(f.p.ingress.admin_token.digest.len, 0);
+	assert_int_equal(f.p.ingress.targets[0].nslots, 1); /* calls do not wait for it */
+	close_fixture(&f);
+
+	assert_int_equal(open_fixture(&f, fixed, NULL), 0);
+	assert_int_equal(f.p.keeper.nslots, 1);
+	assert_int_equal(f.p.ingress.admin_token.slot, PLAN_NONE);
+	assert_int_equal(f.p.ingress.admin_token.digest.len, 32);
+	assert_memory_equal(f.p.ingress.admin_token.digest.ptr, "\x00\xff\x0a\x00", 4);
+	assert_int_equal(f.p.ingress.admin_token.digest.ptr[31], 1);
+	close_fixture(&f);
+}
+
 int
 main(void)
 {
@@ -507,10 +489,11 @@ main(void)
 		cmocka_unit_test(test_ingress),
 		cmocka_unit_test(test_default_targets),
 		cmocka_unit_test(test_stores),
-		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_no_identity_needed),
 		cmocka_unit_test(test_access_header),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(tokens_have_slots_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,9 +47,9 @@ static const struct {
 	const char *name;
 } others[] = {
 	{"arn:aws:ssm:us-east-1:123456789012:parameter/llm/team_a/key.1-2", REFERENCE_SSM, ""},
-	{AC "token-vault/default/apikeycredentialprovider/open_ai", REFERENCE_AGENTCORE, ""},
+	{AC "token-vault/default/apikeycredentialprovider/open_ai", REFERENCE_AGENTCORE, "open_ai"},
 	{"arn:aws:acps:us-west-2:123456789012:token-vault/default/apikeycredentialprovider/p",
-	 REFERENCE_AGENTCORE, ""},
+	 REFERENCE_AGENTCORE, "p"},
 	{"env:OPENAI_API_KEY", REFERENCE_ENV, "OPENAI_API_KEY"},
 	{"env:_k2", REFERENCE_ENV, "_k2"},
 	{"file:/run/secrets/key", REFERENCE_FILE, "/run/secrets/key"},

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking the running sidekey, over its admin port or socket, what it has to say of itself. */
+#ifndef CLI_ASK_H
+#define CLI_ASK_H
+
+#include "base/buf.h"
+#include "config/config.h"
+
+enum { ASK_ANSWER_MAX = 4 * 1024 * 1024 };
+
+/*
+ * GET path from l: appends the whole answer, head and body. token: to be presented, or NULL. 0, or
+ * -1 when nobody answers there within seconds.
+ */
+int ask_get(const struct config_listener *l, const char *path, const char *token,
+	    struct buf *answer);
+
+/* The status of such an answer, and its body: a view. 0: it is no answer. */
+unsigned ask_status(struct span answer, struct span *body);
+
+/*
+ * GET path at the first of listeners that answers, without a token: the whole answer, which stays
+ * empty when none does.
+ */
+void ask_admin(const struct config_listeners *listeners, const char *path, struct buf *answer);
+
+#endif

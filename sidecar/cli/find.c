@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/find.h"
+
+#include "base/auto.h"
+#include "base/num.h"
+#include "box/spawn.h"
+
+enum { RUNNING_MAX = 16, FILE_BYTES = 2 * RUNNING_CONFIG_MAX };
+
+/* /proc/PID/name, with a NUL behind it; its length, or -1. */
+static ssize_t
+read_proc(const char *pid, const char *name, char text[static FILE_BYTES])
+{
+	char path[64];
+	auto_close int fd = -1;
+	ssize_t n;
+
+	if (snprintf(path, sizeof(path), "/proc/%s/%s", pid, name) >= (int)sizeof(path))
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, FILE_BYTES - 1);
+	if (n >= 0)
+		text[n] = '\0';
+	return n;
+}
+
+/* The directory of a process that is not dumpable is root's: its status tells whose it is. */
+static bool
+is_ours(const char *pid)
+{
+	char text[FILE_BYTES];
+	const char *line;
+	uint64_t uid;
+	size_t n;
+
+	if (read_proc(pid, "status", text) < 0)
+		return false;
+	line = strstr(text, "\nUid:\t");
+	if (line == NULL)
+		return false;
+	line += strlen("\nUid:\t");
+	n = strcspn(line, "\t");
+	return num_u64((struct span){line, n}, UINT32_MAX, &uid) == 0 && uid == geteuid();
+}
+
+static bool
+is_same_program(const char *pid)
+{
+	char ours[FILE_BYTES], its[FILE_BYTES];
+
+	return read_proc("self", "comm", ours) > 0 && read_proc(pid, "comm", its) > 0 &&
+	       strcmp(ours, its) == 0;
+}
+
+/* Whether these arguments, each with its NUL, are those of a parent; config gets what -c names. */
+static bool
+serves(const char *arguments, size_t len, char config[static RUNNING_CONFIG_MAX])
+{
+	const char *end = arguments + len;
+	bool is_path = false;
+
+	config[0] = '\0';
+	if (len == 0 || role_of(arguments) != ROLE_NONE)
+		return false;
+	arguments += strlen(arguments) + 1;
+	if (arguments < end && strcmp(arguments, "serve") == 0)
+		arguments += strlen(arguments) + 1;
+	for (; arguments < end; arguments += strlen(arguments) + 1) {
+		if (is_path)
+			snprintf(config, RUNNING_CONFIG_MAX, "%s", arguments);
+		else if (strcmp(arguments, "-c") != 0)
+			return false;
+		is_path = !is_path;
+	}
+	return !is_path;
+}
+
+/* Those of this user: how many of them are in found. */
+static size_t
+find_running(struct running found[static RUNNING_MAX])
+{
+	char arguments[FILE_BYTES];
+	const struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	size_t n = 0;
+
+	while (proc != NULL && n < RUNNING_MAX && (entry = readdir(proc)) != NULL) {
+		const char *pid = entry->d_name;
+		uint64_t number;
+		ssize_t len;
+
+		if (num_u64(span_of(pid), INT32_MAX, &number) != 0 || (pid_t)number == getpid())
+			continue;
+		if (!is_ours(pid) || !is_same_program(pid))
+			continue;
+		len = read_proc(pid, "cmdline", arguments);
+		if (len <= 0 || !serves(arguments, (size_t)len, found[n].config))
+			continue;
+		found[n++].pid = (pid_t)number;
+	}
+	if (proc != NULL)
+		closedir(proc);
+	return n;
+}
+
+/* One file may have several names; a relative one counts from a directory that is not ours. */
+static bool
+is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	return b[0] == '/' && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+static void
+list(const struct running *found, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fprintf(stderr, "  --pid %d%s%s\n", (int)found[i].pid,
+			found[i].config[0] != '\0' ? "  started with -c " : "", found[i].config);
+}
+
+int
+find_the_one(const char *verb, pid_t pid, const char *config, struct running *out)
+{
+	static struct running found[RUNNING_MAX];
+	size_t all = find_running(found), n = 0, at = 0;
+
+	for (size_t i = 0; i < all; i++) {
+		if ((pid != 0 && found[i].pid != pid) ||
+		    (pid == 0 && config != NULL && !is_same_file(config, found[i].config)))
+			continue;
+		at = i;
+		n++;
+	}
+	if (n == 1) {
+		*out = found[at];
+		return 0;
+	}
+	if (all == 0)
+		fprintf(stderr, "sidekey %s: no sidekey of this user is running here\n", verb);
+	else if (pid != 0)
+		fprintf(stderr, "sidekey %s: process %d is not a running sidekey; these are:\n",
+			verb, (int)pid);
+	else if (n == 0)
+		fprintf(stderr,
+			"sidekey %s: no running sidekey was started with -c %s; name one:\n", verb,
+			config);
+	else
+		fprintf(stderr, "sidekey %s: several are running; name one:\n", verb);
+	list(found, all);
+	return -1;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/services.h"
+
+#include "config/endpoint.h"
+
+enum { HOST_MAX = 512 };
+
+void
+services_take(struct projector *pr, const struct url *url, struct plan_endpoint *out)
+{
+	struct keeper_plan *k = &pr->p->keeper;
+
+	out->https = url->https;
+	out->port = url->port;
+	out->host = projector_lower(pr, url->host);
+	out->resolve = projector_host(pr, k->names, &k->nnames, out->host);
+	projector_number(pr, k->ports, &k->nports, PORTS_MAX, out->port);
+}
+
+/* The URL that is named for s, and where; empty: the region decides. */
+static struct span
+named_endpoint(struct projector *pr, enum service s, const char **variable)
+{
+	const char *const names[] = {service_variable(s), "AWS_ENDPOINT_URL"};
+	struct span text = pr->c->aws.endpoints[s];
+
+	*variable = NULL;
+	if (text.len > 0 ||
+	    span_iis(projector_variable(pr, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true"))
+		return text;
+	for (size_t i = 0; text.len == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		*variable = names[i];
+		text = projector_variable(pr, names[i]);
+	}
+	return text;
+}
+
+static bool
+find_in_region(struct projector *pr, enum service s, struct span region, struct url *out)
+{
+	struct service_options o = {
+		span_iis(projector_variable(pr, "AWS_USE_FIPS_ENDPOINT"), "true"),
+		span_iis(projector_variable(pr, "AWS_USE_DUALSTACK_ENDPOINT"), "true")};
+	struct buf host;
+
+	buf_init(&host, HOST_MAX);
+	if (service_host(s, region, o, &host) == 0) {
+		*out = (struct url){.https = true, .host = projector_take(pr, &host), .port = 443};
+		return true;
+	}
+	buf_free(&host);
+	projector_refuse(pr, o.fips ? "AWS_USE_FIPS_ENDPOINT" : "AWS_REGION",
+			 o.fips ? "a service that is needed has no such endpoint in its region"
+				: "a service that is needed has no endpoint in its region");
+	return false;
+}
+
+bool
+services_find(struct projector *pr, enum service s, struct span region, struct plan_endpoint *out)
+{
+	const char *variable, *wrong;
+	struct span text = named_endpoint(pr, s, &variable);
+	struct url url;
+
+	if (text.len == 0) {
+		if (!find_in_region(pr, s, region, &url))
+			return false;
+	} else {
+		wrong = endpoint_check_store(text, &url);
+		if (wrong != NULL) {
+			projector_refuse(pr, variable == NULL ? "aws.endpoints" : variable, wrong);
+			return false;
+		}
+	}
+	services_take(pr, &url, out);
+	return true;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "egress/exchange.h"
+
+#include "base/log.h"
+#include "http/grammar.h"
+
+enum {
+	RESOLVE_POLL_MS = 50, /* while the first answer of the resolver is awaited */
+	HOLD_MS = 3 * 1000,   /* a refusal, at most (design section 4) */
+};
+
+/* ---- ends ---- */
+
+void
+exchange_drop(struct exchange *x)
+{
+	struct transfer *t = x->transfer;
+
+	timer_stop(x->e->loop, &x->timer);
+	x->transfer = NULL;
+	transfer_cancel(t);
+	if (x->target != NULL)
+		look_leave(&x->target->look, &x->look);
+	held_free(&x->held);
+	inject_free(&x->inject);
+	x->e->buffered -= x->body == NULL ? 0 : x->body_len;
+	free(x->body);
+	x->body = NULL;
+	x->paused = false;
+	x->state = EXCHANGE_NONE;
+}
+
+static void
+fail(struct exchange *x, enum verdict v, bool sent)
+{
+	struct frame_fail f = {
+		.verdict = (uint8_t)v, .sent = sent, .wire = x->state == EXCHANGE_RELAY};
+
+	exchange_drop(x);
+	x->ev->fail(x->arg, &f);
+}
+
+/* ---- a refusal (design section 4) ---- */
+
+static void start(struct exchange *x);
+
+static void
+relay(struct exchange *x)
+{
+	x->state = EXCHANGE_RELAY;
+	x->last_piece = loop_now(x->e->loop);
+	timer_set(x->e->loop, &x->timer, x->target->plan->idle_ms);
+}
+
+/*
+ * The held refusal goes on as it came, and what still comes of it follows. There is room: nothing
+ * of this call's is on the way yet, and what is held is bounded accordingly.
+ */
+static void
+let_go(struct exchange *x)
+{
+	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	struct frame_head head;
+	struct pool room;
+	int bad;
+
+	assert(x->held.as.verdict == VERDICT_OK);
+	pool_over(&room, space, sizeof(space));
+	bad = held_take(&x->held, &room, &head) | x->ev->head(x->arg, &head);
+	if (x->held.body.len > 0 && !x->ev->data(x->arg, buf_span(&x->held.body)))
+		bad = -1;
+	assert(bad == 0);
+	held_free(&x->held);
+	relay(x);
+}
+
+static void
+say_failed(const struct exchange *x, enum verdict v)
+{
+	log_say(LOG_WARN, "upstream failed", LOG_S("target", x->target->plan->name),
+		LOG_C("code", verdict_row(v)->code));
+}
+
+/* No newer secret: the agent gets the refusal, or what stands in its place. */
+static void
+give_up(struct exchange *x)
+{
+	enum verdict v = x->held.as.verdict;
+
+	if (v != VERDICT_OK) {
+		say_failed(x, v);
+		fail(x, v, true);
+		return;
+	}
+	let_go(x);
+	exchange_drop(x);
+	x->ev->end(x->arg);
+}
+
+static bool
+has_newer(const struct exchange *x)
+{
+	return vault_is_newer(x->e->vault, x->inject.secrets) ||
+	       x->tls_version != x->target->tls_version;
+}
+
+/* Sends the call once more with what there is now. False: there is nothing newer. */
+static bool
+send_again(struct exchange *x)
+{
+	struct header_set *secrets;
+
+	if (!x->can_replay || !has_newer(x))
+		return false;
+	secrets = vault_headers(x->e->vault, (size_t)(x->target - x->e->targets));
+	if (secrets == NULL || x->target->lane == NULL) {
+		header_set_release(secrets);
+		return false;
+	}
+	inject_renew(&x->inject, secrets);
+	held_free(&x->held);
+	x->replayed = true;
+	start(x);
+	return true;
+}
+
+static bool
+looked_well(struct look_call *c)
+{
+	return send_again(ev_owner(c, struct exchange, look));
+}
+
+static void
+looked_in_vain(struct look_call *c)
+{
+	give_up(ev_owner(c, struct exchange, look));
+}
+
+/*
+ * All of the refusal is here. While a look is under way its end is waited for even if there is
+ * something newer: of two secrets that changed together one may be here before the other.
+ */
+static void
+consider(struct exchange *x)
+{
+	struct look *look = &x->target->look;
+	enum look_answer answer;
+
+	if (x->held.as.verdict == VERDICT_OK && refusal_is_model(buf_span(&x->held.body))) {
+		give_up(x);
+		return;
+	}
+	if (!look->under_way && has_newer(x)) {
+		if (!send_again(x))
+			give_up(x);
+		return;
+	}
+	look_print(&x->look.print, x->held.as.refusal, span_of(x->method),
+		   span_of(x->inject.target), span_of(x->model));
+	x->look.again = looked_well;
+	x->look.pass_on = looked_in_vain;
+	answer = look_join(look, &x->look, loop_now(x->e->loop));
+	if (answer == LOOK_IN_VAIN) {
+		give_up(x);
+		return;
+	}
+	x->state = EXCHANGE_LOOK; /* the timer goes on */
+	if (answer == LOOK_ASK)
+		x->e->refused(x->e, x->target);
+}
+
+/* ---- the upstream's side ---- */
+
+static bool
+is_sound(const struct frame_head *head)
+{
+	for (size_t i = 0; i < head->nfields; i++)
+		if (!grammar_is_token(head->fields[i].name) ||
+		    !grammar_is_field_value(head->fields[i].value))
+			return false;
+	return head->status <= 599;
+}
+
+/* Whether another secret could make a difference to a call that was refused. */
+static bool
+may_hold(const struct exchange *x)
+{
+	return !x->replayed &&
+	       (header_set_has_secret(x->inject.secrets) || x->target->plan->has_tls_client);
+}
+
+static enum verdict
+on_head(void *arg, const struct frame_head *head)
+{
+	struct exchange *x = arg;
+	struct judgement as = refusal_judge(head, x->target->plan->access);
+
+	if (as.refusal != REFUSAL_NONE && may_hold(x) && is_sound(head) &&
+	    held_head(&x->held, as, head, !x->can_replay) == 0) {
+		x->state = EXCHANGE_HELD;
+		timer_set(x->e->loop, &x->timer, HOLD_MS);
+		return as.verdict;
+	}
+	if (as.verdict != VERDICT_OK)
+		return as.verdict;
+	if (!is_sound(head) || x->ev->head(x->arg, head) != 0)
+		return VERDICT_UPSTREAM_INVALID;
+	relay(x);
+	return VERDICT_OK;
+}
+
+static bool
+on_data(void *arg, struct span piece)
+{
+	struct exchange *x = arg;
+
+	if (x->state == EXCHANGE_HELD) {
+		if (held_body(&x->held, piece) == 0)
+			return true;
+		let_go(x); /* too long to be an error's; it is not looked into */
+	}
+	x->paused = !x->ev->data(x->arg, piece);
+	if (!x->paused)
+		x->last_piece = loop_now(x->e->loop);
+	return !x->paused;
+}
+
+static void
+on_done(void *arg, enum verdict v, bool sent)
+{
+	struct exchange *x = arg;
+	struct target *t = x->target;
+
+	x->transfer = NULL; /* freed already */
+	if (x->state == EXCHANGE_HELD && v == x->held.as.verdict) {
+		consider(x);
+		return;
+	}
+	if (x->state == EXCHANGE_HELD)
+		let_go(x); /* it broke off: the agent sees how far it came */
+	if (v == VERDICT_UPSTREAM_UNREACHABLE)
+		x->e->look_up(x->e, t);
+	if (v != VERDICT_OK) {
+		say_failed(x, v);
+		fail(x, v, sent);
+		return;
+	}
+	exchange_drop(x);
+	x->ev->end(x->arg);
+}
+
+static const struct transfer_events events = {on_head, on_data, on_done};
+
+void
+exchange_resume(struct exchange *x)
+{
+	if (!x->paused)
+		return;
+	x->paused = false;
+	transfer_resume(x->transfer);
+}
+
+/* ---- starting ---- */
+
+static void
+start(struct exchange *x)
+{
+	struct transfer_request r = {
+		.method = span_of(x->method),
+		.target = x->inject.target,
+		.lines = x->inject.lines,
+		.nlines = x->inject.nlines,
+		.has_body = x->has_body,
+		.body = {x->body, x->body_len},
+	};
+
+	if (!target_is_resolved(x->target)) {
+		if (x->state != EXCHANGE_RESOLVE) {
+			x->resolve_until = loop_now(x->e->loop) + x->target->plan->connect_ms;
+			x->e->look_up(x->e, x->target);
+		}
+		x->state = EXCHANGE_RESOLVE;
+		if (loop_now(x->e->loop) >= x->resolve_until)
+			fail(x, VERDICT_UPSTREAM_UNREACHABLE, false);
+		else
+			timer_set(x->e->loop, &x->timer, RESOLVE_POLL_MS);
+		return;
+	}
+	if (x->target->lane == NULL) { /* it was taken back while an address was awaited */
+		fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
+		return;
+	}
+	x->state = EXCHANGE_SENT;
+	x->tls_version = x->target->tls_version;
+	timer_set(x->e->loop, &x->timer, x->target->plan->first_byte_ms);
+	x->transfer = transfer_start(x->target->lane, &r, &events, x);
+	if (x->transfer == NULL)
+		fail(x, VERDICT_OVERLOADED, false);
+}
+
+static void
+held_too_long(struct exchange *x)
+{
+	if (x->state == EXCHANGE_HELD) {
+		let_go(x); /* an endless body: it is passed on as it comes */
+		return;
+	}
+	if (look_late(&x->target->look, &x->look, loop_now(x->e->loop)))
+		log_say(LOG_WARN,
+			"an upstream refused our credentials, and the store did not say in time "
+			"whether it has newer ones; the refusal is passed on",
+			LOG_S("target", x->target->plan->name));
+	give_up(x);
+}
+
+static void
+timed_out(struct timer *timer)
+{
+	struct exchange *x = ev_owner(timer, struct exchange, timer);
+	uint64_t idle = x->target->plan->idle_ms, quiet = loop_now(x->e->loop) - x->last_piece;
+
+	if (x->state == EXCHANGE_RESOLVE) {
+		start(x);
+		return;
+	}
+	/* An agent that does not read is not an upstream that does not send. */
+	if (x->state == EXCHANGE_RELAY && (x->paused || quiet < idle)) {
+		timer_set(x->e->loop, &x->timer, x->paused ? idle : idle - quiet);
+		return;
+	}
+	if (x->state == EXCHANGE_HELD || x->state == EXCHANGE_LOOK) {
+		held_too_long(x);
+		return;
+	}
+	log_say(LOG_WARN, "upstream timed out", LOG_S("target", x->target->plan->name));
+	fail(x, VERDICT_UPSTREAM_TIMEOUT, true);
+}
+
+void
+exchange_init(struct exchange *x, struct egress *e, const struct exchange_events *ev, void *arg)
+{
+	*x = (struct exchange){.e = e, .ev = ev, .arg = arg};
+	x->timer.fn = timed_out;
+}
+
+/* ---- the request ---- */
+
+const char *
+exchange_begin(struct exchange *x, const struct frame_call *call)
+{
+	struct header_set *secrets;
+	const char *wrong;
+
+	if (call->target >= x->e->plan->ntargets)
+		return "a target that does not exist";
+	x->target = &x->e->targets[call->target];
+	wrong = inject_check(x->target->plan, call, x->e->plan->body_bytes);
+	if (wrong != NULL)
+		return wrong;
+	x->state = EXCHANGE_BODY;
+	x->can_replay = true; /* every body is kept here until its call has ended */
+	x->replayed = false;
+	memcpy(x->model, call->model.ptr, call->model.len);
+	x->model[call->model.len] = '\0';
+	memcpy(x->method, call->method.ptr, call->method.len);
+	x->method[call->method.len] = '\0';
+	x->has_body = call->has_body;
+	x->body_len = call->body_len;
+	x->body_got = 0;
+	secrets = vault_headers(x->e->vault, call->target);
+	if (secrets == NULL || x->target->lane == NULL) {
+		header_set_release(secrets);
+		fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
+		return NULL;
+	}
+	inject_build(&x->inject, x->target->plan, call, secrets);
+	x->body = malloc(x->body_len + 1);
+	if (x->body == NULL)
+		abort();
+	x->e->buffered += x->body_len;
+	return NULL;
+}
+
+const char *
+exchange_body(struct exchange *x, struct span piece)
+{
+	if (piece.len > x->body_len - x->body_got)
+		return "more body than was announced";
+	memcpy(x->body + x->body_got, piece.ptr, piece.len);
+	x->body_got += piece.len;
+	return NULL;
+}
+
+const char *
+exchange_send(struct exchange *x)
+{
+	if (x->body_got != x->body_len)
+		return "an end before the body was complete";
+	start(x);
+	return NULL;
+}

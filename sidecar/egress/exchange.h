@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One call at its upstream: an address is awaited, the request sent, the answer passed on as it
+ * comes. One at a time for each stream, which embeds it.
+ */
+#ifndef EGRESS_EXCHANGE_H
+#define EGRESS_EXCHANGE_H
+
+#include "egress/inject.h"
+#include "egress/target.h"
+
+/* What all streams share. */
+struct egress {
+	struct loop *loop;
+	const struct egress_plan *plan;
+	struct vault *vault;
+	struct target *targets;
+	size_t nstreams;
+	uint64_t buffered; /* bytes of request bodies held */
+	void (*look_up)(struct egress *e, const struct target *t); /* ask the resolver again */
+	void (*refused)(struct egress *e, const struct target *t); /* ask the keeper to look */
+};
+
+/* The answer, on its way to ingress. end and fail come last; the exchange is then free again. */
+struct exchange_events {
+	/* 0, or -1: it is too large. */
+	int (*head)(void *arg, const struct frame_head *head);
+	/* false: cannot be taken now (exchange_resume says when it can). */
+	bool (*data)(void *arg, struct span piece);
+	void (*end)(void *arg);
+	void (*fail)(void *arg, const struct frame_fail *f);
+};
+
+enum exchange_state {
+	EXCHANGE_NONE,
+	EXCHANGE_BODY,    /* the request's body is coming */
+	EXCHANGE_RESOLVE, /* all is here but an address */
+	EXCHANGE_SENT,    /* the upstream has it */
+	EXCHANGE_HELD,    /* it refuses our credentials; the rest of the refusal is coming */
+	EXCHANGE_LOOK,    /* the keeper looks for newer ones */
+	EXCHANGE_RELAY,   /* its answer is being passed on */
+};
+
+struct exchange {
+	struct egress *e;
+	const struct exchange_events *ev;
+	void *arg;
+	enum exchange_state state;
+	struct timer timer;
+	struct target *target;
+	struct inject inject;
+	char method[20], model[FRAME_MODEL_MAX + 1];
+	bool has_body;
+	bool can_replay; /* the body is here, whole, and may be sent again */
+	bool replayed;   /* and was: once is enough */
+	struct held held;
+	struct look_call look;
+	uint32_t tls_version; /* that the call was made with */
+	char *body;
+	size_t body_len, body_got;
+	struct transfer *transfer;
+	bool paused;
+	uint64_t resolve_until;
+	uint64_t last_piece;
+};
+
+void exchange_init(struct exchange *x, struct egress *e, const struct exchange_events *ev,
+		   void *arg);
+
+/*
+ * The request, as ingress sends it: its head, its body in pieces, its end. NULL, or a static
+ * sentence when ingress broke the rules. May fail or end the call at once.
+ */
+const char *exchange_begin(struct exchange *x, const struct frame_call *call);
+const char *exchange_body(struct exchange *x, struct span piece);
+const char *exchange_send(struct exchange *x);
+
+/* There is room for data again. */
+void exchange_resume(struct exchange *x);
+
+/* Ends it without an event: the upstream is let go, and nothing is held any more. */
+void exchange_drop(struct exchange *x);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "egress/refusal.h"
+
+#include "base/json.h"
+
+/* A head with its body goes to ingress in one go, which must fit below serve.c's high mark. */
+enum { HEAD_BYTES_MAX = 32 * 1024 };
+
+static struct span
+field_value(const struct frame_head *head, const char *name)
+{
+	for (size_t i = 0; i < head->nfields; i++)
+		if (span_iis(head->fields[i].name, name))
+			return head->fields[i].value;
+	return (struct span){"", 0};
+}
+
+static bool
+is_access_login(struct span location)
+{
+	const struct span marks[] = {SPAN(".cloudflareaccess.com/"), SPAN("/cdn-cgi/access/")};
+
+	for (size_t m = 0; m < sizeof(marks) / sizeof(marks[0]); m++)
+		for (size_t i = 0; i + marks[m].len <= location.len; i++)
+			if (span_starts(span_cut(location, i, location.len), marks[m]))
+				return true;
+	return false;
+}
+
+struct judgement
+refusal_judge(const struct frame_head *head, bool access)
+{
+	bool html = span_istarts(field_value(head, "content-type"), SPAN("text/html"));
+	struct judgement j = {REFUSAL_NONE, html ? VERDICT_UPSTREAM_INVALID : VERDICT_OK};
+
+	if (head->status >= 300 && head->status < 400) {
+		if (!is_access_login(field_value(head, "location")))
+			return (struct judgement){REFUSAL_NONE, VERDICT_UPSTREAM_REDIRECT};
+		return (struct judgement){access ? REFUSAL_ACCESS : REFUSAL_NONE,
+					  VERDICT_ACCESS_DENIED_BY_GATEWAY};
+	}
+	if (head->status != 401 && head->status != 403)
+		return j;
+	if (html && access)
+		return (struct judgement){REFUSAL_ACCESS, VERDICT_ACCESS_DENIED_BY_GATEWAY};
+	j.refusal = head->status == 401 ? REFUSAL_UNAUTHORIZED : REFUSAL_FORBIDDEN;
+	return j;
+}
+
+bool
+refusal_is_model(struct span body)
+{
+	struct json *doc = json_doc_parse(body);
+	struct span type;
+	bool is = doc != NULL && json_doc_string(json_doc_get(doc, "error"), "type", &type) &&
+		  span_ends(type, SPAN("_model_access_denied"));
+
+	json_doc_free(doc);
+	return is;
+}
+
+int
+held_head(struct held *h, struct judgement as, const struct frame_head *head, bool retry)
+{
+	struct http_field fields[HTTP_FIELDS_MAX];
+	struct frame_head told = *head;
+
+	if (retry && told.nfields < HTTP_FIELDS_MAX) {
+		memcpy(fields, head->fields, head->nfields * sizeof(fields[0]));
+		fields[told.nfields++] = (struct http_field){SPAN("x-should-retry"), SPAN("true")};
+		told.fields = fields;
+	}
+	buf_init(&h->head, HEAD_BYTES_MAX);
+	buf_init(&h->body, FRAME_BODY_MAX);
+	if (pack_write(&frame_head_type, &told, &h->head) != 0) {
+		held_free(h);
+		return -1;
+	}
+	h->as = as;
+	return 0;
+}
+
+int
+held_body(struct held *h, struct span piece)
+{
+	return buf_add_span(&h->body, piece);
+}
+
+int
+held_take(const struct held *h, struct pool *room, struct frame_head *head)
+{
+	return pack_read(&frame_head_type, buf_span(&h->head), room, head);
+}
+
+void
+held_free(struct held *h)
+{
+	buf_free(&h->head);
+	buf_free(&h->body);
+	*h = (struct held){0};
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an answer's head says of our credentials, and a refusal that is held back while the keeper
+ * looks for a newer secret (design section 4). It is then passed on byte for byte, or forgotten.
+ */
+#ifndef EGRESS_REFUSAL_H
+#define EGRESS_REFUSAL_H
+
+#include "box/frame.h"
+#include "policy/access/verdict.h"
+
+/* Kinds are kept apart: what is looked at in vain for one says nothing of another. */
+enum refusal {
+	REFUSAL_NONE,
+	REFUSAL_UNAUTHORIZED, /* 401 */
+	REFUSAL_FORBIDDEN,    /* 403 */
+	REFUSAL_ACCESS,       /* Cloudflare Access's login or its page */
+};
+
+struct judgement {
+	enum refusal refusal;
+	enum verdict verdict; /* what the agent gets in place of the answer; OK: the answer */
+};
+
+/* access: Cloudflare Access is in front of the target (reference/llm.md 5.1, design section 6). */
+struct judgement refusal_judge(const struct frame_head *head, bool access);
+
+/*
+ * Whether body is an answer of LiteLLM's that the key is good and may not use this model, by its
+ * error.type: another key is not looked for then. Messages changed between versions; types did not.
+ */
+bool refusal_is_model(struct span body);
+
+/* A refusal that is held; all zero when there is none. */
+struct held {
+	struct judgement as;
+	struct buf head; /* packed */
+	struct buf body;
+};
+
+/* Starts to hold. retry: the answer tells the client to try again. 0, or -1: it is too large. */
+int held_head(struct held *h, struct judgement as, const struct frame_head *head, bool retry);
+/* 0, or -1: no more than a body frame is held. */
+int held_body(struct held *h, struct span piece);
+/* The head as it came: 0, or -1. room: for its fields; it lasts as long as room and h. */
+int held_take(const struct held *h, struct pool *room, struct frame_head *head);
+void held_free(struct held *h);
+
+#endif

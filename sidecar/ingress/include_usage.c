@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingress/include_usage.h"
+
+#define WISH "\"include_usage\":true"
+
+/* Stops the scan at a word of the agent's own, yes or no. */
+static bool
+is_said(const void *arg, struct span folded_name)
+{
+	(void)arg;
+	return span_is(folded_name, "include_usage");
+}
+
+/* The empty place behind the brace of an object. */
+static struct span
+behind_brace(struct span object)
+{
+	return (struct span){object.ptr + span_find(object, 0, '{') + 1, 0};
+}
+
+static bool
+is_empty(struct span object)
+{
+	size_t at = 1;
+
+	while (object.ptr[at] == ' ' || object.ptr[at] == '\t' || object.ptr[at] == '\r' ||
+	       object.ptr[at] == '\n')
+		at++;
+	return object.ptr[at] == '}';
+}
+
+bool
+include_usage(struct span body, const struct scan *s, struct span *at, struct span *text)
+{
+	struct span options = s->stream_options;
+	struct scan inside;
+
+	if (!s->stream || s->many_stream_options)
+		return false;
+	if (options.ptr == NULL) {
+		*at = behind_brace(body);
+		*text = SPAN("\"stream_options\":{" WISH "},"); /* "stream" stands behind it */
+		return true;
+	}
+	if (span_is(options, "null")) {
+		*at = options;
+		*text = SPAN("{" WISH "}");
+		return true;
+	}
+	if (scan_json(&inside, options, is_said, NULL) != SCAN_OK)
+		return false;
+	*at = behind_brace(options);
+	*text = is_empty(options) ? SPAN(WISH) : SPAN(WISH ",");
+	return true;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingress/meter_usage.h"
+
+#include "base/num.h"
+
+/*
+ * OpenAI's input holds what came from the cache (CACHED of PROMPT); Anthropic's and Bedrock's
+ * stands beside it (INPUT, CACHE_READ, CACHE_WRITE). OpenAI's Responses say input_tokens like
+ * Anthropic, but their cached tokens in the details, so that the two cannot be taken for another.
+ */
+enum number {
+	PROMPT,
+	INPUT,
+	OUTPUT,
+	TOTAL,
+	CACHE_READ,
+	CACHE_WRITE,
+	CACHED,
+	CACHED_WRITE,
+	REASONING,
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define NUMBER(name, which)                                                                        \
+	{                                                                                          \
+		name, METER_NUMBER, which, false, NULL                                             \
+	}
+#define INTO(name, object)                                                                         \
+	{                                                                                          \
+		name, METER_OBJECT, 0, false, &(object)                                            \
+	}
+#define LAST(name, object)                                                                         \
+	{                                                                                          \
+		name, METER_OBJECT, 0, true, &(object)                                             \
+	}
+
+static const struct meter_member input_details_members[] = {
+	NUMBER("cached_tokens", CACHED),
+	NUMBER("cache_write_tokens", CACHED_WRITE),
+};
+static const struct meter_object input_details = {input_details_members,
+						  COUNT(input_details_members)};
+
+static const struct meter_member output_details_members[] = {
+	NUMBER("reasoning_tokens", REASONING),
+	NUMBER("thinking_tokens", REASONING),
+};
+static const struct meter_object output_details = {output_details_members,
+						   COUNT(output_details_members)};
+
+static const struct meter_member usage_members[] = {
+	NUMBER("prompt_tokens", PROMPT),
+	NUMBER("completion_tokens", OUTPUT),
+	NUMBER("input_tokens", INPUT),
+	NUMBER("output_tokens", OUTPUT),
+	NUMBER("total_tokens", TOTAL),
+	INTO("prompt_tokens_details", input_details),
+	INTO("completion_tokens_details", output_details),
+	INTO("input_tokens_details", input_details),
+	INTO("output_tokens_details", output_details),
+	NUMBER("cache_read_input_tokens", CACHE_READ),
+	NUMBER("cache_creation_input_tokens", CACHE_WRITE),
+	NUMBER("inputTokens", INPUT),
+	NUMBER("outputTokens", OUTPUT),
+	NUMBER("totalTokens", TOTAL),
+	NUMBER("cacheReadInputTokens", CACHE_READ),
+	NUMBER("cacheWriteInputTokens", CACHE_WRITE),
+	NUMBER("inputTokenCount", INPUT),
+	NUMBER("outputTokenCount", OUTPUT),
+	NUMBER("cacheReadInputTokenCount", CACHE_READ),
+	NUMBER("cacheWriteInputTokenCount", CACHE_WRITE),
+};
+static const struct meter_object usage = {usage_members, COUNT(usage_members)};
+
+static const struct meter_member answer_members[] = {INTO("usage", usage)};
+const struct meter_object meter_usage_answer = {answer_members, COUNT(answer_members)};
+
+static const struct meter_member closing_members[] = {LAST("usage", usage)};
+const struct meter_object meter_usage_metadata = {closing_members, COUNT(closing_members)};
+
+static const struct meter_member response_members[] = {INTO("response", meter_usage_metadata)};
+const struct meter_object meter_usage_response = {response_members, COUNT(response_members)};
+
+static const struct meter_member message_members[] = {
+	INTO("message", meter_usage_answer),
+	LAST("usage", usage),
+};
+const struct meter_object meter_usage_message = {message_members, COUNT(message_members)};
+
+static const struct meter_member invocation_members[] = {
+	LAST("amazon-bedrock-invocationMetrics", usage),
+};
+const struct meter_object meter_usage_invocation = {invocation_members, COUNT(invocation_members)};
+
+static bool
+has(const struct meter_numbers *n, enum number which)
+{
+	return (n->seen >> which & 1) != 0;
+}
+
+void
+meter_usage_set(struct meter_numbers *sum, enum meter_header which, struct span text)
+{
+	unsigned i = which == METER_HEADER_INPUT ? INPUT : OUTPUT;
+
+	if (num_u64(text, UINT32_MAX, &sum->value[i]) != 0)
+		sum->bad = true;
+	sum->seen = (uint16_t)(sum->seen | 1U << i);
+}
+
+void
+meter_usage_add(struct meter_numbers *sum, const struct meter_numbers *later)
+{
+	for (unsigned i = 0; i < METER_NUMBERS_MAX; i++)
+		if ((later->seen >> i & 1) != 0)
+			sum->value[i] = later->value[i];
+	sum->seen = (uint16_t)(sum->seen | later->seen);
+	sum->bad = sum->bad || later->bad;
+	sum->last = sum->last || later->last;
+}
+
+bool
+meter_usage_sum(const struct meter_numbers *sum, bool input_only, struct usage *out)
+{
+	const uint64_t *v = sum->value; /* what was not seen is 0 */
+	struct usage u = {.output = v[OUTPUT], .reasoning = v[REASONING]};
+
+	if (sum->bad || (!has(sum, OUTPUT) && !input_only))
+		return false;
+	u.cache_read = has(sum, CACHED) ? v[CACHED] : v[CACHE_READ];
+	u.cache_write = has(sum, CACHED_WRITE) ? v[CACHED_WRITE] : v[CACHE_WRITE];
+	if (has(sum, PROMPT))
+		u.input = v[PROMPT];
+	else if (has(sum, INPUT))
+		u.input = v[INPUT] + v[CACHE_READ] + v[CACHE_WRITE];
+	else if (has(sum, TOTAL) && input_only)
+		u.input = v[TOTAL];
+	else
+		return false;
+	/* xAI counts reasoning beside its completion tokens; its total tells. */
+	if (has(sum, TOTAL) && v[TOTAL] == u.input + u.output + u.reasoning)
+		u.output += u.reasoning;
+	*out = u;
+	return true;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
+#include "ingress/ready.h"
+
+static bool
+target_is_usable(const struct ingress *in, size_t i)
+{
+	const struct ingress_target *t = &in->plan.targets[i];
+
+	if (!in->targets[i].usable)
+		return false;
+	for (size_t s = 0; s < t->nslots; s++) {
+		enum slot_state state = in->slots[t->slots[s].number].state;
+
+		if (state != SLOT_FRESH && state != SLOT_STALE)
+			return false;
+	}
+	return true;
+}
+
+bool
+ready_now(const struct ingress *in)
+{
+	for (size_t i = 0; i < in->plan.ntargets; i++)
+		if (in->plan.targets[i].required && !target_is_usable(in, i))
+			return false;
+	return !in->draining;
+}
+
+static void
+add_slot(struct buf *b, const struct slot_view *s, bool store_ids)
+{
+	uint64_t now = loop_wall_ms();
+
+	(void)buf_addf(b, "{\"state\":\"%s\",\"version\":%" PRIu32, slot_state_name(s->state),
+		       s->version);
+	if (store_ids && s->version_id[0] != '\0') {
+		(void)buf_add_str(b, ",\"version_id\":");
+		(void)buf_add_json(b, span_of(s->version_id));
+	}
+	if (s->fetched_ms != 0)
+		(void)buf_addf(b, ",\"age_seconds\":%" PRIu64,
+			       now > s->fetched_ms ? (now - s->fetched_ms) / 1000 : 0);
+	if (s->error_type[0] != '\0') {
+		(void)buf_add_str(b, ",\"error\":");
+		(void)buf_add_json(b, span_of(s->error_type));
+	}
+	if (s->next_ms > now)
+		(void)buf_addf(b, ",\"next_attempt_seconds\":%" PRIu64,
+			       (s->next_ms - now + 999) / 1000);
+	(void)buf_add_str(b, "}");
+}
+
+void
+ready_add_slots(struct buf *b, const struct ingress *in, bool store_ids)
+{
+	(void)buf_add_str(b, "{");
+	for (size_t i = 0; i < in->plan.nslots; i++) {
+		(void)buf_add_str(b, i > 0 ? "," : "");
+		(void)buf_add_json(b, in->plan.slots[i].name);
+		(void)buf_add_str(b, ":");
+		add_slot(b, &in->slots[i], store_ids);
+	}
+	(void)buf_add_str(b, "}");
+}
+
+void
+ready_add_targets(struct buf *b, const struct ingress *in)
+{
+	int64_t now = (int64_t)(loop_wall_ms() / 1000);
+
+	(void)buf_add_str(b, "{");
+	for (size_t i = 0; i < in->plan.ntargets; i++) {
+		const struct ingress_target *t = &in->plan.targets[i];
+		const struct target_view *v = &in->targets[i];
+
+		(void)buf_add_str(b, i > 0 ? "," : "");
+		(void)buf_add_json(b, t->name);
+		(void)buf_addf(b, ":{\"state\":\"%s\",\"required\":%s,\"resolved\":%s",
+			       target_is_usable(in, i) ? "usable" : "unusable",
+			       t->required ? "true" : "false", v->resolved ? "true" : "false");
+		if (v->certificate_expiry != 0)
+			(void)buf_addf(b, ",\"certificate_expiry_seconds\":%" PRId64,
+				       (int64_t)v->certificate_expiry - now);
+		(void)buf_add_str(b, "}");
+	}
+	(void)buf_add_str(b, "}");
+}
+
+void
+ready_add_sandbox(struct buf *b, const struct ingress *in)
+{
+	static const char *const pages[] = {"none", "locked", "memfd_secret"};
+	uint8_t weaker = in->keeper_pages < in->egress_pages ? in->keeper_pages : in->egress_pages;
+
+	(void)buf_addf(b,
+		       "{\"seccomp\":true,\"landlock\":%u,\"landlockNet\":%s,"
+		       "\"landlockScope\":%s,\"secretPages\":\"%s\"}",
+		       in->level.landlock_abi, in->level.landlock_net ? "true" : "false",
+		       in->level.landlock_scope ? "true" : "false", pages[weaker]);
+}
+
+unsigned
+ready_answer(const struct ingress *in, struct buf *b)
+{
+	bool ready = ready_now(in);
+
+	(void)buf_addf(b,
+		       "{\"ready\":%s,\"started\":%s,\"draining\":%s,\"generation\":%" PRIu32
+		       ",\"slots\":",
+		       ready ? "true" : "false", in->started ? "true" : "false",
+		       in->draining ? "true" : "false", in->plan.generation);
+	ready_add_slots(b, in, false);
+	(void)buf_add_str(b, ",\"targets\":");
+	ready_add_targets(b, in);
+	(void)buf_add_str(b, ",\"sandbox\":");
+	ready_add_sandbox(b, in);
+	(void)buf_add_str(b, "}\n");
+	return ready ? 200 : 503;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingress/standing.h"
+
+#include "ingress/ready.h"
+
+static bool
+is_settled(const struct ingress *in, size_t target)
+{
+	const struct ingress_target *t = &in->plan.targets[target];
+	bool usable = in->targets[target].usable && in->targets[target].resolved;
+
+	for (size_t i = 0; i < t->nslots; i++) {
+		enum slot_state state = in->slots[t->slots[i].number].state;
+
+		if (state == SLOT_REFUSED)
+			return true;
+		usable = usable && (state == SLOT_FRESH || state == SLOT_STALE);
+	}
+	return usable;
+}
+
+struct msg_standing
+standing_of(const struct ingress *in)
+{
+	struct msg_standing s = {.ready = ready_now(in), .settled = true};
+
+	for (size_t i = 0; i < in->plan.ntargets; i++)
+		s.settled = s.settled && is_settled(in, i);
+	return s;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "keeper/rotation.h"
+
+enum { FLOOR_MS = 1000 };
+
+/* The environment does not change; what has just failed is left alone for failureTtl. */
+static bool
+is_worth_asking(const struct slot *s)
+{
+	return s->reference.kind != REFERENCE_ENV && !slot_is_resting(s);
+}
+
+static void
+end_if_done(struct rotation *r)
+{
+	if (!r->under_way)
+		return;
+	for (size_t i = 0; i < r->plan->nslots; i++)
+		if (r->open[i])
+			return;
+	r->under_way = false;
+	r->looked(r);
+}
+
+/* A fetch may end before slot_refresh returns: all are open before the first begins. */
+static void
+begin(struct rotation *r)
+{
+	r->began = loop_now(r->loop);
+	r->under_way = true;
+	for (size_t i = 0; i < r->plan->nslots; i++)
+		r->open[i] = is_worth_asking(&r->slots[r->plan->slots[i].number]);
+	for (size_t i = 0; i < r->plan->nslots; i++)
+		if (r->open[i])
+			slot_refresh(&r->slots[r->plan->slots[i].number]);
+	end_if_done(r);
+}
+
+static void
+floor_passed(struct timer *t)
+{
+	begin(ev_owner(t, struct rotation, floor));
+}
+
+void
+rotation_init(struct rotation *r, struct loop *l, const struct keeper_target *plan,
+	      struct slot *slots, void (*looked)(struct rotation *r))
+{
+	*r = (struct rotation){.plan = plan, .slots = slots, .loop = l, .looked = looked};
+	r->floor.fn = floor_passed;
+	r->open = calloc(plan->nslots + 1, sizeof(*r->open));
+	if (r->open == NULL)
+		abort();
+}
+
+void
+rotation_look(struct rotation *r)
+{
+	uint64_t now = loop_now(r->loop), next = r->began == 0 ? now : r->began + FLOOR_MS;
+
+	if (r->under_way || r->floor.slot != 0)
+		return;
+	if (now >= next)
+		begin(r);
+	else
+		timer_set(r->loop, &r->floor, next - now);
+}
+
+/*
+ * A refresh that was under way when the look began is joined. If it brings nothing new the store
+ * may have answered it before the rotation, so that the slot is asked for once more.
+ */
+void
+rotation_slot_ended(struct rotation *r, const struct slot *s, bool changed)
+{
+	if (!r->under_way)
+		return;
+	for (size_t i = 0; i < r->plan->nslots; i++) {
+		struct slot *own = &r->slots[r->plan->slots[i].number];
+
+		if (own != s || !r->open[i])
+			continue;
+		if (!changed && s->began < r->began && !slot_is_resting(s)) {
+			slot_refresh(own);
+			return;
+		}
+		r->open[i] = false;
+	}
+	end_if_done(r);
+}

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: what stands in one secret is asked for once and changes together; what cannot be used is
+refused with its reason, and hurts no neighbour."""
+
+import json
+import signal
+
+import pytest
+from fakes.agent import Agent
+from fakes.sidekey import Sidekey
+from fakes.wire import wait_for
+from fakes.world import World
+
+BROKEN_KEY = "sk-first-line\nX-Injected: second-line"
+
+
+def chat(sidekey: Sidekey):
+    with Agent(sidekey.port) as agent:
+        return agent.chat()
+
+
+def slots(sidekey: Sidekey) -> dict:
+    return json.loads(sidekey.admin("/readyz")[1])["slots"]
+
+
+def all_in_one(world: World) -> str:
+    """The key and the Access pair as three JSON keys of one secret."""
+    values = {"key": world.key, "id": world.access[0], "secret": world.access[1]}
+    return world.store.create("all", values)
+
+
+def target_of(world: World, arn: str, **changes) -> dict:
+    pair = {"clientId": f"{arn}:id::", "clientSecret": f"{arn}:secret::"}
+    return world.target(**{"apiKey": f"{arn}:key::", "cloudflareAccess": pair, **changes})
+
+
+def test_one_question_for_all_keys(plain_world: World, start) -> None:
+    world = plain_world
+    arn = all_in_one(world)
+    sidekey = start(world.config(target_of(world, arn)), world.env())
+    assert chat(sidekey).status == 200
+    assert [c.asked for c in world.store.calls] == [arn]
+    for asked in (2, 3):
+        sidekey.process.send_signal(signal.SIGUSR1)
+        wait_for(lambda n=asked: len(world.store.calls) >= n, 10, "the refresh")
+    wait_for(lambda: {s["state"] for s in slots(sidekey).values()} == {"fresh"}, 10)
+    assert len(world.store.calls) == 3, "each refresh of three slots is one question"
+
+
+def test_another_version_is_another_document(plain_world: World, start) -> None:
+    world = plain_world
+    arn = all_in_one(world)
+    world.store.put(arn, {"key": "sk-newer-one", "id": world.access[0], "secret": world.access[1]})
+    target = target_of(world, arn, apiKey=f"{arn}:key:AWSPREVIOUS:")
+    assert chat(start(world.config(target), world.env())).status == 200
+    assert len(world.store.calls) == 2
+
+
+def test_the_keys_of_a_secret_rotate_together(plain_world: World, start) -> None:
+    world = plain_world
+    arn = all_in_one(world)
+    sidekey = start(world.config(target_of(world, arn)), world.env())
+    assert chat(sidekey).status == 200
+    world.api.key, world.api.access = "sk-rotated-key-0123", ("rotated.access", "f" * 64)
+    values = {"key": world.api.key, "id": world.api.access[0], "secret": world.api.access[1]}
+    world.store.put(arn, values)
+    sidekey.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: chat(sidekey).status == 200, 10, "all three are new")
+    assert len(world.store.calls) == 2
+    assert {s["version"] for s in slots(sidekey).values()} == {2}
+
+
+def test_a_key_that_is_missing_hurts_no_neighbour(plain_world: World, start) -> None:
+    world = plain_world
+    arn = all_in_one(world)
+    header = {"X-Optional": f"${{{arn}:not-there::?}}"}
+    sidekey = start(world.config(target_of(world, arn, headers=header)), world.env())
+    assert chat(sidekey).status == 200
+    assert world.api.last().header("x-optional") is None
+    wait_for(lambda: sidekey.records(error_type="UnusableSecret"), 5, "the log")
+    record = sidekey.records(error_type="UnusableSecret")[0]
+    assert record["slot"] == "main.headers.X-Optional" and "no such JSON key" in record["why"]
+    states = {name: s["state"] for name, s in slots(sidekey).items()}
+    assert states.pop("main.headers.X-Optional") == "refused"
+    assert set(states.values()) == {"fresh"}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "why"),
+    [
+        (BROKEN_KEY, "BadCharacter", "control byte"),
+        ("sk-\0-nul", "UnusableSecret", "not GetSecretValue's"),
+        ("", "EmptyValue", "empty"),
+        ("\n", "EmptyValue", "empty"),
+        ("k" * 20000, "ValueTooLong", "16 KiB"),
+        (b"binary", "UnusableSecret", "binary"),
+        ({"a": "1", "b": "2"}, "UnusableSecret", "several members"),
+    ],
+    ids=["two lines", "a NUL", "empty", "a newline alone", "long", "binary", "two members"],
+)
+def test_a_value_that_no_header_can_have(plain_world: World, start, value, kind, why) -> None:
+    world = plain_world
+    if isinstance(value, bytes):
+        arn = world.store.create("bad", "x")
+        world.store._answer = lambda *_: {"VersionId": "v", "SecretBinary": "YmluYXJ5"}
+    else:
+        arn = world.store.create("bad", value)
+    target = world.target(apiKey=arn)
+    del target["cloudflareAccess"]
+    config = world.config(target, secrets={"failureTtl": "1s"})
+    sidekey = start(config, world.env(), wait=False)
+    sidekey.wait_listening()
+    wait_for(lambda: sidekey.records(error_type=kind), 10, "the log")
+    assert why in sidekey.records(error_type=kind)[0]["why"]
+    assert slots(sidekey)["main.apiKey"]["error"] == kind
+    answer = chat(sidekey)
+    assert answer.status == 503 and answer.code.startswith("credential_")
+    assert not world.api.requests
+    assert "second-line" not in sidekey.text()
+
+
+def test_one_trailing_newline_is_taken_off(plain_world: World, start) -> None:
+    world = plain_world
+    target = world.target(apiKey=world.store.create("newline", world.key + "\r\n"))
+    assert chat(start(world.config(target), world.env())).status == 200
+
+
+def test_a_client_key_from_the_store_keeps_its_lines(world: World, start) -> None:
+    arn = world.store.create("tls-key", world.key_path.read_text())
+    tls = {"ca": str(world.ca), "clientCert": str(world.cert_path), "clientKey": arn}
+    sidekey = start(world.config(world.target(tls=tls)), world.env())
+    assert chat(sidekey).status == 200

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: `sidekey reload` and `sidekey refresh` reach the sidekey that is meant, and say how it
+went."""
+
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from fakes.reload import IN_FORCE, SECONDS, generation, rewrite, told, wait_told
+from fakes.secretsmanager import Fault
+from fakes.sidekey import Sidekey, environment, program, run
+from fakes.wire import wait_for
+from fakes.world import World
+
+
+@pytest.fixture
+def own_name(monkeypatch, tmp_path: Path) -> str:
+    """The program under a name of this test's own, so that no other test's is found."""
+    name = f"sk{os.getpid()}{threading.get_native_id()}"[:15]
+    copy = tmp_path / name
+    shutil.copy(program(), copy)
+    monkeypatch.setenv("SIDEKEY", str(copy))
+    return name
+
+
+def file_of(sidekey: Sidekey) -> str:
+    return str(sidekey.folder / "sidekey.yaml")
+
+
+@pytest.fixture
+def named(own_name: str, world: World, start) -> Sidekey:
+    return start(world.config(), world.env())
+
+
+def test_reload_verb(world: World, named: Sidekey) -> None:
+    done = run("reload", "-c", file_of(named), env=world.env())
+    assert (done.returncode, done.stdout) == (
+        0,
+        "the new configuration is in force (generation 2)\n",
+    )
+    assert generation(named) == 2
+    done = run("reload", env=world.env())  # it is the only one, and its -c says which file
+    assert (done.returncode, generation(named)) == (0, 3)
+    done = run("reload", "--no-wait", "--pid", str(named.pid), env=world.env())
+    assert (done.returncode, done.stdout) == (0, "")
+    wait_told(named, IN_FORCE, generation=4)
+
+
+def test_reload_verb_finds_the_faults(world: World, named: Sidekey) -> None:
+    path = rewrite(named, world.config())
+    path.write_text(path.read_text() + "targetz: {}\n")
+    done = run("reload", "-c", str(path), env=world.env())
+    assert done.returncode == 2
+    line = path.read_text().count("\n")
+    assert f"{path}:{line}:1: targetz: " in done.stdout
+    assert done.stdout.endswith("sidekey reload: nothing was changed\n")
+    assert not told(named, "a fault in the new configuration"), "it was not even asked"
+
+
+def test_reload_verb_without_a_check(world: World, named: Sidekey) -> None:
+    """A variable that only the running one has does not stand in the way."""
+    path = rewrite(named, world.config())
+    path.write_text(path.read_text() + "hosts: ['${LC_NOBODY_HAS_THIS}']\n")
+    assert run("reload", "-c", str(path)).returncode == 2
+    done = run("reload", "-c", str(path), "--no-check")
+    assert (done.returncode, "its log alone says" in done.stdout) == (0, True)
+    wait_told(named, "the new configuration is refused; the running one stays in force")
+
+
+def test_reload_verb_that_fails(world: World, named: Sidekey) -> None:
+    """The configuration can be read, and does not take force before sidekey ends."""
+    world.store.fail(Fault("stall"))
+    rewrite(named, world.config())
+    named.expected_death = True
+    results = []
+
+    def verb() -> None:
+        results.append(run("reload", "-c", file_of(named), env=world.env()))
+
+    thread = threading.Thread(target=verb)
+    thread.start()
+    wait_told(named, "reloading")
+    assert thread.is_alive()
+    assert named.stop(10) == 0
+    thread.join(SECONDS)
+    assert results[0].returncode == 1
+    assert f"is not in force; the log of process {named.pid} says why" in results[0].stdout
+
+
+def test_refresh_verb(world: World, named: Sidekey) -> None:
+    before = world.store.fetches(world.key_arn)
+    done = run("refresh", "-c", file_of(named))
+    assert (done.returncode, done.stdout) == (0, "")
+    wait_for(lambda: world.store.fetches(world.key_arn) > before, SECONDS, "a fresh fetch")
+
+
+@pytest.mark.parametrize("verb", ["reload", "refresh"])
+def test_verb_without_anybody(own_name: str, verb: str) -> None:
+    done = run(verb)
+    assert done.returncode == 1
+    assert done.stdout == f"sidekey {verb}: no sidekey of this user is running here\n"
+
+
+@pytest.mark.parametrize("verb", ["reload", "refresh"])
+def test_verb_s_usage(own_name: str, verb: str) -> None:
+    assert run(verb, "--help").returncode == 0
+    assert run(verb, "--help").stdout.startswith(f"usage: sidekey {verb} [-c FILE] [--pid PID]")
+    for wrong in (["--pid", "0"], ["--pid", "x"], ["-c"], ["more"], ["--sudden"]):
+        assert run(verb, *wrong).returncode == 2, wrong
+    assert run("refresh", "--no-wait").returncode == 2
+
+
+def test_verbs_with_several(own_name: str, world: World, start) -> None:
+    one, two = (start(world.config(), world.env()) for _ in range(2))
+    done = run("refresh")
+    assert done.returncode == 1 and "several are running; name one" in done.stdout
+    for sidekey in (one, two):
+        line = f"  --pid {sidekey.pid}  started with -c {file_of(sidekey)}\n"
+        assert line in done.stdout
+    assert run("reload", "-c", file_of(two), env=world.env()).returncode == 0
+    assert (generation(one), generation(two)) == (1, 2)
+    assert run("reload", "--pid", str(one.pid), env=world.env()).returncode == 0
+    assert (generation(one), generation(two)) == (2, 2)
+    for pid in (os.getpid(), one.children()[0]):
+        done = run("refresh", "--pid", str(pid))
+        assert done.returncode == 1 and f"process {pid} is not a running sidekey" in done.stdout
+    done = run("refresh", "-c", "/nowhere.yaml")
+    assert done.returncode == 1 and "was started with -c /nowhere.yaml" in done.stdout
+
+
+def test_process_that_has_our_name(world: World, named: Sidekey, own_name: str, tmp_path: Path):
+    """An agent's own program of that name gets the verbs to ask, and nothing else."""
+    folder = tmp_path / "agent"
+    folder.mkdir()
+    shutil.copy("/bin/sh", folder / own_name)
+    (folder / "serve").write_text("trap 'echo hit' USR1; echo up; while :; do read x; done\n")
+    with subprocess.Popen(
+        [str(folder / own_name), "serve"],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as decoy:
+        assert decoy.stdout and decoy.stdout.readline() == b"up\n"
+        done = run("refresh")
+        assert done.returncode == 1 and "several are running" in done.stdout
+        before = world.store.fetches(world.key_arn)
+        assert run("refresh", "-c", file_of(named)).returncode == 0
+        wait_for(lambda: world.store.fetches(world.key_arn) > before, SECONDS, "a fresh fetch")
+        decoy.kill()
+        assert decoy.stdout.read() == b""

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: an operator sees what sidekey does, and nobody else sees more than that it lives."""
+
+import hashlib
+import json
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes.agent import HELLO, Agent, Answer
+from fakes.sidekey import Sidekey, run
+from fakes.wire import free_port, wait_for
+from fakes.world import World
+
+TOKEN = "operator-" + "t" * 32
+
+
+@pytest.fixture
+def socket_path() -> Iterator[Path]:
+    """A socket's path may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="sk") as folder:
+        yield Path(folder) / "admin.sock"
+
+
+def begin(start, world: World, socket_path: Path | None = None, **sections) -> Sidekey:
+    """sidekey with an admin port, and an admin socket beside it where there is a path for it."""
+    port = free_port()
+    admin = [f"127.0.0.1:{port}"] + ([f"unix:{socket_path}"] if socket_path else [])
+    env = world.env(ADMIN_TOKEN=TOKEN)
+    sidekey = start(world.config(admin=admin, **sections), env, wait=False)
+    sidekey.admin_port = port
+    sidekey.wait_ready()
+    return sidekey
+
+
+def ask(sidekey: Sidekey, token: str | None = None, path: str = "/status", extra=()) -> Answer:
+    headers = [] if token is None else [("Authorization", f"Bearer {token}")]
+    with Agent(sidekey.admin_port) as client:
+        return client.call("GET", path, headers=[*headers, *extra])
+
+
+def ask_socket(path: Path) -> dict:
+    with Agent(unix=str(path)) as client:
+        answer = client.call("GET", "/status")
+    assert answer.status == 200, answer.body
+    return answer.json()
+
+
+# ---- what it says ----
+
+
+def test_status(world: World, start, socket_path: Path) -> None:
+    sidekey = begin(start, world, socket_path)
+    assert stat.S_IMODE(socket_path.stat().st_mode) == 0o600
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    with Agent(sidekey.port) as agent:
+        header = ("traceparent", f"00-{trace}-00f067aa0ba902b7-01")
+        assert agent.chat(headers=[header]).status == 200
+        assert agent.chat({**HELLO, "model": "m", "api_key": "sk-mine"}).status == 403
+    assert world.api.last().header("traceparent") == header[1]
+    wait_for(lambda: ask_socket(socket_path)["calls"]["total"] == 2, 5)
+    told = ask_socket(socket_path)
+    assert told["ready"] and told["version"] and told["uptime_seconds"] >= 0
+    assert told["sandbox"]["seccomp"] and told["secret_pages"]["keeper"] != "none"
+    main = told["targets"]["main"]
+    assert (main["state"], main["resolved"]) == ("usable", True)
+    assert main["certificate_expiry_seconds"] > 0
+    slot = told["slots"]["main.apiKey"]
+    assert slot["state"] == "fresh" and slot["version_id"] and slot["next_attempt_seconds"] > 0
+    chat = {"target": "main", "operation": "chat", "calls": 1, "errors": 0}
+    assert chat in told["calls"]["by"] and told["calls"]["last_minute"] == 2
+    first = told["latency_seconds"]["first_byte"]
+    assert first["count"] == 1 and 0 < first["p50"] <= first["p90"] <= first["p99"]
+    assert told["refusals"] == {"field_not_allowed": 1}
+    refused, good = told["recent"]
+    assert (refused["code"], refused["status"], refused["target"]) == (
+        "field_not_allowed",
+        403,
+        "",
+    )
+    assert (good["target"], good["model"], good["status"]) == ("main", "gpt-4o", 200)
+    assert good["bytes_in"] > 0 and good["bytes_out"] > 0 and good["caller"] == "local"
+    logged = {c["request_id"]: c for c in sidekey.calls()}
+    assert set(logged) == {refused["request_id"], good["request_id"]}
+    assert logged[good["request_id"]]["trace_id"] == trace
+
+
+def test_nothing_secret_is_in_it(world: World, start, socket_path: Path) -> None:
+    sidekey = begin(start, world, socket_path, adminToken="env:ADMIN_TOKEN")
+    with Agent(sidekey.port) as agent:
+        agent.chat({**HELLO, "messages": [{"role": "user", "content": "a private prompt"}]})
+    pages = [json.dumps(ask_socket(socket_path)).encode()]
+    pages += [sidekey.admin(path)[1] for path in ("/readyz", "/healthz", "/metrics")]
+    for page in pages:
+        assert not world.found_in(page)
+        assert b"arn:" not in page and b"private prompt" not in page
+        assert TOKEN.encode() not in page and b"127.0.0.1" not in page and b"file:" not in page
+        assert hashlib.sha256(TOKEN.encode()).hexdigest().encode() not in page
+    assert TOKEN not in sidekey.text()
+
+
+def test_the_ring_has_an_end(plain_world: World, start, socket_path: Path) -> None:
+    sidekey = begin(start, plain_world, socket_path)
+    with Agent(sidekey.port) as agent:
+        for _ in range(130):
+            agent.call("GET", "/nothing")
+    wait_for(lambda: ask_socket(socket_path)["calls"]["total"] == 130, 5)
+    recent = ask_socket(socket_path)["recent"]
+    assert len(recent) == 100
+    ids = [call["request_id"] for call in recent]
+    assert ids == sorted(ids, reverse=True), "the newest first"
+
+
+def test_readyz_tells_the_story_of_a_failing_store(plain_world: World, start) -> None:
+    sidekey = start(
+        plain_world.config(secrets={"ttl": "1s", "failureTtl": "1s"}), plain_world.env()
+    )
+    plain_world.store.stop()
+
+    def slot() -> dict:
+        return json.loads(sidekey.admin("/readyz")[1])["slots"]["main.apiKey"]
+
+    wait_for(lambda: slot()["state"] == "stale", 20)
+    assert slot()["error"] and slot()["version"] == 1 and slot()["age_seconds"] >= 0
+    wait_for(lambda: slot().get("next_attempt_seconds", 0) > 0, 5)
+
+
+# ---- who gets it ----
+
+
+def test_tcp_without_a_token_configured(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world)
+    for token in (None, "", TOKEN):
+        answer = ask(sidekey, token)
+        assert answer.status == 403
+        assert "adminToken" in answer.json()["error"] and "unix:" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("form", ["env", "file", "sha256", "store"])
+def test_the_token_opens(plain_world: World, start, tmp_path: Path, form: str) -> None:
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    configured = {
+        "env": "env:ADMIN_TOKEN",
+        "file": f"file:{tmp_path / 'token'}",
+        "sha256": "sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest().upper(),
+        "store": plain_world.store.create("admin", TOKEN),
+    }[form]
+    sidekey = begin(start, plain_world, adminToken=configured)
+    wait_for(lambda: ask(sidekey, TOKEN).status == 200, 5)
+    assert ask(sidekey, TOKEN).json()["ready"]
+    for wrong in (None, "", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "Bearer " + TOKEN):
+        answer = ask(sidekey, wrong)
+        assert answer.status == 401 and answer.header("www-authenticate") == "Bearer"
+        assert b"calls" not in answer.body and TOKEN.encode() not in answer.body
+
+
+def test_other_ways_to_present_it(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world, adminToken="env:ADMIN_TOKEN")
+    good = ("Authorization", f"Bearer {TOKEN}")
+    for headers in (
+        [("Authorization", TOKEN)],
+        [("Authorization", f"Basic {TOKEN}")],
+        [("x-api-key", TOKEN)],
+        [("Cookie", f"token={TOKEN}")],
+        [good, good],
+        [("Authorization", "Bearer wrong"), good],
+    ):
+        assert ask(sidekey, extra=headers).status == 401, headers
+    assert ask(sidekey, path=f"/status?token={TOKEN}").status == 401
+    assert ask(sidekey, extra=[good]).status == 200
+
+
+def test_a_browser_with_the_token_is_still_a_browser(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world, adminToken="env:ADMIN_TOKEN")
+    for header in (("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")):
+        answer = ask(sidekey, TOKEN, extra=[header])
+        assert (answer.status, answer.code) == (403, "browser_refused")
+    with Agent(sidekey.admin_port, host="evil.example") as rebound:
+        answer = rebound.call("GET", "/status", headers=[("Authorization", f"Bearer {TOKEN}")])
+    assert answer.code == "host_not_allowed"
+
+
+def test_guesses_are_counted_and_do_not_fill_the_log(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world, adminToken="env:ADMIN_TOKEN")
+    began = time.monotonic()
+    with Agent(sidekey.admin_port) as guesser:
+        for guess in range(200):
+            header = ("Authorization", f"Bearer {guess}")
+            assert guesser.call("GET", "/status", headers=[header]).status == 401
+    assert b"\nsidekey_admin_refused_total 200\n" in sidekey.admin("/metrics")[1]
+    lines = sidekey.records(msg="a request to the admin port had no valid token")
+    assert 1 <= len(lines) <= time.monotonic() - began + 2 and lines[0]["token"] == "wrong"
+
+
+def test_a_token_that_is_not_there_opens_nothing(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world, adminToken="env:NOT_THERE")
+    for token in (None, "", "x"):
+        answer = ask(sidekey, token)
+        assert answer.status == 503 and "adminToken" in answer.json()["error"]
+
+
+def test_the_agent_s_port_serves_none_of_it(plain_world: World, start, socket_path: Path) -> None:
+    sidekey = begin(start, plain_world, socket_path, adminToken="env:ADMIN_TOKEN")
+    with Agent(sidekey.port) as agent:
+        for path in ("/status", "/metrics", "/readyz", "/healthz", "/v1/status"):
+            answer = agent.call("GET", path, headers=[("Authorization", f"Bearer {TOKEN}")])
+            assert (answer.status, answer.code) == (404, "route_not_found")
+
+
+def test_the_token_is_no_key(world: World, start) -> None:
+    """The same reference as a target's key: two slots, and only one of them reaches egress."""
+    sidekey = begin(start, world, adminToken=world.key_arn)
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+    assert ask(sidekey, world.key).status == 200
+    assert set(ask(sidekey, world.key).json()["slots"]) > {"adminToken", "main.apiKey"}
+
+
+# ---- the verb ----
+
+
+def file_of(sidekey: Sidekey) -> list[str]:
+    return ["-c", str(sidekey.folder / "sidekey.yaml")]
+
+
+def test_verb(world: World, start, socket_path: Path) -> None:
+    sidekey = begin(start, world, socket_path)
+    with Agent(sidekey.port) as agent:
+        agent.chat()
+        agent.chat({**HELLO, "model": "m", "api_key": "sk-mine"})
+    wait_for(lambda: ask_socket(socket_path)["calls"]["total"] == 2, 5)
+    result = run("status", *file_of(sidekey))
+    assert result.returncode == 0, result.stdout
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines[0][:1] == ["sidekey"] and lines[0][-1] == "ready"
+    assert ["main", "usable", "yes", "yes"] in [line[:4] for line in lines]
+    assert ["main.apiKey", "fresh", "1"] in [line[:3] for line in lines]
+    assert ["main", "chat", "1", "0"] in lines and ["-", "chat", "1", "1"] in lines
+    assert ["field_not_allowed", "403", "local", "chat"] in [line[1:5] for line in lines]
+    assert "LATENCY" in result.stdout and not world.found_in(result.stdout.encode())
+    assert run("status", *file_of(sidekey), "--json").stdout.startswith('{"version":')
+    told = json.loads(run("status", *file_of(sidekey), "--json").stdout)
+    assert set(told) == set(ask_socket(socket_path))
+
+
+def test_verb_does_not_hand_an_agent_the_terminal(
+    plain_world: World, start, socket_path: Path
+) -> None:
+    models = [{"match": "good", "target": "main"}]
+    sidekey = begin(start, plain_world, socket_path, models=models)
+    with Agent(sidekey.port) as agent:
+        assert agent.chat({**HELLO, "model": "\x1b]0;owned\x07\x1b[2J\u202e\n"}).status == 403
+    wait_for(lambda: ask_socket(socket_path)["calls"]["total"] == 1, 5)
+    shown = run("status", *file_of(sidekey)).stdout
+    assert "?]0;owned" in shown
+    assert all(c == "\n" or " " <= c <= "~" for c in shown)
+
+
+def test_verb_over_tcp(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world, adminToken="env:ADMIN_TOKEN")
+    without = run("status", *file_of(sidekey))
+    assert without.returncode == 1 and "SIDEKEY_ADMIN_TOKEN" in without.stdout
+    wrong = run("status", *file_of(sidekey), env={"SIDEKEY_ADMIN_TOKEN": "wrong"})
+    assert wrong.returncode == 1 and "adminToken" in wrong.stdout
+    broken = run("status", *file_of(sidekey), env={"SIDEKEY_ADMIN_TOKEN": f"{TOKEN}\r\nX: y"})
+    assert broken.returncode == 1
+    right = run("status", *file_of(sidekey), env={"SIDEKEY_ADMIN_TOKEN": TOKEN})
+    assert right.returncode == 0 and "main.apiKey" in right.stdout
+
+
+def test_verb_says_why_not(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world)
+    refused = run("status", *file_of(sidekey))
+    assert refused.returncode == 1 and "unix:/run/sidekey/admin.sock" in refused.stdout
+    assert sidekey.stop() == 0
+    gone = run("status", *file_of(sidekey))
+    assert gone.returncode == 1 and "nobody answers" in gone.stdout
+    assert run("status", "--wrong").returncode == 2
+    assert run("status", "--help").returncode == 0

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "egress/refusal.h"
+
+#define LOGIN "https://team.cloudflareaccess.com/cdn-cgi/access/login/host?kid=1"
+
+static const struct {
+	uint16_t status;
+	const char *name, *value;
+	bool access;
+	enum refusal refusal;
+	enum verdict verdict;
+	const char *comment;
+} heads[] = {
+	{200, "Content-Type", "application/json", true, REFUSAL_NONE, VERDICT_OK, "an answer"},
+	{401, "Content-Type", "application/json", false, REFUSAL_UNAUTHORIZED, VERDICT_OK, "key"},
+	{403, "content-type", "application/json", true, REFUSAL_FORBIDDEN, VERDICT_OK, "a no"},
+	{401, "X-Other", "1", false, REFUSAL_UNAUTHORIZED, VERDICT_OK, "no type at all"},
+	{400, "Content-Type", "application/json", true, REFUSAL_NONE, VERDICT_OK, "other errors"},
+	{429, "Content-Type", "application/json", true, REFUSAL_NONE, VERDICT_OK, "a limit"},
+	{302, "Location", LOGIN, true, REFUSAL_ACCESS, VERDICT_ACCESS_DENIED_BY_GATEWAY, "login"},
+	{302, "Location", "/cdn-cgi/access/login/x", true, REFUSAL_ACCESS,
+	 VERDICT_ACCESS_DENIED_BY_GATEWAY, "login by path"},
+	{302, "Location", LOGIN, false, REFUSAL_NONE, VERDICT_ACCESS_DENIED_BY_GATEWAY,
+	 "a login where we have no pair to renew"},
+	{302, "Location", "/elsewhere", true, REFUSAL_NONE, VERDICT_UPSTREAM_REDIRECT, "redirect"},
+	{403, "Content-Type", "Text/HTML; charset=utf-8", true, REFUSAL_ACCESS,
+	 VERDICT_ACCESS_DENIED_BY_GATEWAY, "Access's page"},
+	{401, "Content-Type", "text/html", true, REFUSAL_ACCESS, VERDICT_ACCESS_DENIED_BY_GATEWAY,
+	 "Access in strict mode"},
+	{401, "Content-Type", "text/html", false, REFUSAL_UNAUTHORIZED, VERDICT_UPSTREAM_INVALID,
+	 "a proxy's page says the same as its JSON would"},
+	{200, "Content-Type", "text/html", true, REFUSAL_NONE, VERDICT_UPSTREAM_INVALID, "portal"},
+};
+
+static void
+test_judge(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(heads); i++) {
+		struct http_field field = {span_of(heads[i].name), span_of(heads[i].value)};
+		struct frame_head head = {.status = heads[i].status, .fields = &field};
+		struct judgement j;
+
+		head.nfields = 1;
+		j = refusal_judge(&head, heads[i].access);
+		if (j.refusal != heads[i].refusal || j.verdict != heads[i].verdict)
+			fail_msg("%s: refusal %d, verdict %d", heads[i].comment, (int)j.refusal,
+				 (int)j.verdict);
+	}
+}
+
+static const struct {
+	const char *body;
+	bool is;
+	const char *comment;
+} bodies[] = {
+	{"{\"error\":{\"type\":\"key_model_access_denied\",\"code\":\"401\"}}", true, "a key's"},
+	{"{\"error\":{\"message\":\"x\",\"type\":\"team_model_access_denied\"}}", true, "a team's"},
+	{"{\"error\":{\"type\":\"new_kind_model_access_denied\"}}", true, "one we do not know yet"},
+	{"{\"error\":{\"type\":\"auth_error\"}}", false, "the key itself"},
+	{"{\"error\":{\"message\":\"key_model_access_denied\",\"type\":\"auth_error\"}}", false,
+	 "a message tells nothing"},
+	{"{\"error\":{\"type\":\"key_model_access_denied \"}}", false, "not quite"},
+	{"{\"type\":\"key_model_access_denied\"}", false, "not in error"},
+	{"{\"error\":\"key_model_access_denied\"}", false, "error is no object"},
+	{"{\"error\":{\"type\":7}}", false, "type is no string"},
+	{"[]", false, "no object"},
+	{"", false, "no body"},
+	{"{\"error\":", false, "cut short"},
+};
+
+static void
+test_is_model(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bodies); i++)
+		if (refusal_is_model(span_of(bodies[i].body)) != bodies[i].is)
+			fail_msg("%s", bodies[i].comment);
+}
+
+static void
+test_held(void **state)
+{
+	static char large[FRAME_BODY_MAX];
+	struct http_field field = {SPAN("X-A"), SPAN("b")};
+	struct frame_head head = {401, true, 2, &field, 1}, back;
+	struct judgement as = {REFUSAL_UNAUTHORIZED, VERDICT_OK};
+	_Alignas(max_align_t) char space[4 * sizeof(struct http_field)];
+	struct held h = {0};
+	struct pool room;
+
+	(void)state;
+	assert_int_equal(held_head(&h, as, &head, false), 0);
+	assert_int_equal(held_body(&h, SPAN("{}")), 0);
+	assert_int_equal(held_body(&h, (struct span){large, sizeof(large) - 2}), 0);
+	assert_int_equal(held_body(&h, SPAN("x")), -1);
+	pool_over(&room, space, sizeof(space));
+	assert_int_equal(held_take(&h, &room, &back), 0);
+	assert_int_equal(back.status, 401);
+	assert_true(back.has_length && back.length == 2);
+	assert_int_equal(back.nfields, 1);
+	assert_true(span_is(back.fields[0].value, "b"));
+	held_free(&h);
+	assert_int_equal(h.as.refusal, REFUSAL_NONE);
+
+	assert_int_equal(held_head(&h, as, &head, true), 0);
+	pool_over(&room, space, sizeof(space));
+	assert_int_equal(held_take(&h, &room, &back), 0);
+	assert_int_equal(back.nfields, 2);
+	assert_true(span_is(back.fields[1].name, "x-should-retry"));
+	assert_true(span_is(back.fields[1].value, "true"));
+	held_free(&h);
+
+	field.value = (struct span){large, 40 * 1024};
+	assert_int_equal(held_head(&h, as, &head, false), -1);
+	assert_int_equal(h.as.refusal, REFUSAL_NONE);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_is_model),
+		cmocka_unit_test(test_held),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper's looks, and the age of a slot's value, with a store that answers when told to. */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "keeper/rotation.h"
+
+enum { KEY, ACCESS, ENV, SLOTS, FLOOR_MS = 1000 };
+
+static struct plan_number numbers[SLOTS] = {{KEY}, {ACCESS}, {ENV}};
+static struct keeper_slot slot_plans[SLOTS];
+static struct keeper_target target = {.slots = numbers, .nslots = SLOTS};
+static struct keeper_plan plan;
+
+static struct loop *loop;
+static struct slot_owner owner;
+static struct slot slots[SLOTS];
+static struct rotation rotation;
+static int asked[SLOTS], looks, gone;
+
+static void
+fetch(struct slot_owner *o, struct slot *s)
+{
+	(void)o;
+	asked[s->number]++;
+}
+
+static void
+changed(struct slot_owner *o, struct slot *s, bool value_changed)
+{
+	(void)o;
+	gone += value_changed && slot_value(s).ptr == NULL ? 1 : 0;
+	rotation_slot_ended(&rotation, s, value_changed);
+}
+
+static void
+looked(struct rotation *r)
+{
+	assert_ptr_equal(r, &rotation);
+	looks++;
+}
+
+static void
+answer(int slot, const char *value)
+{
+	slot_fetched(&slots[slot], span_of(value), &(struct slot_version){0});
+}
+
+static int
+begin(void **state)
+{
+	(void)state;
+	plan = (struct keeper_plan){.slots = slot_plans,
+				    .nslots = SLOTS,
+				    .ttl_ms = 300000,
+				    .max_stale_ms = 86400000,
+				    .failure_ttl_ms = 10000};
+	loop = loop_new();
+	owner = (struct slot_owner){loop, &plan, fetch, changed};
+	for (int i = 0; i < SLOTS; i++) {
+		slot_init(&slots[i], &owner, (uint16_t)i);
+		slots[i].reference.kind = i == ENV ? REFERENCE_ENV : REFERENCE_SECRETS_MANAGER;
+	}
+	rotation_init(&rotation, loop, &target, slots, looked);
+	for (int i = 0; i < SLOTS; i++)
+		answer(i, "before");
+	memset(asked, 0, sizeof(asked));
+	looks = gone = 0;
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	for (int i = 0; i < SLOTS; i++)
+		secret_free(slots[i].value);
+	free(rotation.open);
+	loop_free(loop);
+	return 0;
+}
+
+static void
+stop(struct timer *t)
+{
+	(void)t;
+	loop_stop(loop, 0);
+}
+
+static void
+pass(uint64_t ms)
+{
+	struct timer t = {.fn = stop};
+
+	timer_set(loop, &t, ms);
+	loop_run(loop);
+}
+
+static void
+every_slot_is_asked_once(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		rotation_look(&rotation);
+	assert_int_equal(asked[KEY], 1);
+	assert_int_equal(asked[ACCESS], 1);
+	assert_int_equal(asked[ENV], 0); /* the environment does not change */
+	answer(KEY, "after");
+	assert_int_equal(looks, 0);
+	slot_failed(&slots[ACCESS], SLOT_UNREACHED, "Unreachable");
+	assert_int_equal(looks, 1);
+	answer(KEY, "later still"); /* an ordinary refresh */
+	assert_int_equal(looks, 1);
+}
+
+/* A hostile egress asks as often as it can. */
+static void
+looks_are_a_second_apart(void **state)
+{
+	uint64_t began = loop_now(loop);
+
+	(void)state;
+	for (int second = 0; second < 2; second++) {
+		int before = looks;
+
+		for (int i = 0; i < 1000; i++)
+			rotation_look(&rotation);
+		while (asked[KEY] <= before)
+			pass(10);
+		assert_int_equal(asked[KEY], before + 1);
+		answer(KEY, "before");
+		answer(ACCESS, "before");
+		assert_int_equal(looks, before + 1);
+	}
+	assert_true(loop_now(loop) - began >= FLOOR_MS);
+}
+
+static void
+a_refresh_under_way_is_joined(void **state)
+{
+	(void)state;
+	slot_refresh(&slots[KEY]);
+	pass(5);
+	rotation_look(&rotation);
+	assert_int_equal(asked[KEY], 1);
+	answer(KEY, "after");
+	assert_int_equal(asked[KEY], 1); /* it brought the new version: enough */
+	answer(ACCESS, "before");
+	assert_int_equal(asked[ACCESS], 1);
+	assert_int_equal(looks, 1);
+}
+
+/* The store may have answered the refresh before the rotation. */
+static void
+a_joined_refresh_without_news_is_repeated_once(void **state)
+{
+	(void)state;
+	slot_refresh(&slots[KEY]);
+	pass(5);
+	rotation_look(&rotation);
+	answer(ACCESS, "before");
+	answer(KEY, "before");
+	assert_int_equal(looks, 0);
+	assert_int_equal(asked[KEY], 2);
+	answer(KEY, "before");
+	assert_int_equal(asked[KEY], 2);
+	assert_int_equal(looks, 1);
+}
+
+static void
+a_failure_is_left_alone_for_failure_ttl(void **state)
+{
+	(void)state;
+	slot_failed(&slots[KEY], SLOT_DENIED, "AccessDeniedException");
+	rotation_look(&rotation);
+	assert_int_equal(asked[KEY], 0);
+	assert_int_equal(asked[ACCESS], 1);
+	slot_failed(&slots[ACCESS], SLOT_ERROR, "ThrottlingException");
+	assert_int_equal(looks, 1);
+	assert_int_equal(asked[ACCESS], 1);
+}
+
+static void
+nothing_to_ask_is_answered_at_once(void **state)
+{
+	struct keeper_target none = {.nslots = 0};
+
+	(void)state;
+	free(rotation.open);
+	rotation_init(&rotation, loop, &none, slots, looked);
+	rotation_look(&rotation);
+	assert_int_equal(looks, 1);
+}
+
+static void
+a_value_goes_at_max_stale(void **state)
+{
+	(void)state;
+	plan.max_stale_ms = 20;
+	answer(KEY, "short-lived");
+	answer(ACCESS, "short-lived, too");
+	slot_failed(&slots[ACCESS], SLOT_DENIED, "AccessDeniedException");
+	assert_int_equal(slots[ACCESS].state, SLOT_STALE);
+	slot_refresh(&slots[KEY]); /* and never ends */
+	assert_int_equal(gone, 0);
+	pass(40);
+	assert_int_equal(gone, 2);
+	assert_int_equal(slots[KEY].state, SLOT_MISSING);
+	assert_int_equal(slots[ACCESS].state, SLOT_REFUSED);
+	assert_null(slot_value(&slots[KEY]).ptr);
+	answer(KEY, "short-lived");
+	assert_int_equal(slots[KEY].state, SLOT_FRESH);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+		CASE(every_slot_is_asked_once),
+		CASE(looks_are_a_second_apart),
+		CASE(a_refresh_under_way_is_joined),
+		CASE(a_joined_refresh_without_news_is_repeated_once),
+		CASE(a_failure_is_left_alone_for_failure_ttl),
+		CASE(nothing_to_ask_is_answered_at_once),
+		CASE(a_value_goes_at_max_stale),
+#undef CASE
+	};
+
+	if (secret_init(64 * 1024) == SECRET_PAGES_NONE)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
