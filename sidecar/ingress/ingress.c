@@ -133,7 +133,8 @@ from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 		r->in.egress_pages = ((const struct msg_alive *)obj)->secret_pages;
 	if (type == MSG_TARGET && m->target < r->in.plan.ntargets)
 		r->in.targets[m->target] =
-			(struct target_view){m->usable, m->resolved, m->certificate_expiry};
+			(struct target_view){m->usable, m->resolved, (enum signing_state)m->signing,
+					     m->certificate_expiry};
 	reassess(r);
 }
 

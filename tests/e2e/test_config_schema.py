@@ -81,6 +81,9 @@ GOOD = [
     at("targets.a.apiBase", "https://${NOT_SET:-h.example}/v1"),
     at("targets.a.provider", "anthropic"),
     at("targets.a.provider", "${NOT_SET:-litellm}"),
+    at("targets.a.provider", "bedrock"),
+    {"targets": {"a": {"provider": "bedrock", "region": "us-east-1"}}},
+    target(provider="bedrock", auth="apiKey", region="us-east-1"),
     at("targets.a.required", False),
     at("targets.a.required", "${BOOL}"),
     target(apiBase="http://127.0.0.1:8000", allowPlaintext=True),
@@ -124,10 +127,7 @@ BAD = [
     {},
     {"targets": {}},
     {"targets": []},
-    {"targets": {"a": {}}},
     {"targets": {"a b": base()["targets"]["a"]}},
-    {"targets": {"a": {"apiBase": "https://h"}}},
-    {"targets": {"a": {"apiKey": "none"}}},
     at("unknown", 1),
     at("targets.a.apiKeyArn", ARN),
     at("targets.a.apiKey", "sk-literal"),
@@ -141,7 +141,8 @@ BAD = [
     at("targets.a.apiBase", "https://h.example/?q"),
     at("targets.a.apiBase", "https://h.example/#f"),
     at("targets.a.provider", "openia"),
-    at("targets.a.provider", "bedrock"),
+    at("targets.a.auth", "aws"),
+    at("targets.a.region", "us"),
     at("targets.a.required", "yes"),
     at("targets.a.required", "true"),
     at("targets.a.headers", ["X"]),
@@ -159,7 +160,6 @@ BAD = [
     at("targets.a.query", {"a=b": "c"}),
     at("targets.a.redact", True),
     at("targets.a.includeUsage", "true"),
-    at("targets.a.region", "us-east-1"),
     at("targets.a.aws", {"endpoints": {}}),
     at("callers", []),
     at("deniedFields", ["x"]),
@@ -198,6 +198,12 @@ BAD = [
 
 # What depends on two keys, or on a value's meaning, only `check` can say.
 BAD_TOGETHER = [
+    {"targets": {"a": {}}},
+    {"targets": {"a": {"apiBase": "https://h"}}},
+    {"targets": {"a": {"apiKey": "none"}}},
+    {"targets": {"a": {"provider": "bedrock"}}},
+    at("targets.a.region", "us-east-1"),
+    target(auth="sigv4"),
     target(apiBase="http://127.0.0.1:8000"),
     target(tls={"clientCert": "/c"}),
     target(headers={"Authorization": "x"}),
@@ -236,8 +242,8 @@ def test_bad_together(document, validator, tmp_path):
 
 
 def test_not_available_yet_names_what_works(tmp_path):
-    result = check(at("targets.a.provider", "bedrock"), tmp_path)
-    assert "targets.a.provider: not available yet (openai azure" in result.stderr
+    result = check(at("targets.a.redact", False), tmp_path)
+    assert "targets.a.redact: not available yet (leave it out)" in result.stderr
 
 
 def test_every_key_has_a_description(schema):
