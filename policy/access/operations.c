@@ -115,7 +115,7 @@ static const struct {
 		GET(d, RESPONSES, base "/responses/{id}"),                                         \
 		GET(d, RESPONSES, base "/responses/{id}/input_items"),                             \
 		DELETE(d, RESPONSES, base "/responses/{id}"), GET(d, MODELS, base "/models"),      \
-		GET(d, MODELS, base "/models/{id}"),                                               \
+		GET(d, MODELS, base "/models/{model}"),                                            \
 		POST(d, FILES, base "/files", BODY_ANY, false), GET(d, FILES, base "/files"),      \
 		GET(d, FILES, base "/files/{id}"), GET(d, FILES, base "/files/{id}/content"),      \
 		POST(d, FILES, base "/uploads", BODY_JSON, false),                                 \

@@ -89,9 +89,9 @@ const struct route *route_find(enum dialect d, struct span method, struct span r
 			       bool *known_path);
 
 /*
- * The model that the path itself names (a Bedrock model id, an Azure deployment: the segment at
- * {model} in route's path), as sent, perhaps percent-encoded. False when the body names it, or
- * nobody.
+ * The model that the path itself names (a Bedrock model id, an Azure deployment, the entry of
+ * /models: the segment at {model} in route's path), as sent, perhaps percent-encoded. False when
+ * the body names it, or nobody.
  */
 bool route_model(const struct route *route, struct span rest, struct span *model);
 

@@ -175,6 +175,7 @@ TYPE(ingress_slot_type, ingress_slot, ingress_slot_fields);
 static const struct pack_field ingress_target_fields[] = {
 	PACK_FIELD_SPAN(ingress_target, name, NAME_MAX_BYTES),
 	PACK_FIELD_U8(ingress_target, provider, PROVIDERS - 1),
+	PACK_FIELD_BOOL(ingress_target, classic),
 	U32(ingress_target, operations),
 	PACK_FIELD_BOOL(ingress_target, required),
 	PACK_FIELD_BOOL(ingress_target, include_usage),

@@ -23,6 +23,7 @@ struct ingress_slot {
 struct ingress_target {
 	struct span name;
 	uint8_t provider;
+	bool classic; /* Azure, where a deployment stands in the path (paths.h) */
 	uint32_t operations;
 	bool required;
 	bool include_usage;

@@ -4,6 +4,7 @@
 #include "config/preset.h"
 #include "config/signing.h"
 #include "config/template.h"
+#include "policy/access/paths.h"
 
 /* ---- headers ---- */
 
@@ -198,6 +199,7 @@ target_project(struct projector *pr, size_t i)
 		return;
 	set_address(pr, &url);
 	signing_project(pr, &url);
+	g->classic = paths_is_classic((enum provider)t->provider, e->base_path);
 	add_key_header(pr);
 	for (size_t h = 0; h < t->headers.n; h++)
 		add_template_header(pr, &t->headers.items[h]);

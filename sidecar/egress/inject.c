@@ -6,9 +6,9 @@
 
 #include "http/grammar.h"
 #include "policy/access/headers.h"
-#include "policy/access/operations.h"
+#include "policy/access/paths.h"
 
-enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 5 };
+enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 5, MEMBER_MAX = 1024 };
 
 /* Query members by which clients send a key (reference/llm.md 4.3). */
 static const char *const credential_members[] = {
@@ -61,15 +61,19 @@ inject_check(const struct egress_target *t, const struct frame_call *call, uint6
 
 /* ---- the request target ---- */
 
-static struct span
-member_name(struct span member)
-{
-	return span_cut(member, 0, span_find(member, 0, '='));
-}
-
+/*
+ * Whether a member must not pass, by its name as servers read it: unescaped, and without regard
+ * to case (Azure's api-version has none).
+ */
 static bool
-is_replaced(const struct egress_target *t, struct span name)
+is_replaced(const struct egress_target *t, struct span member)
 {
+	struct span raw = span_cut(member, 0, span_find(member, 0, '=')), name;
+	char text[MEMBER_MAX + 1];
+
+	name = (struct span){text, 0};
+	if (paths_decode(raw, text, MEMBER_MAX, &name.len) != 0)
+		return true; /* ingress lets no such name through */
 	/* A signature of the client's own, presigned. */
 	if (t->is_signed && span_istarts(name, SPAN("x-amz-")))
 		return true;
@@ -77,7 +81,7 @@ is_replaced(const struct egress_target *t, struct span name)
 		if (span_iis(name, credential_members[i]))
 			return true;
 	for (size_t i = 0; i < t->nquery; i++)
-		if (span_eq(name, t->query[i].name))
+		if (span_ieq(name, t->query[i].name))
 			return true;
 	return false;
 }
@@ -92,7 +96,7 @@ add_query(struct buf *b, const struct egress_target *t, const struct frame_call 
 		struct span member = span_cut(call->query, at, end);
 
 		at = end + 1;
-		if (member.len == 0 || is_replaced(t, member_name(member)))
+		if (member.len == 0 || is_replaced(t, member))
 			continue;
 		(void)buf_add_char(b, mark);
 		(void)buf_add_span(b, member);
@@ -107,18 +111,11 @@ add_query(struct buf *b, const struct egress_target *t, const struct frame_call 
 	}
 }
 
-static void
-add_target(struct buf *b, const struct egress_target *t, const struct frame_call *call)
+void
+inject_target(struct buf *b, const struct egress_target *t, const struct frame_call *call)
 {
-	struct span base = t->base_path;
-
-	/* apiBase may end in the /v1 that Anthropic's paths begin with. */
-	if (span_ends(base, SPAN("/v1")) && span_starts(call->path, SPAN("/v1/")))
-		base = span_cut(base, 0, base.len - 3);
-	(void)buf_add_span(b, base);
-	(void)buf_add_span(b, call->path);
+	(void)paths_join(b, t->base_path, call->path);
 	add_query(b, t, call);
-	(void)buf_add_char(b, '\0');
 }
 
 /* ---- the header lines ---- */
@@ -210,7 +207,8 @@ inject_build(struct inject *out, const struct egress_target *t, const struct fra
 	g.at = calloc(call->nfields + OWN_LINES, sizeof(*g.at));
 	if (g.at == NULL)
 		abort();
-	add_target(&g.text, t, call);
+	inject_target(&g.text, t, call);
+	(void)buf_add_char(&g.text, '\0');
 	add_lines(&g, t, call);
 	out->text = g.text.ptr; /* ownership passes; never secret, so free(3) will do */
 	out->target = out->text;

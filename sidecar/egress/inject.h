@@ -30,9 +30,15 @@ const char *inject_check(const struct egress_target *t, const struct frame_call 
 			 uint64_t body_max);
 
 /*
+ * Appends the request target of a checked call. apiBase's path and the call's are joined without
+ * decoding (paths_join); the target's fixed query members win; members that carry credentials are
+ * dropped.
+ */
+void inject_target(struct buf *out, const struct egress_target *t, const struct frame_call *call);
+
+/*
  * Builds the request of a checked call. secrets: target's header set, whose reference passes over.
- * apiBase's path and the call's are joined without decoding; the target's fixed query members
- * win; members that carry credentials are dropped; a configured header replaces the client's.
+ * A configured header replaces the client's.
  */
 void inject_build(struct inject *out, const struct egress_target *t, const struct frame_call *call,
 		  struct header_set *secrets);

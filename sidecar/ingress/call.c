@@ -32,6 +32,8 @@ call_free(struct ingress *in, struct call *c)
 		return;
 	in->buffered -= c->reserved;
 	buf_free(&c->body);
+	buf_free(&c->list_head);
+	buf_free(&c->list);
 	free(c);
 }
 
@@ -105,13 +107,12 @@ call_rewrite(struct call *c)
 	d->rewrite_to.ptr = d->usage_text.ptr = NULL;
 }
 
-int
-call_frame(const struct call *c, struct buf *up)
+void
+call_sent(const struct call *c, struct frame_call *out, struct http_field *passing)
 {
-	struct http_field passing[HTTP_FIELDS_MAX];
-	struct frame_call f = {
+	*out = (struct frame_call){
 		.target = c->decision.target,
-		.dialect = (uint8_t)c->decision.dialect,
+		.dialect = (uint8_t)c->decision.spoken,
 		.operation = (uint8_t)c->decision.route->operation,
 		.method = c->request.method,
 		.path = c->decision.rest,
@@ -122,14 +123,22 @@ call_frame(const struct call *c, struct buf *up)
 		.has_body = c->request.framing != HTTP_NO_BODY,
 		.body_len = c->content.len,
 	};
-
 	for (size_t i = 0; i < c->request.nfields; i++) {
 		const struct http_field *field = &c->request.fields[i];
 
 		if (header_request_passes(field->name) &&
 		    !http_is_nominated(&c->request, field->name))
-			passing[f.nfields++] = *field;
+			passing[out->nfields++] = *field;
 	}
+}
+
+int
+call_frame(const struct call *c, struct buf *up)
+{
+	struct http_field passing[HTTP_FIELDS_MAX];
+	struct frame_call f;
+
+	call_sent(c, &f, passing);
 	return frame_add(up, FRAME_CALL, &frame_call_type, &f);
 }
 

@@ -24,6 +24,7 @@ struct call {
 	size_t sent;         /* bytes of content framed for egress */
 	uint64_t reserved;   /* of limits.bufferTotal */
 	bool end_sent;
+	struct buf list_head, list; /* an answer that lists models, kept until it is whole */
 	char id[CALL_ID_LEN + 1];
 	uint64_t start_us, first_byte_us;
 	uint64_t whole_us, handed_us; /* the request: all of it read, its front with egress */
@@ -52,6 +53,11 @@ bool call_reserve(struct ingress *in, struct call *c, uint64_t n);
 /* Puts what was decided into the body: the model's new name, the wish for usage. */
 void call_rewrite(struct call *c);
 
+/*
+ * What egress is told of a decided call: views into c, and of its fields those that may pass, in
+ * passing (room for HTTP_FIELDS_MAX).
+ */
+void call_sent(const struct call *c, struct frame_call *out, struct http_field *passing);
 /* Appends CALL to up. 0, or -1 when it is over a bound. */
 int call_frame(const struct call *c, struct buf *up);
 /* Appends the next piece of the body, and END behind the last. */

@@ -9,6 +9,15 @@
 #include "http/grammar.h"
 #include "ingress/include_usage.h"
 #include "ingress/scan.h"
+#include "policy/access/paths.h"
+
+enum {
+	BEDROCK_BODY_MAX = 25000000,  /* of InvokeModel, the largest that there is */
+	QUERY_NAME_MAX = 192,         /* several times the longest that any of the APIs has */
+	DECIDE_PATH_MODEL_MAX = 2048, /* as long as Bedrock's ids may be, and as a body's */
+	/* A request line, and a name that takes a segment's place, each byte of it escaped. */
+	PATH_MAX_BYTES = HTTP_LINE_MAX + 3 * DECIDE_PATH_MODEL_MAX,
+};
 
 static enum verdict __attribute__((format(printf, 3, 4)))
 refuse(struct decision *d, enum verdict v, const char *format, ...)
@@ -143,30 +152,44 @@ check_body_kind(const struct http_request *r, struct decision *d)
 	return VERDICT_OK;
 }
 
+/* The name of a query member as a server would read it, unescaped and folded. -1: too long. */
+static int
+folded_name(struct span member, char text[static QUERY_NAME_MAX + 1], struct span *out)
+{
+	struct span name = span_cut(member, 0, span_find(member, 0, '='));
+	size_t n;
+
+	if (paths_decode(name, text, QUERY_NAME_MAX, &n) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (text[i] >= 'A' && text[i] <= 'Z')
+			text[i] = (char)(text[i] + ('a' - 'A'));
+	*out = (struct span){text, n};
+	return 0;
+}
+
 static enum verdict
 check_query(const struct ingress *in, const struct http_request *r, struct decision *d)
 {
 	for (size_t at = 0; r->has_query && at < r->query.len;) {
 		size_t end = span_find(r->query, at, '&');
-		struct span member = span_cut(r->query, at, end);
-		struct span name = span_cut(member, 0, span_find(member, 0, '='));
-		char folded[SCAN_NAME_MAX + 1];
-		size_t n = name.len < SCAN_NAME_MAX ? name.len : SCAN_NAME_MAX;
-		bool azure = span_is(name, "api-version") || span_is(name, "api_version");
+		char text[QUERY_NAME_MAX + 1];
+		struct span name;
 
+		if (folded_name(span_cut(r->query, at, end), text, &name) != 0)
+			return refuse(d, VERDICT_MALFORMED_REQUEST,
+				      "A query member has a name of more than %d bytes.",
+				      QUERY_NAME_MAX);
 		at = end + 1;
-		for (size_t i = 0; i < n; i++)
-			folded[i] = (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z'
-						   ? name.ptr[i] + ('a' - 'A')
-						   : name.ptr[i]);
-		folded[n] = '\0';
-		if (!azure && model_field_denied((struct span){folded, n},
-						 (const struct span *)in->plan.denied_fields,
-						 in->plan.ndenied_fields))
-			return refuse(d, VERDICT_FIELD_NOT_ALLOWED,
-				      "The query member \"%s\" would steer the upstream, which the "
-				      "configuration alone decides; leave it out.",
-				      folded);
+		if (span_is(name, "api-version") || span_is(name, "api_version"))
+			continue; /* Azure's own; the target's `query` can fix it */
+		if (model_field_denied(name, (const struct span *)in->plan.denied_fields,
+				       in->plan.ndenied_fields))
+			return refuse(
+				d, VERDICT_FIELD_NOT_ALLOWED,
+				"The query member \"%.*s\" would steer the upstream, which the "
+				"configuration alone decides; leave it out.",
+				(int)name.len, name.ptr);
 	}
 	return VERDICT_OK;
 }
@@ -206,6 +229,15 @@ decide_head(const struct ingress *in, const struct ingress_listener *l,
 
 /* ---- body, model, target ---- */
 
+static void
+note_model(struct decision *d, struct span model)
+{
+	size_t n = model.len < DECIDE_MODEL_MAX ? model.len : DECIDE_MODEL_MAX;
+
+	memcpy(d->model, model.ptr, n);
+	d->model[n] = '\0';
+}
+
 static bool
 denies(const void *arg, struct span folded_name)
 {
@@ -236,24 +268,135 @@ refuse_scan(struct decision *d, enum scan_fault fault, const struct scan *s)
 		      s->error_at);
 }
 
-static enum verdict
-pick_by_model(const struct ingress *in, const struct scan *s, struct decision *d)
+/*
+ * May this call use that model? The one place that says so: for the model of a body and of a path,
+ * and for each entry of a list of models. Without rules every model may be used, and *rule is
+ * DECIDE_NO_RULE.
+ */
+static bool
+may_use(const struct ingress *in, struct span model, long *rule)
 {
-	struct span model = {s->model, s->model_len}, sent;
-	long rule = model_pick(in->plan.models, in->plan.nmodels, model);
+	*rule = in->plan.has_models ? model_pick(in->plan.models, in->plan.nmodels, model)
+				    : DECIDE_NO_RULE;
+	return *rule >= 0 || !in->plan.has_models;
+}
 
-	if (rule < 0)
+bool
+decide_may_list(const struct ingress *in, struct span model, uint16_t target, struct span sent)
+{
+	long rule;
+
+	return may_use(in, model, &rule) && rule >= 0 && in->plan.models[rule].target == target &&
+	       span_eq(model_sent(&in->plan.models[rule], model), sent);
+}
+
+/* Holds model against the rules; *sent is what the target is to be told in its place. */
+static enum verdict
+pick_by_model(const struct ingress *in, struct span model, struct decision *d, struct span *sent)
+{
+	uint16_t before = d->rule >= 0 ? d->target : PLAN_NONE;
+	long rule;
+
+	*sent = model;
+	if (!may_use(in, model, &rule))
 		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
-			      "The model \"%s\" matches no rule of `models`; use one that is "
+			      "The model \"%.*s\" matches no rule of `models`; use one that is "
 			      "configured, or add a rule for it.",
-			      d->model);
-	d->target = in->plan.models[rule].target;
+			      model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX,
+			      model.ptr);
+	if (rule < 0)
+		return VERDICT_OK;
 	d->rule = rule;
-	sent = model_sent(&in->plan.models[rule], model);
-	if (!span_eq(sent, model)) {
-		d->rewrite_at = s->model_raw;
-		d->rewrite_to = sent;
+	d->target = in->plan.models[rule].target;
+	*sent = model_sent(&in->plan.models[rule], model);
+	if (before != PLAN_NONE && before != d->target)
+		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
+			      "The path and the body name two models, which `models` sends to two "
+			      "targets; name the same one in both.");
+	return VERDICT_OK;
+}
+
+/* What the path of the upstream's request is put together in: one call at a time. */
+static char sent_path[PATH_MAX_BYTES];
+
+static struct span
+keep_path(struct buf *b)
+{
+	struct span path = {sent_path, b->len};
+
+	memcpy(sent_path, b->ptr, b->len);
+	buf_free(b);
+	return path;
+}
+
+/* A model that the path names, where a rule may rename it. */
+static enum verdict
+decide_path(const struct ingress *in, struct decision *d)
+{
+	bool slashes = d->dialect == DIALECT_BEDROCK;
+	char model[DECIDE_PATH_MODEL_MAX + 1];
+	struct span segment, named = {model, 0}, sent;
+	enum verdict v;
+	struct buf b;
+
+	if (!route_model(d->route, d->rest, &segment))
+		return VERDICT_OK;
+	if (paths_decode(segment, model, DECIDE_PATH_MODEL_MAX, &named.len) != 0 ||
+	    !grammar_is_utf8(named))
+		return refuse(d, VERDICT_MALFORMED_REQUEST,
+			      "The model that the path names is not UTF-8, or is too long.");
+	note_model(d, named);
+	v = pick_by_model(in, named, d, &sent);
+	if (v != VERDICT_OK || span_eq(sent, named))
+		return v;
+	buf_init(&b, sizeof(sent_path));
+	if (paths_rename(&b, d->rest, segment, sent, slashes) != 0) {
+		buf_free(&b);
+		return refuse(
+			d, VERDICT_MODEL_NOT_ALLOWED,
+			"The rule for \"%s\" sends a name that cannot stand in a path; call it "
+			"where the body names the model.",
+			d->model);
 	}
+	d->rest = keep_path(&b);
+	return VERDICT_OK;
+}
+
+/* A call of the openai dialect for classic Azure, where the deployment stands in the path. */
+static enum verdict
+decide_classic(struct span method, struct span model, struct decision *d)
+{
+	struct buf b;
+
+	d->spoken = DIALECT_AZURE;
+	buf_init(&b, sizeof(sent_path));
+	if (paths_classic(&b, method, d->rest, model) == 0) {
+		d->rest = keep_path(&b);
+		return VERDICT_OK;
+	}
+	buf_free(&b);
+	return refuse(d, VERDICT_OPERATION_NOT_ALLOWED,
+		      "The classic Azure API has no path for this operation%s; with an `apiBase` "
+		      "that ends in /openai/v1 it may have one.",
+		      model.len == 0 ? " without a model" : " and model");
+}
+
+/* What the target's calls are signed with, where they are. */
+static enum verdict
+check_signing(const struct ingress *in, struct decision *d)
+{
+	struct span name = in->plan.targets[d->target].name;
+
+	if (in->targets[d->target].signing == SIGNING_REFUSED)
+		return refuse(d, VERDICT_CREDENTIAL_REFUSED,
+			      "There is no AWS identity to sign for the target \"%.*s\" with, and "
+			      "none to be expected; sidekey's log says why.",
+			      (int)name.len, name.ptr);
+	if (in->targets[d->target].signing == SIGNING_AWAITED)
+		return refuse(d, VERDICT_CREDENTIAL_UNAVAILABLE,
+			      "The AWS identity that signs for the target \"%.*s\" is not there "
+			      "yet; sidekey keeps asking for it, try again in a few seconds.",
+			      (int)name.len, name.ptr);
 	return VERDICT_OK;
 }
 
@@ -285,17 +428,42 @@ check_target(const struct ingress *in, struct decision *d)
 			      "A secret of the target \"%.*s\" is not there yet; sidekey keeps "
 			      "asking the store, try again in a few seconds.",
 			      (int)t->name.len, t->name.ptr);
-	return VERDICT_OK;
+	return check_signing(in, d);
 }
 
-static void
-note_model(struct decision *d, const struct scan *s)
+/* The model of a JSON body, and what is to stand there instead; *sent its final name. */
+static enum verdict
+decide_json(const struct ingress *in, struct span body, struct scan *s, struct decision *d,
+	    struct span *sent)
 {
-	size_t n = s->model_len < DECIDE_MODEL_MAX ? s->model_len : DECIDE_MODEL_MAX;
+	struct span model = {s->model, 0};
+	enum scan_fault fault = scan_json(s, body, denies, in);
+	enum verdict v;
 
-	memcpy(d->model, s->model, n);
-	d->model[n] = '\0';
+	if (fault != SCAN_OK)
+		return refuse_scan(d, fault, s);
 	d->stream = s->stream;
+	if (!s->has_model)
+		return VERDICT_OK;
+	model.len = s->model_len;
+	if (d->model[0] == '\0')
+		note_model(d, model);
+	v = pick_by_model(in, model, d, sent);
+	if (v == VERDICT_OK && !span_eq(*sent, model)) {
+		d->rewrite_at = s->model_raw;
+		d->rewrite_to = *sent;
+	}
+	return v;
+}
+
+/* A list of models is cut down to those that the call may use (listing.h). */
+static bool
+is_listing(const struct ingress *in, const struct decision *d)
+{
+	struct span id;
+
+	return in->plan.has_models && d->route->operation == OPERATION_MODELS &&
+	       !route_model(d->route, d->rest, &id);
 }
 
 /* Where the target's configuration wants usage in every stream of chat. */
@@ -315,21 +483,23 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 {
 	static struct scan
 		s; /* d->rewrite_to is a view into it until the next call: one at a time */
+	struct span sent = {NULL, 0};
+	const struct ingress_target *t;
 	enum verdict v;
 
+	if (d->dialect == DIALECT_BEDROCK && body.len > BEDROCK_BODY_MAX)
+		return refuse(d, VERDICT_BODY_TOO_LARGE,
+			      "Bedrock takes no body of more than %d bytes.", BEDROCK_BODY_MAX);
 	s.has_model = false;
-	if (d->route->body == BODY_JSON) {
-		enum scan_fault fault = scan_json(&s, body, denies, in);
-
-		if (fault != SCAN_OK)
-			return refuse_scan(d, fault, &s);
-		note_model(d, &s);
-	}
-	if (s.has_model && in->plan.has_models) {
-		v = pick_by_model(in, &s, d);
-		if (v != VERDICT_OK)
-			return v;
-	}
+	d->spoken = d->dialect;
+	d->rule = DECIDE_NO_RULE;
+	d->target = PLAN_NONE;
+	d->listing = is_listing(in, d);
+	v = decide_path(in, d);
+	if (v == VERDICT_OK && d->route->body == BODY_JSON)
+		v = decide_json(in, body, &s, d, &sent);
+	if (v != VERDICT_OK)
+		return v;
 	/*
 	 * Rules for models would be worth little if a call could leave its model to the
 	 * upstream.
@@ -346,6 +516,10 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 			      "The call names no model and there is no `defaultTarget` for the %s "
 			      "dialect; name a model, or configure one.",
 			      dialect_name(d->dialect));
+	t = &in->plan.targets[d->target];
 	want_usage(in, body, &s, d);
-	return check_target(in, d);
+	v = check_target(in, d);
+	if (v != VERDICT_OK || !t->classic || d->dialect != DIALECT_OPENAI)
+		return v;
+	return decide_classic(span_of(d->route->method), sent, d);
 }

@@ -10,14 +10,16 @@
 #include "ingress/ingress.h"
 #include "policy/access/verdict.h"
 
-enum { DECIDE_MODEL_MAX = 128 };
+enum { DECIDE_MODEL_MAX = 128, DECIDE_NO_RULE = -1 };
 
 struct decision {
 	enum dialect dialect;
-	const struct route *route;        /* NULL: not known */
-	struct span rest;                 /* the path that the route table knows: a view */
-	uint16_t target;                  /* PLAN_NONE: not chosen */
-	long rule;                        /* of `models`, that chose it; -1: none */
+	const struct route *route; /* NULL: not known */
+	struct span rest;          /* the path that the route table knows: a view */
+	enum dialect spoken;       /* with the target: of rest, once the body was looked at */
+	uint16_t target;           /* PLAN_NONE: not chosen */
+	long rule;    /* of `models`, that decided; DECIDE_NO_RULE: the default target */
+	bool listing; /* the answer lists models, of which some may have to be left out */
 	char model[DECIDE_MODEL_MAX + 1]; /* as the agent named it, cut, for the log */
 	bool stream;
 	struct span rewrite_at; /* where in the body the model's value stands, with quotes … */
@@ -31,7 +33,17 @@ struct decision {
 enum verdict decide_head(const struct ingress *in, const struct ingress_listener *l,
 			 const struct http_request *r, struct decision *d);
 
-/* With the whole body (views into it are kept in d): fields, model, target, secrets. */
+/*
+ * With the whole body: fields, model, target, secrets. Views into it are kept in d, and others
+ * (rest, rewrite_to) that are good until the next call of it.
+ */
 enum verdict decide_body(const struct ingress *in, struct span body, struct decision *d);
+
+/*
+ * Whether, by the rules of `models`, the call may name model, and would have target told sent for
+ * it.
+ */
+bool decide_may_list(const struct ingress *in, struct span model, uint16_t target,
+		     struct span sent);
 
 #endif

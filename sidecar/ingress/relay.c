@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "base/log.h"
 #include "ev/send.h"
 #include "http/grammar.h"
+#include "ingress/listing.h"
 
 enum {
 	OUT_HIGH = 256 * 1024, /* unsent bytes above which the upstream is held back */
@@ -63,6 +65,65 @@ is_head(const struct frame_head *head)
 	return head->status >= 200 && head->status <= 599;
 }
 
+/* ---- an answer that lists models: kept, cut down, sent as a whole ---- */
+
+/* The head waits for the list. Errors of the upstream are relayed as they are. */
+static bool
+list_begins(struct conn *c, const struct frame_head *head, struct span payload)
+{
+	struct call *call = c->call;
+
+	if (!call->decision.listing || head->status / 100 != 2)
+		return false;
+	buf_init(&call->list_head, FRAME_HEAD_MAX);
+	buf_init(&call->list, LISTING_MAX);
+	(void)buf_add_span(&call->list_head, payload);
+	return true;
+}
+
+static void
+list_piece(struct conn *c, struct span piece, enum verdict *failed)
+{
+	struct decision *d = &c->call->decision;
+
+	if (!call_reserve(c->in, c->call, piece.len)) {
+		*failed = VERDICT_OVERLOADED;
+	} else if (buf_add_span(&c->call->list, piece) != 0) {
+		snprintf(d->why, sizeof(d->why),
+			 "The upstream's list of models is longer than %d MiB, and cannot be held "
+			 "against `models`.",
+			 LISTING_MAX >> 20);
+		*failed = VERDICT_UPSTREAM_INVALID;
+	} else {
+		return;
+	}
+	conn_stream_close(c); /* its rest is of no use */
+}
+
+static void
+list_ends(struct conn *c, struct pool *pool, enum verdict *failed)
+{
+	struct call *call = c->call;
+	struct decision *d = &call->decision;
+	struct frame_head head;
+	const char *wrong;
+	struct buf out;
+
+	buf_init(&out, LISTING_OUT_MAX);
+	wrong = listing_filter(c->in, d->target, buf_span(&call->list), &out);
+	if (wrong != NULL) {
+		snprintf(d->why, sizeof(d->why), "%s", wrong);
+		*failed = VERDICT_UPSTREAM_INVALID;
+	} else if (pack_read(&frame_head_type, buf_span(&call->list_head), pool, &head) == 0) {
+		head.has_length = true;
+		head.length = out.len;
+		relay_head(c, &head);
+		(void)relay_piece(c, buf_span(&out));
+		c->answer_done = true;
+	}
+	buf_free(&out);
+}
+
 /* What egress says; a static sentence when it broke the rules. Sets answer_done or fails. */
 static const char *
 take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
@@ -75,16 +136,25 @@ take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
 	pool_over(&pool, room, sizeof(room));
 	switch (f->type) {
 	case FRAME_HEAD:
-		if (c->head_relayed || pack_read(&frame_head_type, f->payload, &pool, &head) != 0 ||
-		    !is_head(&head))
+		if (c->head_relayed || c->call->list.max > 0 ||
+		    pack_read(&frame_head_type, f->payload, &pool, &head) != 0 || !is_head(&head))
 			return "a head out of turn or out of form";
-		relay_head(c, &head);
+		if (!list_begins(c, &head, f->payload))
+			relay_head(c, &head);
 		return NULL;
 	case FRAME_BODY:
+		if (c->call->list.max > 0) {
+			list_piece(c, f->payload, failed);
+			return NULL;
+		}
 		if (!c->head_relayed)
 			return "a body before its head";
 		return relay_piece(c, f->payload) ? NULL : "more body than it announced";
 	case FRAME_END:
+		if (c->call->list.max > 0) {
+			list_ends(c, &pool, failed);
+			return NULL;
+		}
 		if (!c->head_relayed || c->left > 0)
 			return "an end before its time";
 		if (c->framing == REPLY_CHUNKED)

@@ -166,12 +166,7 @@ identity_changed(void *arg)
 {
 	struct keeper *k = arg;
 
-	bool ready = identity_get(k->store.identity) == IDENTITY_READY;
-
 	store_identity_changed(&k->store);
-	for (size_t i = 0; ready && i < k->plan.nslots; i++)
-		if (k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
-			slot_refresh(&k->slots[i]); /* with the other keys it may be had */
 	signing_look(k->signing, k->egress);
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		end_look(&k->rotations[i]);
