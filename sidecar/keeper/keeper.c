@@ -234,6 +234,7 @@ begin(struct keeper *k)
 		return;
 	k->started = true;
 	refresh_all(k);
+	signing_look(k->signing, k->egress);
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		if (k->plan.targets[i].system_ca && k->plan.targets[i].cert == PLAN_NONE)
 			tls_send(&k->targets[i]);
