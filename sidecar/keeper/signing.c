@@ -6,6 +6,7 @@
 
 #include "aws/sigv4.h"
 #include "base/date.h"
+#include "base/log.h"
 
 enum {
 	AHEAD_S = 15 * 60, /* the next day's key is sent that long before midnight */
@@ -97,6 +98,9 @@ send_key(const struct signing *s, struct channel *egress, struct signed_target *
 	if (sigv4_key(keys.secret, &scope, key) == 0) {
 		m.key = (struct span){(const char *)key, sizeof(key)};
 		(void)channel_send(egress, MSG_SIGNING, &m, -1);
+		log_say(LOG_INFO, "a key to sign with", LOG_S("target", t->plan->name),
+			LOG_S("day", m.day), LOG_S("region", t->plan->region),
+			LOG_S("service", t->plan->service), LOG_S("access_key_id", keys.key_id));
 	}
 	explicit_bzero(key, sizeof(key));
 	memcpy(t->told.day, date, DAY_LEN);
