@@ -176,7 +176,7 @@ static const struct schema_key target_rows[] = {
 	    .help = "Whether /readyz waits for it. Default: true for default targets."},
 	{.name = "region", .type = SCHEMA_TEXT, .max = 32, .form = &form_region,
 	    .offset = offsetof(struct config_target, region),
-	    .help = "Region of a bedrock target. Default: that of apiBase's host, else aws.region."},
+	    .help = "Region of a bedrock target. Default: apiBase's host's, else aws.region."},
 	{.name = "auth", .type = SCHEMA_WORD, .word = form_word_auth, .min = 1,
 	    .offset = offsetof(struct config_target, auth),
 	    .help = "How a bedrock target proves who is calling. Default: apiKey where there is "

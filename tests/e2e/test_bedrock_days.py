@@ -47,7 +47,9 @@ def day_signed(bedrock: Bedrock) -> str:
 
 
 @pytest.fixture
-def begin(plain_world: World, bedrock: Bedrock, start, tmp_path: Path, monkeypatch) -> Callable:
+def begin(
+    plain_world: World, bedrock: Bedrock, start, tmp_path: Path, monkeypatch
+) -> Callable:
     """Starts the test build, whose clock and Bedrock's are then put forward together."""
     hooked = os.environ.get("SIDEKEY_TEST") or ROOT / "build" / "sidekey-test"
     monkeypatch.setenv("SIDEKEY", str(hooked))
@@ -84,7 +86,9 @@ def test_a_clock_that_slept(bedrock: Bedrock, begin) -> None:
 
 
 @pytest.mark.parametrize("minutes", [20, -20])
-def test_a_clock_that_is_off(plain_world: World, bedrock: Bedrock, start, minutes: int) -> None:
+def test_a_clock_that_is_off(
+    plain_world: World, bedrock: Bedrock, start, minutes: int
+) -> None:
     """The first refusal's Date teaches it, and that call is sent again."""
     bedrock.clock_offset = minutes * 60.0
     sidekey = start(config(bedrock), plain_world.env())
@@ -92,14 +96,18 @@ def test_a_clock_that_is_off(plain_world: World, bedrock: Bedrock, start, minute
     assert bedrock.outcomes() == ["InvalidSignatureException", "ok", "ok", "ok"]
 
 
-def test_a_date_that_nobody_would_believe(plain_world: World, bedrock: Bedrock, start) -> None:
+def test_a_date_that_nobody_would_believe(
+    plain_world: World, bedrock: Bedrock, start
+) -> None:
     """Keys of other days are not to be had by a lie about the time."""
     bedrock.clock_offset = 30.0 * DAY
     sidekey = start(config(bedrock), plain_world.env())
     assert converse(sidekey).status == 403
     days = {r["day"] for r in sidekey.records(msg="a key to sign with")}
     now = time.time()
-    assert days <= {time.strftime("%Y%m%d", time.gmtime(now + d * DAY)) for d in (-1, 0, 1)}
+    assert days <= {
+        time.strftime("%Y%m%d", time.gmtime(now + d * DAY)) for d in (-1, 0, 1)
+    }
 
 
 # ---- memory ----

@@ -47,7 +47,9 @@ def frame(event: str, payload: dict) -> bytes:
 def converse_frames(text: str) -> Iterator[bytes]:
     yield frame("messageStart", {"role": "assistant"})
     for word in text.split(" "):
-        yield frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": word + " "}})
+        yield frame(
+            "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": word + " "}}
+        )
     yield frame("contentBlockStop", {"contentBlockIndex": 0})
     yield frame("messageStop", {"stopReason": "end_turn"})
     yield frame("metadata", {"usage": USAGE, "metrics": {"latencyMs": 3}})
@@ -71,7 +73,9 @@ class Bedrock(AwsService):
     def identify(self, request: Request) -> Principal | None:
         if self.bearer:
             if request.header("authorization") != f"Bearer {self.bearer}":
-                raise Rejected("UnrecognizedClientException", "The security token is invalid.")
+                raise Rejected(
+                    "UnrecognizedClientException", "The security token is invalid."
+                )
             return None
         return super().identify(request)
 
@@ -119,7 +123,12 @@ class Bedrock(AwsService):
 
     def respond(self, request: Request, principal: Principal | None) -> bytes:
         if GUARDRAIL.fullmatch(request.path):
-            answer = {"usage": GUARDED, "action": "NONE", "outputs": [], "assessments": []}
+            answer = {
+                "usage": GUARDED,
+                "action": "NONE",
+                "outputs": [],
+                "assessments": [],
+            }
             return json.dumps(answer).encode()
         if request.path == "/openai/v1/chat/completions":
             return json.dumps(chat_answer(request.json()["model"])).encode()
@@ -139,8 +148,13 @@ class Bedrock(AwsService):
             raise Rejected("UnknownOperationException", "no such operation", 404)
         return json.dumps(answers[operation]).encode()
 
-    def refuse(self, connection: Connection, kind: str, message: str, status: int) -> None:
-        headers = [*self.headers(), ("x-amzn-ErrorType", f"{kind}:http://internal.amazon.com/")]
+    def refuse(
+        self, connection: Connection, kind: str, message: str, status: int
+    ) -> None:
+        headers = [
+            *self.headers(),
+            ("x-amzn-ErrorType", f"{kind}:http://internal.amazon.com/"),
+        ]
         connection.answer(status, headers, json.dumps({"message": message}).encode())
 
 
