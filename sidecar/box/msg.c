@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "box/msg_answer.h"
 #include "box/msg_report.h"
 #include "box/msg_signing.h"
 
@@ -161,6 +162,13 @@ static const struct pack_field report_target_fields[] = {
 static const struct pack_type report_target_type =
 	PACK_TYPE(msg_report_target, report_target_fields);
 
+static const struct pack_field redacted_fields[] = {
+	PACK_FIELD_U16(msg_redacted, target, UINT16_MAX),
+	PACK_FIELD_U16(msg_redacted, slot, UINT16_MAX),
+	PACK_FIELD_U64(msg_redacted, matches),
+};
+static const struct pack_type redacted_type = PACK_TYPE(msg_redacted, redacted_fields);
+
 /* clang-format off */
 static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_NONE] = {"none", &empty_type, false},
@@ -179,6 +187,7 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_STREAM] = {"stream", &empty_type, true},
 	[MSG_TARGET] = {"target", &target_type, false},
 	[MSG_ALIVE] = {"alive", &alive_type, false},
+	[MSG_REDACTED] = {"redacted", &redacted_type, false},
 	[MSG_REPORT_IDENTITY] = {"report-identity", &report_identity_type, false},
 	[MSG_REPORT_SLOT] = {"report-slot", &report_slot_type, false},
 	[MSG_REPORT_TARGET] = {"report-target", &report_target_type, false},

@@ -34,6 +34,7 @@ enum msg_type {
 	MSG_REFUSED,  /* egress → keeper: a target refused the versions that I used: look again */
 	MSG_LOOKED,   /* keeper → egress: I have; what was new has gone before this */
 	MSG_SIGNING,  /* keeper → egress: a key to sign a target's calls with (msg_signing.h) */
+	MSG_REDACTED, /* egress → ingress: a secret was in an answer, and was overwritten */
 	MSG_REPORT_IDENTITY, /* keeper → parent, for check --resolve */
 	MSG_REPORT_SLOT,     /* keeper → parent, for check --resolve */
 	MSG_REPORT_TARGET,   /* egress → parent, for check --resolve */
@@ -129,10 +130,6 @@ struct msg_target {
 	bool resolved;
 	uint8_t signing;             /* enum signing_state */
 	uint64_t certificate_expiry; /* seconds since 1970; 0: no client certificate */
-};
-
-struct msg_look { /* MSG_LOOKED */
-	uint16_t target;
 };
 
 /* The table's row. */

@@ -54,6 +54,7 @@ static const struct pack_field keeper_slot_fields[] = {
 	PACK_FIELD_BOOL(keeper_slot, optional),
 	PACK_FIELD_BOOL(keeper_slot, is_private),
 	PACK_FIELD_BOOL(keeper_slot, is_token),
+	U16(keeper_slot, least),
 };
 TYPE(keeper_slot_type, keeper_slot, keeper_slot_fields);
 

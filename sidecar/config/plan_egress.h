@@ -5,6 +5,9 @@
 
 #include "config/plan.h"
 
+/* Bytes: shorter secrets would be found everywhere in an answer. */
+enum { REDACT_LENGTH_MIN = 12 };
+
 struct egress_part { /* of a header's value */
 	struct span literal;
 	uint16_t slot; /* PLAN_NONE: the literal */

@@ -166,7 +166,7 @@ static const struct schema_key target_rows[] = {
 	    .offset = offsetof(struct config_target, query),
 	    .help = "Fixed query members, such as api-version."},
 	{.name = "redact", .type = SCHEMA_BOOL, .fallback = "true",
-	    .offset = offsetof(struct config_target, redact), .later = "leave it out",
+	    .offset = offsetof(struct config_target, redact),
 	    .help = "Overwrite secrets that come back in an answer."},
 	{.name = "includeUsage", .type = SCHEMA_BOOL, .fallback = "false",
 	    .offset = offsetof(struct config_target, include_usage),

@@ -169,6 +169,19 @@ set_tls(struct projector *pr)
 	pr->egress->has_tls_client = tls->client_cert.len > 0;
 }
 
+/* What is looked for in answers has to be long enough to be told from other text. */
+static void
+demand_length(struct projector *pr)
+{
+	for (size_t h = 0; pr->egress->redact && h < pr->egress->nheaders; h++)
+		for (size_t i = 0; i < pr->egress->headers[h].nparts; i++) {
+			uint16_t slot = pr->egress->headers[h].parts[i].slot;
+
+			if (slot != PLAN_NONE)
+				pr->p->keeper.slots[slot].least = REDACT_LENGTH_MIN;
+		}
+}
+
 void
 target_project(struct projector *pr, size_t i)
 {
@@ -204,6 +217,7 @@ target_project(struct projector *pr, size_t i)
 	for (size_t h = 0; h < t->headers.n; h++)
 		add_template_header(pr, &t->headers.items[h]);
 	add_access_headers(pr);
+	demand_length(pr);
 	set_tls(pr);
 	for (size_t q = 0; q < t->query.n; q++)
 		e->query[e->nquery++] = (struct egress_query){

@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "box/box.h"
 #include "box/channel.h"
+#include "box/msg_answer.h"
 #include "box/spawn.h"
 #include "egress/probe.h"
 #include "egress/serve.h"
@@ -166,6 +167,15 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 		target_set_addresses(&r->e.targets[i], m);
 	}
 	report_all(r);
+}
+
+static void
+redacted(struct egress *e, const struct target *t, uint16_t slot, uint64_t n)
+{
+	struct role_egress *r = ev_owner(e, struct role_egress, e);
+	struct msg_redacted m = {(uint16_t)(t - e->targets), slot, n};
+
+	(void)channel_send(r->ingress, MSG_REDACTED, &m, -1);
 }
 
 static void
@@ -330,8 +340,11 @@ egress_main(void)
 		return 1;
 	}
 	log_setup(r.plan.log_format, r.plan.log_level, "egress");
-	r.e = (struct egress){
-		.loop = loop_new(), .plan = &r.plan, .look_up = look_up, .refused = refused};
+	r.e = (struct egress){.loop = loop_new(),
+			      .plan = &r.plan,
+			      .look_up = look_up,
+			      .refused = refused,
+			      .redacted = redacted};
 	r.e.targets = calloc(r.plan.ntargets + 1, sizeof(*r.e.targets));
 	if (r.e.targets == NULL || enter(&r, &level) != 0)
 		return 1;

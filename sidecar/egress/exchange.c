@@ -15,12 +15,30 @@ enum {
 
 /* ---- ends ---- */
 
+static void
+tell_redactions(struct exchange *x)
+{
+	struct redactions *found = &x->outlet.redact.found;
+
+	for (size_t i = 0; i < 64 && found->matches > 0; i++) {
+		if ((found->secrets >> i & 1) == 0)
+			continue;
+		x->e->redacted(x->e, x->target, header_set_slot(x->inject.secrets, i),
+			       found->matches);
+		found->matches = 0; /* counted once, whatever the number of secrets */
+	}
+	*found = (struct redactions){0};
+}
+
 void
 exchange_drop(struct exchange *x)
 {
 	struct transfer *t = x->transfer;
 
+	tell_redactions(x);
+	outlet_stop(&x->outlet);
 	timer_stop(x->e->loop, &x->timer);
+	later_stop(x->e->loop, &x->broken);
 	x->transfer = NULL;
 	transfer_cancel(t);
 	if (x->target != NULL)
@@ -56,11 +74,53 @@ relay(struct exchange *x)
 	timer_set(x->e->loop, &x->timer, x->target->plan->idle_ms);
 }
 
+static void
+say_failed(const struct exchange *x, enum verdict v)
+{
+	log_say(LOG_WARN, "upstream failed", LOG_S("target", x->target->plan->name),
+		LOG_C("code", verdict_row(v)->code));
+}
+
+static int
+pass_head(struct exchange *x, const struct frame_head *head)
+{
+	return outlet_head(&x->outlet, header_set_redactor(x->inject.secrets), head, &x->ev->sink,
+			   x->arg);
+}
+
+static enum outlet_answer
+pass_data(struct exchange *x, struct span piece)
+{
+	return outlet_data(&x->outlet, piece, &x->ev->sink, x->arg);
+}
+
+/* The answer is complete, and so is what goes on of it. */
+static void
+end(struct exchange *x)
+{
+	if (outlet_end(&x->outlet, &x->ev->sink, x->arg) != OUTLET_TAKEN) {
+		say_failed(x, VERDICT_UPSTREAM_INVALID);
+		fail(x, VERDICT_UPSTREAM_INVALID, true);
+		return;
+	}
+	exchange_drop(x);
+	x->ev->end(x->arg);
+}
+
+static void
+broken(struct later *l)
+{
+	struct exchange *x = ev_owner(l, struct exchange, broken);
+
+	say_failed(x, VERDICT_UPSTREAM_INVALID);
+	fail(x, VERDICT_UPSTREAM_INVALID, true);
+}
+
 /*
  * The held refusal goes on as it came, and what still comes of it follows. There is room: nothing
  * of this call's is on the way yet, and what is held is bounded accordingly.
  */
-static void
+static bool
 let_go(struct exchange *x)
 {
 	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
@@ -70,19 +130,12 @@ let_go(struct exchange *x)
 
 	assert(x->held.as.verdict == VERDICT_OK);
 	pool_over(&room, space, sizeof(space));
-	bad = held_take(&x->held, &room, &head) | x->ev->head(x->arg, &head);
-	if (x->held.body.len > 0 && !x->ev->data(x->arg, buf_span(&x->held.body)))
+	bad = held_take(&x->held, &room, &head) | pass_head(x, &head);
+	if (x->held.body.len > 0 && pass_data(x, buf_span(&x->held.body)) != OUTLET_TAKEN)
 		bad = -1;
-	assert(bad == 0);
 	held_free(&x->held);
 	relay(x);
-}
-
-static void
-say_failed(const struct exchange *x, enum verdict v)
-{
-	log_say(LOG_WARN, "upstream failed", LOG_S("target", x->target->plan->name),
-		LOG_C("code", verdict_row(v)->code));
+	return bad == 0;
 }
 
 /* No newer secret: the agent gets the refusal, or what stands in its place. */
@@ -96,9 +149,10 @@ give_up(struct exchange *x)
 		fail(x, v, true);
 		return;
 	}
-	let_go(x);
-	exchange_drop(x);
-	x->ev->end(x->arg);
+	if (let_go(x))
+		end(x);
+	else
+		broken(&x->broken);
 }
 
 static size_t
@@ -222,6 +276,8 @@ on_head(void *arg, const struct frame_head *head)
 	struct exchange *x = arg;
 	struct judgement as = refusal_judge(head, x->target->plan->access);
 
+	if (x->target->plan->redact && !outlet_reads(head))
+		return VERDICT_UPSTREAM_INVALID;
 	if (as.refusal != REFUSAL_NONE && may_hold(x) && is_sound(head) &&
 	    held_head(&x->held, as, head, !x->can_replay) == 0) {
 		x->state = EXCHANGE_HELD;
@@ -230,7 +286,7 @@ on_head(void *arg, const struct frame_head *head)
 	}
 	if (as.verdict != VERDICT_OK)
 		return as.verdict;
-	if (!is_sound(head) || x->ev->head(x->arg, head) != 0)
+	if (!is_sound(head) || pass_head(x, head) != 0)
 		return VERDICT_UPSTREAM_INVALID;
 	relay(x);
 	return VERDICT_OK;
@@ -240,13 +296,19 @@ static bool
 on_data(void *arg, struct span piece)
 {
 	struct exchange *x = arg;
+	enum outlet_answer answer;
 
 	if (x->state == EXCHANGE_HELD) {
 		if (held_body(&x->held, piece) == 0)
 			return true;
-		let_go(x); /* too long to be an error's; it is not looked into */
+		/* Too long to be an error's: it is not looked into. */
+		answer = let_go(x) ? pass_data(x, piece) : OUTLET_BROKEN;
+	} else {
+		answer = pass_data(x, piece);
 	}
-	x->paused = !x->ev->data(x->arg, piece);
+	if (answer == OUTLET_BROKEN)
+		loop_later(x->e->loop, &x->broken);
+	x->paused = answer != OUTLET_TAKEN;
 	if (!x->paused)
 		x->last_piece = loop_now(x->e->loop);
 	return !x->paused;
@@ -263,8 +325,11 @@ on_done(void *arg, enum verdict v, bool sent)
 		consider(x);
 		return;
 	}
-	if (x->state == EXCHANGE_HELD)
-		let_go(x); /* it broke off: the agent sees how far it came */
+	/* It broke off: the agent sees how far it came. */
+	if (x->state == EXCHANGE_HELD && !let_go(x)) {
+		broken(&x->broken);
+		return;
+	}
 	if (v == VERDICT_UPSTREAM_UNREACHABLE)
 		x->e->look_up(x->e, t);
 	if (v != VERDICT_OK) {
@@ -272,8 +337,7 @@ on_done(void *arg, enum verdict v, bool sent)
 		fail(x, v, sent);
 		return;
 	}
-	exchange_drop(x);
-	x->ev->end(x->arg);
+	end(x);
 }
 
 static const struct transfer_events events = {on_head, on_data, on_done};
@@ -334,7 +398,9 @@ static void
 held_too_long(struct exchange *x)
 {
 	if (x->state == EXCHANGE_HELD) {
-		let_go(x); /* an endless body: it is passed on as it comes */
+		/* An endless body: it is passed on as it comes. */
+		if (!let_go(x))
+			broken(&x->broken);
 		return;
 	}
 	if (look_late(&x->target->look, &x->look, loop_now(x->e->loop)))
@@ -373,6 +439,7 @@ exchange_init(struct exchange *x, struct egress *e, const struct exchange_events
 {
 	*x = (struct exchange){.e = e, .ev = ev, .arg = arg};
 	x->timer.fn = timed_out;
+	x->broken.fn = broken;
 }
 
 /* ---- the request ---- */

@@ -7,6 +7,7 @@
 #define EGRESS_EXCHANGE_H
 
 #include "egress/inject.h"
+#include "egress/outlet.h"
 #include "egress/target.h"
 
 /* What all streams share. */
@@ -20,14 +21,13 @@ struct egress {
 	uint64_t buffered; /* bytes of request bodies held */
 	void (*look_up)(struct egress *e, const struct target *t); /* ask the resolver again */
 	void (*refused)(struct egress *e, const struct target *t); /* ask the keeper to look */
+	/* An answer had n matches of the secret of slot in it, which were overwritten. */
+	void (*redacted)(struct egress *e, const struct target *t, uint16_t slot, uint64_t n);
 };
 
 /* The answer, on its way to ingress. end and fail come last; the exchange is then free again. */
 struct exchange_events {
-	/* 0, or -1: it is too large. */
-	int (*head)(void *arg, const struct frame_head *head);
-	/* false: cannot be taken now (exchange_resume says when it can). */
-	bool (*data)(void *arg, struct span piece);
+	struct outlet_sink sink; /* exchange_resume says when it is ready again */
 	void (*end)(void *arg);
 	void (*fail)(void *arg, const struct frame_fail *f);
 };
@@ -54,6 +54,8 @@ struct exchange {
 	bool has_body;
 	bool can_replay; /* the body is here, whole, and may be sent again */
 	bool replayed;   /* and was: once is enough */
+	struct outlet outlet;
+	struct later broken; /* fails the call outside of libcurl's callbacks */
 	struct held held;
 	struct look_call look;
 	uint32_t tls_version; /* that the call was made with */

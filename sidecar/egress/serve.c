@@ -13,7 +13,8 @@ enum {
 	IN_MAX = FRAME_HEADER + FRAME_HEAD_MAX + 2 * (FRAME_HEADER + FRAME_BODY_MAX),
 	READ_BYTES = 16 * 1024,
 	OUT_HIGH = 64 * 1024, /* unsent bytes of an answer above which the upstream is paused */
-	OUT_MAX = OUT_HIGH + 2 * FRAME_HEAD_MAX + FRAME_BODY_MAX,
+	/* What the redactor has held of a long secret's kind may come all at once. */
+	OUT_MAX = OUT_HIGH + 2 * FRAME_HEAD_MAX + 8 * (FRAME_HEADER + FRAME_BODY_MAX),
 	KEEP_BYTES = 16 * 1024, /* of a buffer, between calls */
 };
 
@@ -80,16 +81,22 @@ pass_head(void *arg, const struct frame_head *head)
 	return 0;
 }
 
+/* libcurl gives a piece again after a pause: all of it is taken, or nothing. */
 static bool
+has_room(void *arg)
+{
+	const struct serve *s = arg;
+
+	return s->out.len < OUT_HIGH;
+}
+
+static int
 pass_data(void *arg, struct span piece)
 {
 	struct serve *s = arg;
 
-	/* libcurl gives a piece again after a pause: take all of it or nothing. */
-	if (s->out.len >= OUT_HIGH || frame_add_bytes(&s->out, FRAME_BODY, piece) != 0)
-		return false;
 	loop_later(s->e->loop, &s->later);
-	return true;
+	return frame_add_bytes(&s->out, FRAME_BODY, piece);
 }
 
 static void
@@ -112,7 +119,8 @@ pass_fail(void *arg, const struct frame_fail *f)
 	loop_later(s->e->loop, &s->later);
 }
 
-static const struct exchange_events events = {pass_head, pass_data, pass_end, pass_fail};
+static const struct exchange_events events = {
+	{pass_head, has_room, pass_data}, pass_end, pass_fail};
 
 /* ---- from ingress ---- */
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "box/msg_answer.h"
 #include "box/spawn.h"
 #include "ingress/conn.h"
 #include "ingress/listen.h"
@@ -121,6 +122,20 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 		take_digest(&r->in.slots[d->slot], d->digest);
 }
 
+/* An upstream that says a secret back may say it to others too. */
+static void
+take_redacted(struct ingress *in, const struct msg_redacted *m)
+{
+	if (m->target >= in->plan.ntargets || m->slot >= in->plan.nslots)
+		return;
+	in->metrics->redactions[m->target] += m->matches;
+	log_say(LOG_WARN,
+		"an upstream's answer held one of our secrets, which was overwritten; find out "
+		"why it says it, and change it if others can see what it says",
+		LOG_S("target", in->plan.targets[m->target].name),
+		LOG_S("slot", in->plan.slots[m->slot].name), LOG_U("matches", m->matches));
+}
+
 static void
 from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 {
@@ -131,6 +146,8 @@ from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 	r->in.egress_seen = loop_now(r->in.loop);
 	if (type == MSG_ALIVE)
 		r->in.egress_pages = ((const struct msg_alive *)obj)->secret_pages;
+	if (type == MSG_REDACTED)
+		take_redacted(&r->in, obj);
 	if (type == MSG_TARGET && m->target < r->in.plan.ntargets)
 		r->in.targets[m->target] =
 			(struct target_view){m->usable, m->resolved, (enum signing_state)m->signing,
@@ -246,8 +263,8 @@ start(struct role_ingress *r)
 			 1u << MSG_ACCEPT | 1u << MSG_RETIRE | 1u << MSG_DRAIN, from_parent);
 	r->keeper = join(r, SPAWN_CHANNEL_A, "keeper",
 			 1u << MSG_SLOT | 1u << MSG_DIGEST | 1u << MSG_ALIVE, from_keeper);
-	in->egress =
-		join(r, SPAWN_CHANNEL_B, "egress", 1u << MSG_TARGET | 1u << MSG_ALIVE, from_egress);
+	in->egress = join(r, SPAWN_CHANNEL_B, "egress",
+			  1u << MSG_TARGET | 1u << MSG_REDACTED | 1u << MSG_ALIVE, from_egress);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "box/box.h"
 #include "box/channel.h"
+#include "box/msg_answer.h"
 #include "box/spawn.h"
 #include "keeper/report.h"
 #include "keeper/rotation.h"

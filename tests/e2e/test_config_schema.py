@@ -158,7 +158,7 @@ BAD = [
     at("targets.a.operations", []),
     at("targets.a.operations", "chat"),
     at("targets.a.query", {"a=b": "c"}),
-    at("targets.a.redact", True),
+    at("targets.a.redact", "maybe"),
     at("targets.a.includeUsage", "true"),
     at("targets.a.aws", {"endpoints": {}}),
     at("callers", []),
@@ -242,8 +242,8 @@ def test_bad_together(document, validator, tmp_path):
 
 
 def test_not_available_yet_names_what_works(tmp_path):
-    result = check(at("targets.a.redact", False), tmp_path)
-    assert "targets.a.redact: not available yet (leave it out)" in result.stderr
+    result = check(at("deniedFields", ["x"]), tmp_path)
+    assert "deniedFields: not available yet (the built-in list holds)" in result.stderr
 
 
 def test_every_key_has_a_description(schema):

@@ -234,7 +234,6 @@ static const struct {
 	{ONE ", timeouts: {connect: 1h}}}", "out of bounds: 100 to 300000 ms"},
 	{ONE ", allowPlaintext: 'true'}}", "true or false is due"},
 	{ONE ", allowPlaintext: yes}}", "true or false is due"},
-	{ONE ", redact: false}}", "targets.a.redact: not available yet ("},
 	{ONE ", region: us-east-1}}", "targets.a.region: has no effect"},
 	{ONE ", aws: {endpoints: {}}}}", "targets.a.aws.endpoints: unknown key"},
 	{ONE ", aws: {assumeRole: {roleArn: '" ROLE "', narrow: true}}}}",
