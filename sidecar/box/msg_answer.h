@@ -10,7 +10,8 @@ struct msg_look { /* MSG_LOOKED */
 };
 
 struct msg_redacted {
-	uint16_t target, slot;
+	uint16_t target;
+	uint16_t slot; /* PLAN_NONE: it is the token of a session that signs */
 	uint64_t matches;
 };
 

@@ -23,8 +23,7 @@ tell_redactions(struct exchange *x)
 	for (size_t i = 0; i < 64 && found->matches > 0; i++) {
 		if ((found->secrets >> i & 1) == 0)
 			continue;
-		x->e->redacted(x->e, x->target, header_set_slot(x->inject.secrets, i),
-			       found->matches);
+		x->e->redacted(x->e, x->target, inject_redacted(&x->inject, i), found->matches);
 		found->matches = 0; /* counted once, whatever the number of secrets */
 	}
 	*found = (struct redactions){0};
@@ -84,8 +83,7 @@ say_failed(const struct exchange *x, enum verdict v)
 static int
 pass_head(struct exchange *x, const struct frame_head *head)
 {
-	return outlet_head(&x->outlet, header_set_redactor(x->inject.secrets), head, &x->ev->sink,
-			   x->arg);
+	return outlet_head(&x->outlet, inject_redactor(&x->inject), head, &x->ev->sink, x->arg);
 }
 
 static enum outlet_answer

@@ -252,6 +252,25 @@ inject_sign(struct inject *in, struct signers *signers, size_t target, struct sp
 	return 0;
 }
 
+static bool
+seeks_token(const struct inject *in)
+{
+	return in->loan != NULL && in->loan->redactor != NULL &&
+	       !header_set_has_secret(in->secrets);
+}
+
+const struct redactor *
+inject_redactor(const struct inject *in)
+{
+	return seeks_token(in) ? in->loan->redactor : header_set_redactor(in->secrets);
+}
+
+uint16_t
+inject_redacted(const struct inject *in, size_t i)
+{
+	return seeks_token(in) ? PLAN_NONE : header_set_slot(in->secrets, i);
+}
+
 void
 inject_free(struct inject *in)
 {

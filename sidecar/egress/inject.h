@@ -50,6 +50,13 @@ void inject_renew(struct inject *in, struct header_set *secrets);
  */
 int inject_sign(struct inject *in, struct signers *signers, size_t target, struct span method,
 		struct span body);
+/*
+ * What finds in an answer the secrets that were sent, or NULL. Those of headers come first: beside
+ * them a session token is not looked for.
+ */
+const struct redactor *inject_redactor(const struct inject *in);
+/* The slot of the ith secret that it found; PLAN_NONE: it is a session token. */
+uint16_t inject_redacted(const struct inject *in, size_t i);
 void inject_free(struct inject *in);
 
 #endif

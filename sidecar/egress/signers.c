@@ -41,6 +41,7 @@ signers_release(struct signer_loan *loan)
 {
 	if (loan == NULL || --loan->refs > 0)
 		return;
+	redactor_free(loan->redactor);
 	signer_free(&loan->signer);
 	free(loan);
 }
@@ -80,20 +81,31 @@ forget(struct held_keys *h)
 	}
 }
 
+static const struct span token_name = {"X-Amz-Security-Token: ", 22};
+
 static struct secret *
 make_token_line(struct span token)
 {
-	struct span name = SPAN("X-Amz-Security-Token: ");
-	struct secret *line = secret_room(name.len + token.len);
+	struct secret *line = secret_room(token_name.len + token.len);
 	char *at;
 
 	if (line == NULL)
 		return NULL;
 	at = secret_bytes(line);
-	memcpy(at, name.ptr, name.len);
-	memcpy(at + name.len, token.ptr, token.len);
-	at[name.len + token.len] = '\0';
+	memcpy(at, token_name.ptr, token_name.len);
+	memcpy(at + token_name.len, token.ptr, token.len);
+	at[token_name.len + token.len] = '\0';
 	return line;
+}
+
+/* A service that complains of a signature may say all that it has read, the token too. */
+static struct redactor *
+make_redactor(const struct signer *s)
+{
+	struct span line = secret_span(s->token_line);
+	struct span token = span_cut(line, token_name.len, line.len);
+
+	return redactor_new(&token, 1);
 }
 
 /* NULL when the secret pages are full. */
@@ -114,10 +126,13 @@ make(const struct egress_target *t, const struct msg_signing *m)
 	s->service = t->service;
 	s->key = secret_new(m->key);
 	s->token_line = m->token.len > 0 ? make_token_line(m->token) : NULL;
-	if (s->key != NULL && (m->token.len == 0 || s->token_line != NULL))
-		return loan;
-	signers_release(loan);
-	return NULL;
+	if (s->key == NULL || (m->token.len > 0 && s->token_line == NULL)) {
+		signers_release(loan);
+		return NULL;
+	}
+	if (t->redact && s->token_line != NULL)
+		loan->redactor = make_redactor(s);
+	return loan;
 }
 
 static const char *

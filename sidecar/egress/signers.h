@@ -7,7 +7,7 @@
 #define EGRESS_SIGNERS_H
 
 #include "box/msg_signing.h"
-#include "config/plan_egress.h"
+#include "egress/redact.h"
 #include "egress/sign.h"
 
 struct signers;
@@ -17,6 +17,7 @@ struct signer_loan {
 	unsigned refs;
 	uint32_t version; /* the keeper's count */
 	struct signer signer;
+	struct redactor *redactor; /* of the session token; NULL: there is none to be found */
 };
 
 /* For plan, which must outlive it. */

@@ -12,6 +12,7 @@ import botocore.config
 import botocore.exceptions
 import pytest
 from fakes.agent import Agent
+from fakes.awsservice import error
 from fakes.bedrock import Bedrock
 from fakes.iam import Role, role_arn
 from fakes.sidekey import Sidekey
@@ -334,6 +335,20 @@ def test_a_session_that_is_revoked_is_replaced_without_an_error(
     assert converse(sidekey) == f"I am {MODEL}"
     assert bedrock.outcomes() == ["ok", "ExpiredTokenException", "ok"]
     assert len(sts.issuer.issued) == 2
+
+
+def test_a_service_that_says_what_it_read(run, bedrock: Bedrock, sts: Sts) -> None:
+    """AWS's complaint of a signature holds the canonical request, with the session's token."""
+    sidekey = run(role_of(sts, "invoke"))
+    token = str(sts.issuer.issued[-1].token)
+    message = f"The canonical string should have been: x-amz-security-token:{token}"
+    bedrock.fail(error("ValidationException", 400, message), times=1)
+    with Agent(sidekey.port) as agent:
+        answer = agent.call("POST", "/model/m/converse", {"messages": HELLO})
+        assert answer.status == 400
+        assert token.encode() not in bytes(agent.received)
+    assert answer.json()["message"] == message.replace(token, "*" * len(token))
+    wait_for(lambda: sidekey.records(slot="the AWS session's token"), 5)
 
 
 def test_a_refused_model_asks_nobody_for_keys(run, bedrock: Bedrock, sts: Sts) -> None:

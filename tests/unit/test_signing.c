@@ -4,6 +4,7 @@
 
 #include "aws/sigv4.h"
 #include "base/date.h"
+#include "box/msg_answer.h"
 #include "config/plan_identity.h"
 #include "keeper/signing.h"
 
