@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "box/msg_answer.h"
 #include "box/msg_report.h"
+#include "box/msg_signing.h"
 
 static const struct pack_field empty_fields[] = {
 	PACK_FIELD_U8(msg_empty, nothing, 0),
@@ -96,6 +97,7 @@ static const struct pack_field target_fields[] = {
 	PACK_FIELD_U16(msg_target, target, UINT16_MAX),
 	PACK_FIELD_BOOL(msg_target, usable),
 	PACK_FIELD_BOOL(msg_target, resolved),
+	PACK_FIELD_U8(msg_target, signing, SIGNING_STATES - 1),
 	PACK_FIELD_U64(msg_target, certificate_expiry),
 };
 static const struct pack_type target_type = PACK_TYPE(msg_target, target_fields);
@@ -104,6 +106,26 @@ static const struct pack_field look_fields[] = {
 	PACK_FIELD_U16(msg_look, target, UINT16_MAX),
 };
 static const struct pack_type look_type = PACK_TYPE(msg_look, look_fields);
+
+static const struct pack_field signing_fields[] = {
+	PACK_FIELD_U16(msg_signing, target, UINT16_MAX),
+	PACK_FIELD_U32(msg_signing, version, UINT32_MAX),
+	PACK_FIELD_SPAN(msg_signing, day, 8),
+	PACK_FIELD_SPAN(msg_signing, key, 32),
+	PACK_FIELD_SPAN(msg_signing, key_id, 128),
+	PACK_FIELD_SPAN(msg_signing, token, 16 * 1024),
+	PACK_FIELD_U64(msg_signing, now_s),
+	PACK_FIELD_BOOL(msg_signing, denied),
+	PACK_FIELD_SPAN(msg_signing, error_type, 256),
+};
+static const struct pack_type signing_type = PACK_TYPE(msg_signing, signing_fields);
+
+static const struct pack_field refused_fields[] = {
+	PACK_FIELD_U16(msg_refused, target, UINT16_MAX),
+	PACK_FIELD_U32(msg_refused, version, UINT32_MAX),
+	PACK_FIELD_U64(msg_refused, date_s),
+};
+static const struct pack_type refused_type = PACK_TYPE(msg_refused, refused_fields);
 
 static const struct pack_field report_identity_fields[] = {
 	PACK_FIELD_U16(msg_report_identity, identity, UINT16_MAX),
@@ -173,8 +195,9 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_RETIRE] = {"retire", &empty_type, false},
 	[MSG_STANDING] = {"standing", &standing_type, false},
 	[MSG_DIGEST] = {"digest", &digest_type, false},
-	[MSG_REFUSED] = {"refused", &look_type, false},
+	[MSG_REFUSED] = {"refused", &refused_type, false},
 	[MSG_LOOKED] = {"looked", &look_type, false},
+	[MSG_SIGNING] = {"signing", &signing_type, false},
 };
 /* clang-format on */
 

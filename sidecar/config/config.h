@@ -16,8 +16,8 @@
 struct config_target {
 	struct span name;
 	uint8_t provider;     /* enum provider */
-	struct span api_base; /* a valid URL */
-	struct span api_key;  /* a reference, or "none" */
+	struct span api_base; /* a valid URL; empty: Bedrock's own, in region */
+	struct span api_key;  /* a reference, or "none"; empty: calls are signed */
 	bool allow_plaintext;
 	struct config_pairs headers; /* values are templates (template.h) */
 	struct config_access access;
@@ -28,6 +28,8 @@ struct config_target {
 	bool redact;
 	bool include_usage;
 	uint8_t required;           /* enum config_choice */
+	uint8_t auth;               /* enum config_auth */
+	struct span region;         /* of Bedrock, or empty */
 	struct config_identity aws; /* its own, where it differs from the stores' */
 };
 

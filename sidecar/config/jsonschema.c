@@ -41,8 +41,6 @@ write_words(struct buf *out, const struct schema_key *key)
 
 	buf_add_str(out, "\"anyOf\": [{\"enum\": [");
 	for (unsigned i = 0; key->word(i) != NULL; i++) {
-		if (i < 32 && (key->later_words & (1U << i)) != 0)
-			continue;
 		buf_add_str(out, comma);
 		buf_add_json(out, span_of(key->word(i)));
 		comma = ", ";

@@ -64,7 +64,10 @@ static const struct pack_field keeper_target_fields[] = {
 	U16(keeper_target, cert),
 	U16(keeper_target, key),
 	PACK_FIELD_BOOL(keeper_target, system_ca),
+	PACK_FIELD_BOOL(keeper_target, is_signed),
 	U16(keeper_target, identity),
+	PACK_FIELD_SPAN(keeper_target, region, NAME_MAX_BYTES),
+	PACK_FIELD_SPAN(keeper_target, service, NAME_MAX_BYTES),
 	NUMBERS(keeper_target, slots, LIST_MAX),
 };
 TYPE(keeper_target_type, keeper_target, keeper_target_fields);
@@ -122,6 +125,9 @@ static const struct pack_field egress_target_fields[] = {
 	U32(egress_target, operations),
 	PACK_FIELD_LIST(egress_target, headers, nheaders, HEADERS_MAX, header_type),
 	PACK_FIELD_LIST(egress_target, query, nquery, HEADERS_MAX, query_type),
+	PACK_FIELD_BOOL(egress_target, is_signed),
+	PACK_FIELD_SPAN(egress_target, region, NAME_MAX_BYTES),
+	PACK_FIELD_SPAN(egress_target, service, NAME_MAX_BYTES),
 	PACK_FIELD_BOOL(egress_target, has_tls_client),
 	PACK_FIELD_BOOL(egress_target, access),
 	PACK_FIELD_BOOL(egress_target, redact),

@@ -39,6 +39,8 @@ struct egress_target {
 	size_t nheaders;
 	struct egress_query *query;
 	size_t nquery;
+	bool is_signed; /* for AWS, with the keeper's key for region and service */
+	struct span region, service;
 	bool has_tls_client; /* a client certificate is due before the first connection */
 	bool access;         /* Cloudflare Access is in front */
 	bool redact;

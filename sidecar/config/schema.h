@@ -65,7 +65,6 @@ struct schema_key {
 	uint64_t min, max;
 	const struct schema_form *form; /* of TEXT and of the items of TEXTS; NULL: any */
 	schema_word *word;              /* WORD, WORDS, and what else REFERENCE takes */
-	uint32_t later_words;           /* bits of words that have no effect yet */
 	const struct schema *of;        /* SECTION, NAMED, ROWS, and the map form of LISTENERS */
 	const char *later; /* NULL: in effect; else what works instead of a key that is not yet */
 	const char *help;

@@ -117,17 +117,6 @@ read_one_word(struct reader *r, const struct yaml_item *item, const struct path 
 			     near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
 			     near == NULL ? "" : "?");
 		buf_free(&all);
-	} else if (i < 32 && (key->later_words & (1U << i)) != 0) {
-		struct buf now;
-
-		buf_init(&now, PATH_TEXT_MAX);
-		for (unsigned w = 0; key->word(w) != NULL; w++)
-			if ((key->later_words & (1U << w)) == 0)
-				buf_addf(&now, "%s ", key->word(w));
-		buf_addf(&now, "work%c", '\0');
-		reader_fault(r, item, path, now.ptr, "not available yet");
-		buf_free(&now);
-		i = -1;
 	}
 	return i;
 }

@@ -58,6 +58,12 @@ struct config_timeouts {
 	uint64_t connect_ms, first_byte_ms, idle_ms, pool_idle_ms;
 };
 
+enum config_auth { /* targets.NAME.auth, in the order of the words */
+		   CONFIG_AUTH_UNSET,
+		   CONFIG_AUTH_API_KEY,
+		   CONFIG_AUTH_SIGV4,
+};
+
 enum config_credentials { /* aws.credentials, in the order of the words */
 			  CONFIG_CREDENTIALS_UNSET,
 			  CONFIG_CREDENTIALS_AUTO,

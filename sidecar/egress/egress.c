@@ -52,20 +52,23 @@ static void
 report(struct role_egress *r, struct target *t)
 {
 	struct header_set *set = vault_headers(r->e.vault, (size_t)(t - r->e.targets));
+	enum signing_state signing = signers_state(r->e.signers, (size_t)(t - r->e.targets));
 	struct msg_target m = {
 		.target = (uint16_t)(t - r->e.targets),
-		.usable = set != NULL && t->lane != NULL,
+		.usable = set != NULL && t->lane != NULL && signing == SIGNING_GOOD,
 		.resolved = target_is_resolved(t),
+		.signing = (uint8_t)signing,
 		.certificate_expiry = t->certificate_expiry,
 	};
 
 	header_set_release(set);
 	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved &&
-	    t->was_expiry == m.certificate_expiry)
+	    t->was_signing == signing && t->was_expiry == m.certificate_expiry)
 		return;
 	t->reported = true;
 	t->was_usable = m.usable;
 	t->was_resolved = m.resolved;
+	t->was_signing = signing;
 	t->was_expiry = m.certificate_expiry;
 	(void)channel_send(r->ingress, MSG_TARGET, &m, -1);
 }
@@ -86,6 +89,10 @@ say_alive(struct timer *t)
 	struct msg_alive m = {(uint8_t)secret_level()};
 
 	(void)channel_send(r->ingress, MSG_ALIVE, &m, -1);
+	/* At midnight a key comes to its end, or into use. */
+	for (size_t i = 0; i < r->plan.ntargets; i++)
+		if (r->plan.targets[i].is_signed)
+			report(r, &r->e.targets[i]);
 	timer_set(r->e.loop, t, ALIVE_MS);
 }
 
@@ -105,7 +112,9 @@ static void
 refused(struct egress *e, const struct target *t)
 {
 	struct role_egress *r = ev_owner(e, struct role_egress, e);
-	struct msg_look m = {.target = (uint16_t)(t - e->targets)};
+	struct msg_refused m = {.target = (uint16_t)(t - e->targets),
+				.version = t->refused_version,
+				.date_s = t->refused_s};
 
 	(void)channel_send(r->keeper, MSG_REFUSED, &m, -1);
 }
@@ -196,6 +205,18 @@ take_tls(struct role_egress *r, const struct msg_tls *m, int fd)
 }
 
 static void
+take_signing(struct role_egress *r, const struct msg_signing *m)
+{
+	const char *why = signers_take(r->e.signers, m);
+
+	if (why == NULL)
+		look_changed(&r->e.targets[m->target].look);
+	else
+		log_say(LOG_ERROR, "a key to sign with was not taken", LOG_C("why", why),
+			LOG_U("target", m->target));
+}
+
+static void
 from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 {
 	struct role_egress *r = arg;
@@ -209,6 +230,8 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 		slot_changed(r, m->slot);
 	} else if (type == MSG_SECRET_GONE) {
 		vault_drop(r->e.vault, ((const struct msg_secret_gone *)obj)->slot);
+	} else if (type == MSG_SIGNING) {
+		take_signing(r, obj);
 	} else if (type == MSG_LOOKED) {
 		looked(r, obj);
 	} else {
@@ -328,10 +351,12 @@ egress_main(void)
 	r.parent = join(&r, SPAWN_PARENT, "parent", 0, from_parent);
 	r.resolver = join(&r, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
 	r.keeper = join(&r, SPAWN_CHANNEL_B, "keeper",
-			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS | 1u << MSG_LOOKED,
+			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS |
+				1u << MSG_LOOKED | 1u << MSG_SIGNING,
 			from_keeper);
 	r.ingress = join(&r, SPAWN_CHANNEL_C, "ingress", 1u << MSG_STREAM, from_ingress);
 	r.e.vault = vault_new(&r.plan);
+	r.e.signers = signers_new(&r.plan);
 	for (size_t i = 0; i < r.plan.ntargets; i++)
 		target_init(&r.e.targets[i], r.e.loop, &r.plan.targets[i]);
 	if (r.plan.report)

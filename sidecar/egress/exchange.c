@@ -23,8 +23,7 @@ tell_redactions(struct exchange *x)
 	for (size_t i = 0; i < 64 && found->matches > 0; i++) {
 		if ((found->secrets >> i & 1) == 0)
 			continue;
-		x->e->redacted(x->e, x->target, header_set_slot(x->inject.secrets, i),
-			       found->matches);
+		x->e->redacted(x->e, x->target, inject_redacted(&x->inject, i), found->matches);
 		found->matches = 0; /* counted once, whatever the number of secrets */
 	}
 	*found = (struct redactions){0};
@@ -84,8 +83,7 @@ say_failed(const struct exchange *x, enum verdict v)
 static int
 pass_head(struct exchange *x, const struct frame_head *head)
 {
-	return outlet_head(&x->outlet, header_set_redactor(x->inject.secrets), head, &x->ev->sink,
-			   x->arg);
+	return outlet_head(&x->outlet, inject_redactor(&x->inject), head, &x->ev->sink, x->arg);
 }
 
 static enum outlet_answer
@@ -155,9 +153,18 @@ give_up(struct exchange *x)
 		broken(&x->broken);
 }
 
+static size_t
+number_of(const struct exchange *x)
+{
+	return (size_t)(x->target - x->e->targets);
+}
+
 static bool
 has_newer(const struct exchange *x)
 {
+	if (x->inject.loan != NULL &&
+	    signers_is_newer(x->e->signers, number_of(x), x->inject.loan->version))
+		return true;
 	return vault_is_newer(x->e->vault, x->inject.secrets) ||
 	       x->tls_version != x->target->tls_version;
 }
@@ -170,7 +177,7 @@ send_again(struct exchange *x)
 
 	if (!x->can_replay || !has_newer(x))
 		return false;
-	secrets = vault_headers(x->e->vault, (size_t)(x->target - x->e->targets));
+	secrets = vault_headers(x->e->vault, number_of(x));
 	if (secrets == NULL || x->target->lane == NULL) {
 		header_set_release(secrets);
 		return false;
@@ -194,6 +201,20 @@ looked_in_vain(struct look_call *c)
 	give_up(ev_owner(c, struct exchange, look));
 }
 
+/* Whether the refusal is of our credentials, and notes for the keeper which it was. */
+static bool
+is_worth_a_look(struct exchange *x)
+{
+	uint64_t date_s = 0;
+
+	if (x->held.as.refusal != REFUSAL_ACCESS && x->inject.loan != NULL &&
+	    !refusal_is_of_signature(&x->held, &date_s))
+		return false;
+	x->target->refused_version = x->inject.loan == NULL ? 0 : x->inject.loan->version;
+	x->target->refused_s = date_s;
+	return x->held.as.verdict != VERDICT_OK || !refusal_is_model(buf_span(&x->held.body));
+}
+
 /*
  * All of the refusal is here. While a look is under way its end is waited for even if there is
  * something newer: of two secrets that changed together one may be here before the other.
@@ -204,7 +225,7 @@ consider(struct exchange *x)
 	struct look *look = &x->target->look;
 	enum look_answer answer;
 
-	if (x->held.as.verdict == VERDICT_OK && refusal_is_model(buf_span(&x->held.body))) {
+	if (!is_worth_a_look(x)) {
 		give_up(x);
 		return;
 	}
@@ -243,8 +264,8 @@ is_sound(const struct frame_head *head)
 static bool
 may_hold(const struct exchange *x)
 {
-	return !x->replayed &&
-	       (header_set_has_secret(x->inject.secrets) || x->target->plan->has_tls_client);
+	return !x->replayed && (header_set_has_secret(x->inject.secrets) ||
+				x->inject.loan != NULL || x->target->plan->has_tls_client);
 }
 
 static enum verdict
@@ -335,9 +356,6 @@ start(struct exchange *x)
 {
 	struct transfer_request r = {
 		.method = span_of(x->method),
-		.target = x->inject.target,
-		.lines = x->inject.lines,
-		.nlines = x->inject.nlines,
 		.has_body = x->has_body,
 		.body = {x->body, x->body_len},
 	};
@@ -358,6 +376,14 @@ start(struct exchange *x)
 		fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
 		return;
 	}
+	if (x->target->plan->is_signed &&
+	    inject_sign(&x->inject, x->e->signers, number_of(x), r.method, r.body) != 0) {
+		fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
+		return;
+	}
+	r.target = x->inject.target;
+	r.lines = x->inject.lines;
+	r.nlines = x->inject.nlines;
 	x->state = EXCHANGE_SENT;
 	x->tls_version = x->target->tls_version;
 	timer_set(x->e->loop, &x->timer, x->target->plan->first_byte_ms);

@@ -15,6 +15,7 @@ struct egress {
 	struct loop *loop;
 	const struct egress_plan *plan;
 	struct vault *vault;
+	struct signers *signers;
 	struct target *targets;
 	size_t nstreams;
 	uint64_t buffered; /* bytes of request bodies held */

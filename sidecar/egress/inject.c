@@ -74,6 +74,9 @@ is_replaced(const struct egress_target *t, struct span member)
 	name = (struct span){text, 0};
 	if (paths_decode(raw, text, MEMBER_MAX, &name.len) != 0)
 		return true; /* ingress lets no such name through */
+	/* A signature of the client's own, presigned. */
+	if (t->is_signed && span_istarts(name, SPAN("x-amz-")))
+		return true;
 	for (size_t i = 0; i < sizeof(credential_members) / sizeof(credential_members[0]); i++)
 		if (span_iis(name, credential_members[i]))
 			return true;
@@ -185,7 +188,7 @@ add_secrets(struct inject *in, size_t nown, struct header_set *secrets)
 {
 	size_t n = header_set_count(secrets);
 
-	in->lines = reallocarray(in->lines, nown + n + 1, sizeof(*in->lines));
+	in->lines = reallocarray(in->lines, nown + n + SIGN_LINES, sizeof(*in->lines));
 	if (in->lines == NULL)
 		abort();
 	for (size_t i = 0; i < n; i++)
@@ -210,6 +213,9 @@ inject_build(struct inject *out, const struct egress_target *t, const struct fra
 	out->text = g.text.ptr; /* ownership passes; never secret, so free(3) will do */
 	out->target = out->text;
 	out->lines = NULL;
+	out->loan = NULL;
+	out->nsigned = 0;
+	out->sign = (struct sign){0};
 	add_secrets(out, g.n, secrets);
 	for (size_t i = 0; i < g.n; i++)
 		out->lines[i] = out->text + g.at[i];
@@ -219,15 +225,57 @@ inject_build(struct inject *out, const struct egress_target *t, const struct fra
 void
 inject_renew(struct inject *in, struct header_set *secrets)
 {
-	size_t nown = in->nlines - header_set_count(in->secrets);
+	size_t nown = in->nlines - in->nsigned - header_set_count(in->secrets);
 
+	in->nsigned = 0;
 	header_set_release(in->secrets);
 	add_secrets(in, nown, secrets);
+}
+
+int
+inject_sign(struct inject *in, struct signers *signers, size_t target, struct span method,
+	    struct span body)
+{
+	uint64_t now_s;
+	struct signer_loan *loan = signers_lend(signers, target, &now_s);
+
+	in->nlines -= in->nsigned;
+	in->nsigned = 0;
+	sign_free(&in->sign);
+	signers_release(in->loan);
+	in->loan = loan;
+	if (loan == NULL || sign_build(&in->sign, &loan->signer, method, span_of(in->target),
+				       in->lines, in->nlines, body, now_s) != 0)
+		return -1;
+	in->nsigned = sign_lines(&in->sign, in->lines + in->nlines);
+	in->nlines += in->nsigned;
+	return 0;
+}
+
+static bool
+seeks_token(const struct inject *in)
+{
+	return in->loan != NULL && in->loan->redactor != NULL &&
+	       !header_set_has_secret(in->secrets);
+}
+
+const struct redactor *
+inject_redactor(const struct inject *in)
+{
+	return seeks_token(in) ? in->loan->redactor : header_set_redactor(in->secrets);
+}
+
+uint16_t
+inject_redacted(const struct inject *in, size_t i)
+{
+	return seeks_token(in) ? PLAN_NONE : header_set_slot(in->secrets, i);
 }
 
 void
 inject_free(struct inject *in)
 {
+	sign_free(&in->sign);
+	signers_release(in->loan);
 	header_set_release(in->secrets);
 	free(in->lines);
 	free(in->text);

@@ -12,6 +12,7 @@
 #include "policy/access/paths.h"
 
 enum {
+	BEDROCK_BODY_MAX = 25000000,  /* of InvokeModel, the largest that there is */
 	QUERY_NAME_MAX = 192,         /* several times the longest that any of the APIs has */
 	DECIDE_PATH_MODEL_MAX = 2048, /* as long as Bedrock's ids may be, and as a body's */
 	/* A request line, and a name that takes a segment's place, each byte of it escaped. */
@@ -434,6 +435,25 @@ decide_classic(struct span method, struct span model, struct decision *d)
 		      model.len == 0 ? " without a model" : " and model");
 }
 
+/* What the target's calls are signed with, where they are. */
+static enum verdict
+check_signing(const struct ingress *in, struct decision *d)
+{
+	struct span name = in->plan.targets[d->target].name;
+
+	if (in->targets[d->target].signing == SIGNING_REFUSED)
+		return refuse(d, VERDICT_CREDENTIAL_REFUSED,
+			      "There is no AWS identity to sign for the target \"%.*s\" with, and "
+			      "none to be expected; sidekey's log says why.",
+			      (int)name.len, name.ptr);
+	if (in->targets[d->target].signing == SIGNING_AWAITED)
+		return refuse(d, VERDICT_CREDENTIAL_UNAVAILABLE,
+			      "The AWS identity that signs for the target \"%.*s\" is not there "
+			      "yet; sidekey keeps asking for it, try again in a few seconds.",
+			      (int)name.len, name.ptr);
+	return VERDICT_OK;
+}
+
 static enum verdict
 check_target(const struct ingress *in, struct decision *d)
 {
@@ -462,7 +482,7 @@ check_target(const struct ingress *in, struct decision *d)
 			      "A secret of the target \"%.*s\" is not there yet; sidekey keeps "
 			      "asking the store, try again in a few seconds.",
 			      (int)t->name.len, t->name.ptr);
-	return VERDICT_OK;
+	return check_signing(in, d);
 }
 
 /* The model of a JSON body, and what is to stand there instead; *sent its final name. */
@@ -521,6 +541,9 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 	const struct ingress_target *t;
 	enum verdict v;
 
+	if (d->dialect == DIALECT_BEDROCK && body.len > BEDROCK_BODY_MAX)
+		return refuse(d, VERDICT_BODY_TOO_LARGE,
+			      "Bedrock takes no body of more than %d bytes.", BEDROCK_BODY_MAX);
 	s.has_model = false;
 	d->spoken = d->dialect;
 	d->rule = DECIDE_NO_RULE;
@@ -541,8 +564,6 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 			d, VERDICT_MODEL_NOT_ALLOWED,
 			"The call names no model, and `models`, or this caller's own, has rules "
 			"for which may be used; name one that is configured.");
-	if (d->rule < 0)
-		d->target = in->plan.default_targets[d->dialect].number;
 	if (d->rule < 0)
 		d->target = in->plan.default_targets[d->dialect].number;
 	if (d->target == PLAN_NONE)

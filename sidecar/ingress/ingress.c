@@ -129,14 +129,18 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 static void
 take_redacted(struct ingress *in, const struct msg_redacted *m)
 {
-	if (m->target >= in->plan.ntargets || m->slot >= in->plan.nslots)
+	struct span name = SPAN("the AWS session's token");
+
+	if (m->target >= in->plan.ntargets || (m->slot >= in->plan.nslots && m->slot != PLAN_NONE))
 		return;
+	if (m->slot != PLAN_NONE)
+		name = in->plan.slots[m->slot].name;
 	in->metrics->redactions[m->target] += m->matches;
 	log_say(LOG_WARN,
 		"an upstream's answer held one of our secrets, which was overwritten; find out "
 		"why it says it, and change it if others can see what it says",
-		LOG_S("target", in->plan.targets[m->target].name),
-		LOG_S("slot", in->plan.slots[m->slot].name), LOG_U("matches", m->matches));
+		LOG_S("target", in->plan.targets[m->target].name), LOG_S("slot", name),
+		LOG_U("matches", m->matches));
 }
 
 static void
@@ -153,7 +157,8 @@ from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 		take_redacted(&r->in, obj);
 	if (type == MSG_TARGET && m->target < r->in.plan.ntargets)
 		r->in.targets[m->target] =
-			(struct target_view){m->usable, m->resolved, m->certificate_expiry};
+			(struct target_view){m->usable, m->resolved, (enum signing_state)m->signing,
+					     m->certificate_expiry};
 	reassess(r);
 }
 

@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "box/box.h"
 #include "box/channel.h"
+#include "box/msg_signing.h"
 #include "config/plan_ingress.h"
 #include "ev/loop.h"
 
@@ -32,6 +33,7 @@ struct slot_view {
 /* What egress last said of a target. */
 struct target_view {
 	bool usable, resolved;
+	enum signing_state signing; /* of what its calls are signed with */
 	uint64_t certificate_expiry;
 };
 

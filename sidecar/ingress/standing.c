@@ -10,6 +10,8 @@ is_settled(const struct ingress *in, size_t target)
 	const struct ingress_target *t = &in->plan.targets[target];
 	bool usable = in->targets[target].usable && in->targets[target].resolved;
 
+	if (in->targets[target].signing == SIGNING_REFUSED)
+		return true;
 	for (size_t i = 0; i < t->nslots; i++) {
 		enum slot_state state = in->slots[t->slots[i].number].state;
 

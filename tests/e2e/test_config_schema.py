@@ -81,6 +81,9 @@ GOOD = [
     at("targets.a.apiBase", "https://${NOT_SET:-h.example}/v1"),
     at("targets.a.provider", "anthropic"),
     at("targets.a.provider", "${NOT_SET:-litellm}"),
+    at("targets.a.provider", "bedrock"),
+    {"targets": {"a": {"provider": "bedrock", "region": "us-east-1"}}},
+    target(provider="bedrock", auth="apiKey", region="us-east-1"),
     at("targets.a.required", False),
     at("targets.a.required", "${BOOL}"),
     target(apiBase="http://127.0.0.1:8000", allowPlaintext=True),
@@ -127,10 +130,7 @@ BAD = [
     {},
     {"targets": {}},
     {"targets": []},
-    {"targets": {"a": {}}},
     {"targets": {"a b": base()["targets"]["a"]}},
-    {"targets": {"a": {"apiBase": "https://h"}}},
-    {"targets": {"a": {"apiKey": "none"}}},
     at("unknown", 1),
     at("targets.a.apiKeyArn", ARN),
     at("targets.a.apiKey", "sk-literal"),
@@ -144,7 +144,8 @@ BAD = [
     at("targets.a.apiBase", "https://h.example/?q"),
     at("targets.a.apiBase", "https://h.example/#f"),
     at("targets.a.provider", "openia"),
-    at("targets.a.provider", "bedrock"),
+    at("targets.a.auth", "aws"),
+    at("targets.a.region", "us"),
     at("targets.a.required", "yes"),
     at("targets.a.required", "true"),
     at("targets.a.headers", ["X"]),
@@ -162,7 +163,6 @@ BAD = [
     at("targets.a.query", {"a=b": "c"}),
     at("targets.a.redact", "maybe"),
     at("targets.a.includeUsage", "true"),
-    at("targets.a.region", "us-east-1"),
     at("targets.a.aws", {"endpoints": {}}),
     at("callers", []),
     at("callers", [{"uids": [1]}]),
@@ -209,6 +209,12 @@ BAD = [
 
 # What depends on two keys, or on a value's meaning, only `check` can say.
 BAD_TOGETHER = [
+    {"targets": {"a": {}}},
+    {"targets": {"a": {"apiBase": "https://h"}}},
+    {"targets": {"a": {"apiKey": "none"}}},
+    {"targets": {"a": {"provider": "bedrock"}}},
+    at("targets.a.region", "us-east-1"),
+    target(auth="sigv4"),
     target(apiBase="http://127.0.0.1:8000"),
     target(tls={"clientCert": "/c"}),
     target(headers={"Authorization": "x"}),
@@ -247,8 +253,8 @@ def test_bad_together(document, validator, tmp_path):
 
 
 def test_not_available_yet_names_what_works(tmp_path):
-    result = check(at("targets.a.provider", "bedrock"), tmp_path)
-    assert "targets.a.provider: not available yet (openai azure" in result.stderr
+    result = check(at("deniedFields", ["x"]), tmp_path)
+    assert "deniedFields: not available yet (the built-in list holds)" in result.stderr
 
 
 def test_every_key_has_a_description(schema):
