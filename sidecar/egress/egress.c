@@ -320,7 +320,7 @@ enter(struct role_egress *r, struct box_level *level)
 static void
 make_probes(struct role_egress *r)
 {
-	r->probes = calloc(r->plan.ntargets + 1, sizeof(*r->probes));
+	r->probes = calloc(r->plan.ntargets + 1, sizeof(struct probe *));
 	if (r->probes == NULL)
 		abort();
 	for (size_t i = 0; i < r->plan.ntargets; i++)

@@ -54,7 +54,7 @@ int
 outlet_head(struct outlet *o, const struct redactor *r, const struct frame_head *head,
 	    const struct outlet_sink *to, void *arg)
 {
-	struct http_field fields[HTTP_FIELDS_MAX];
+	struct http_field fields[HTTP_FIELDS_MAX] = {0};
 	struct frame_head clean = *head;
 	struct buf copies;
 	int bad;
