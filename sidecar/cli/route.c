@@ -92,7 +92,8 @@ static void
 give_slots(struct ingress *in)
 {
 	in->slots = calloc(in->plan.nslots + 1, sizeof(*in->slots));
-	if (in->slots == NULL)
+	in->targets = calloc(in->plan.ntargets + 1, sizeof(*in->targets));
+	if (in->slots == NULL || in->targets == NULL)
 		abort();
 	for (size_t i = 0; i < in->plan.nslots; i++)
 		in->slots[i].state = SLOT_FRESH;
@@ -305,6 +306,7 @@ route(const struct asked *a, const struct plans *p)
 	follow(&r, a, p);
 	status = print(&r, a->json);
 	free(r.in.slots);
+	free(r.in.targets);
 	buf_free(&r.head);
 	buf_free(&r.body);
 	return status;
