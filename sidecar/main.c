@@ -15,6 +15,7 @@
 #include "cli/route.h"
 #include "cli/signal.h"
 #include "cli/status.h"
+#include "cli/token.h"
 #include "egress/egress.h"
 #include "egress/transfer.h"
 #include "ev/multi.h"
@@ -72,6 +73,7 @@ static const struct verb verbs[] = {
 	{"status", cli_status, "show what the running sidekey does"},
 	{"reload", cli_reload, "make the running sidekey read its configuration again"},
 	{"refresh", cli_refresh, "make the running sidekey fetch every secret now"},
+	{"token", cli_token, "make a token for a caller"},
 	{"version", verb_version, "print the version"},
 	{"help", verb_help, "print this"},
 };

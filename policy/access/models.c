@@ -19,6 +19,15 @@ model_pick(const struct model_rule *rules, size_t n, struct span model)
 	return -1;
 }
 
+bool
+model_is_listed(const struct span *list, size_t n, struct span model)
+{
+	for (size_t i = 0; i < n; i++)
+		if (matches(list[i], model))
+			return true;
+	return false;
+}
+
 struct span
 model_sent(const struct model_rule *rule, struct span model)
 {

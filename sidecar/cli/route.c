@@ -19,13 +19,14 @@
 enum { EXIT_ALLOWED = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, TEXT_MAX = 64 * 1024 };
 
 static const char usage[] =
-	"usage: sidekey route METHOD PATH [--model M] [-c FILE] [--json]\n"
+	"usage: sidekey route METHOD PATH [--model M] [--caller C] [-c FILE] [--json]\n"
 	"\n"
 	"Says what would become of a call: where it would go, under which name of the model,\n"
 	"with which headers, and which rule decides. Nothing is sent, no secret is fetched.\n"
 	"\n"
 	"  METHOD PATH        such as POST /v1/chat/completions\n"
 	"      --model M      the \"model\" of its body\n"
+	"      --caller C     who calls, one of the configured `callers`\n"
 	"  -c, --config FILE  the configuration, as for sidekey check\n"
 	"      --json         print JSON\n"
 	"  -h, --help         print this\n"
@@ -41,7 +42,7 @@ static const char *const client_headers[] = {
 };
 
 struct asked {
-	const char *method, *path, *model, *config;
+	const char *method, *path, *model, *caller, *config;
 	bool json;
 };
 
@@ -184,6 +185,10 @@ put_headers(struct lines *l, const struct egress_target *t)
 	buf_init(&dropped, TEXT_MAX);
 	for (size_t i = 0; i < t->nheaders; i++)
 		add_name(&added, t->headers[i].name);
+	if (t->is_signed) {
+		add_name(&added, SPAN("X-Amz-Date"));
+		add_name(&added, SPAN("Authorization"));
+	}
 	add_name(&added, SPAN("Accept-Encoding"));
 	for (size_t i = 0; i < sizeof(client_headers) / sizeof(client_headers[0]); i++)
 		if (!header_request_passes(span_of(client_headers[i])))
@@ -269,6 +274,8 @@ print(const struct routed *r, bool json)
 	put(&l, "verdict", r->target != NULL ? SPAN("allowed") : span_of(row->code));
 	if (r->target == NULL)
 		put(&l, "why", span_of(d->why[0] != '\0' ? d->why : row->remedy));
+	if (r->in.plan.ncallers > 0)
+		put(&l, "caller", caller_name(&r->in, d->caller));
 	put(&l, "dialect", span_of(dialect_name(d->dialect)));
 	if (d->route != NULL)
 		put(&l, "operation", span_of(operation_name(d->route->operation)));
@@ -289,6 +296,15 @@ print(const struct routed *r, bool json)
 
 /* ---- the verb ---- */
 
+static long
+find_caller(const struct ingress_plan *p, const char *name)
+{
+	for (size_t i = 0; i < p->ncallers; i++)
+		if (name != NULL && span_is(p->callers[i].name, name))
+			return (long)i;
+	return CALLER_NONE;
+}
+
 static int
 route(const struct asked *a, const struct plans *p)
 {
@@ -296,6 +312,14 @@ route(const struct asked *a, const struct plans *p)
 	int status;
 
 	r.in.plan = p->ingress;
+	r.call.decision.caller = find_caller(&r.in.plan, a->caller);
+	if (r.call.decision.caller == CALLER_NONE &&
+	    (p->ingress.ncallers > 0 || a->caller != NULL)) {
+		fputs(a->caller == NULL ? "sidekey route: say --caller, one of `callers`\n"
+					: "sidekey route: --caller: no such caller is configured\n",
+		      stderr);
+		return EXIT_USAGE;
+	}
 	for (size_t i = p->ingress.nlisteners; i-- > 0;)
 		if (!p->ingress.listeners[i].is_admin)
 			r.listener = p->ingress.listeners[i];
@@ -337,11 +361,9 @@ int
 cli_route(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"model", required_argument, NULL, 'm'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"config", required_argument, NULL, 'c'}, {"model", required_argument, NULL, 'm'},
+		{"caller", required_argument, NULL, 'C'}, {"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 	};
 	struct asked a = {0};
 	int option;
@@ -352,6 +374,8 @@ cli_route(int argc, char **argv)
 			a.config = optarg;
 		} else if (option == 'm') {
 			a.model = optarg;
+		} else if (option == 'C') {
+			a.caller = optarg;
 		} else if (option == 'j') {
 			a.json = true;
 		} else {

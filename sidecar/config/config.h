@@ -53,6 +53,11 @@ struct config_models {
 	size_t n;
 };
 
+struct config_callers {
+	struct config_caller *items;
+	size_t n;
+};
+
 struct config_default {
 	struct span all;                /* one target for every dialect, or empty */
 	struct span dialects[DIALECTS]; /* or one for each; empty: not named */
@@ -97,6 +102,7 @@ struct config {
 	struct config_models models;
 	struct config_default default_target;
 	struct config_texts denied_fields;
+	struct config_callers callers; /* none: whoever reaches the listener */
 	struct config_aws aws;
 	struct config_secrets secrets;
 	struct config_limits limits;

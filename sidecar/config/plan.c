@@ -193,6 +193,25 @@ static const struct pack_field model_fields[] = {
 };
 TYPE(model_type, model_rule, model_fields);
 
+static const struct pack_field uid_fields[] = {U32(plan_uid, uid)};
+TYPE(uid_type, plan_uid, uid_fields);
+
+static const struct pack_field caller_fields[] = {
+	PACK_FIELD_SPAN(ingress_caller, name, NAME_MAX_BYTES),
+	U16(ingress_caller, token.slot),
+	PACK_FIELD_SPAN(ingress_caller, token.digest, 32),
+	PACK_FIELD_LIST(ingress_caller, uids, nuids, LIST_MAX, uid_type),
+	PACK_FIELD_BOOL(ingress_caller, has_models),
+	TEXTS(ingress_caller, models, LIST_MAX),
+	U32(ingress_caller, operations),
+	PACK_FIELD_U64(ingress_caller, limits.requests_per_minute),
+	PACK_FIELD_U64(ingress_caller, limits.tokens_per_minute),
+	PACK_FIELD_U64(ingress_caller, limits.concurrent_requests),
+	PACK_FIELD_U64(ingress_caller, limits.budget_tokens),
+	PACK_FIELD_U64(ingress_caller, limits.budget_ms),
+};
+TYPE(caller_type, ingress_caller, caller_fields);
+
 static const struct pack_field ingress_fields[] = {
 	LOG_FIELDS(ingress_plan),
 	PACK_FIELD_BOOL(ingress_plan, require_landlock),
@@ -204,6 +223,7 @@ static const struct pack_field ingress_fields[] = {
 	PACK_FIELD_LIST(ingress_plan, slots, nslots, LIST_MAX, ingress_slot_type),
 	U16(ingress_plan, admin_token.slot),
 	PACK_FIELD_SPAN(ingress_plan, admin_token.digest, 32),
+	PACK_FIELD_LIST(ingress_plan, callers, ncallers, LIST_MAX, caller_type),
 	PACK_FIELD_BOOL(ingress_plan, has_models),
 	PACK_FIELD_LIST(ingress_plan, models, nmodels, 4096, model_type),
 	NUMBERS(ingress_plan, default_targets, DIALECTS),

@@ -38,6 +38,29 @@ struct ingress_token {
 	struct span digest; /* 32 bytes from the configuration, or empty */
 };
 
+/* 0: no such limit. */
+struct caller_limits {
+	uint64_t requests_per_minute, tokens_per_minute, concurrent_requests;
+	uint64_t budget_tokens, budget_ms; /* so many in that time */
+};
+
+struct plan_uid {
+	uint32_t uid;
+};
+
+/* Who may call, and what: a token, a peer on a Unix socket, or both. */
+struct ingress_caller {
+	struct span name;
+	struct ingress_token token;
+	struct plan_uid *uids; /* none: whoever has the token */
+	size_t nuids;
+	bool has_models;
+	struct plan_text *models; /* that it may name, as in `models.match` */
+	size_t nmodels;
+	uint32_t operations; /* that it may call */
+	struct caller_limits limits;
+};
+
 struct ingress_plan {
 	uint8_t log_format, log_level;
 	bool require_landlock, require_landlock_net;
@@ -50,6 +73,8 @@ struct ingress_plan {
 	struct ingress_slot *slots;
 	size_t nslots;
 	struct ingress_token admin_token; /* of /status beyond the admin Unix socket */
+	struct ingress_caller *callers;   /* none: whoever reaches the listener */
+	size_t ncallers;
 	bool has_models;
 	struct model_rule *models;
 	size_t nmodels;

@@ -158,6 +158,7 @@ project_for(bool report, const struct config *c, const struct environment *env, 
 	for (size_t i = 0; i < c->targets.n; i++)
 		target_project(&pr, i);
 	token_project(&pr, c->admin_token, SPAN("adminToken"), &p.ingress.admin_token);
+	caller_project_all(&pr);
 	identity_project(&pr);
 	good = !pr.failed;
 	if (good && pr.too_many) {

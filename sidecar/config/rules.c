@@ -378,9 +378,10 @@ check_sizes(struct reader *r, const struct yaml_item *root, const struct config 
 {
 	struct path limits = {NULL, SPAN("limits"), 0}, secrets = {NULL, SPAN("secrets"), 0};
 
-	if (c->limits.buffer_total < c->limits.body_bytes)
+	if (c->limits.buffer_total / 2 < c->limits.body_bytes)
 		fault_member(r, yaml_member(root, SPAN("limits")), &limits, "bufferTotal",
-			     "one body must fit", "is less than bodyBytes");
+			     "one body must fit twice: in ingress, and in egress",
+			     "is less than twice bodyBytes");
 	if (c->secrets.max_stale_ms < c->secrets.ttl_ms)
 		fault_member(r, yaml_member(root, SPAN("secrets")), &secrets, "maxStale", NULL,
 			     "is less than ttl");
@@ -456,5 +457,6 @@ rules_check(struct reader *r, const struct yaml_item *root, struct config *c)
 	check_listeners(r, root, "admin", &c->admin, &c->listen, false);
 	check_endpoints(r, root, c);
 	check_roles(r, root, c);
+	caller_rules_check(r, root, c);
 	check_sizes(r, root, c);
 }

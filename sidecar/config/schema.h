@@ -22,6 +22,7 @@ enum schema_type {
 	SCHEMA_WORDS,     /* uint32_t, a bit for each word of a list */
 	SCHEMA_TEXT,      /* struct span */
 	SCHEMA_TEXTS,     /* struct config_texts */
+	SCHEMA_UIDS,      /* struct config_uids */
 	SCHEMA_REFERENCE, /* struct span; or the row's words */
 	SCHEMA_TOKEN,     /* struct span: a reference, or sha256: and the digest of the token */
 	SCHEMA_MATERIAL,  /* struct span: a reference; a bare absolute path becomes one */

@@ -12,6 +12,11 @@ struct config_texts {
 	size_t n;
 };
 
+struct config_uids {
+	uint32_t *items;
+	size_t n;
+};
+
 struct config_pair {
 	struct span name, value;
 };
@@ -80,6 +85,20 @@ struct config_identity {     /* what is not said is 0 or empty */
 	uint8_t credentials; /* enum config_credentials */
 	struct span profile, region;
 	struct config_role role;
+};
+
+struct config_budget { /* of no tokens when there is none */
+	uint64_t tokens, period_ms;
+};
+
+struct config_caller {
+	struct span name;
+	struct span token;          /* a reference, sha256:HEX, or empty */
+	struct config_uids uids;    /* of this or a token there is at least one */
+	struct config_texts models; /* items NULL: any */
+	uint32_t operations;        /* bits of enum operation; 0: any */
+	uint64_t requests_per_minute, tokens_per_minute, concurrent_requests; /* 0: no limit */
+	struct config_budget budget;
 };
 
 #endif

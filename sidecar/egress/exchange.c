@@ -442,6 +442,13 @@ exchange_init(struct exchange *x, struct egress *e, const struct exchange_events
 
 /* ---- the request ---- */
 
+/* Ingress counts our copies too, and refuses sooner; this holds when it does not. */
+static bool
+has_room(const struct egress *e, uint64_t n)
+{
+	return n <= e->plan->buffer_total && e->buffered <= e->plan->buffer_total - n;
+}
+
 const char *
 exchange_begin(struct exchange *x, const struct frame_call *call)
 {
@@ -471,6 +478,10 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 		return NULL;
 	}
 	inject_build(&x->inject, x->target->plan, call, secrets);
+	if (!has_room(x->e, x->body_len)) {
+		fail(x, VERDICT_OVERLOADED, false);
+		return NULL;
+	}
 	x->body = malloc(x->body_len + 1);
 	if (x->body == NULL)
 		abort();

@@ -6,6 +6,7 @@
 #include "ingress/call.h"
 
 #include "base/log.h"
+#include "ingress/admission.h"
 #include "ingress/metrics.h"
 #include "ingress/recent.h"
 #include "policy/access/headers.h"
@@ -22,6 +23,7 @@ call_new(struct ingress *in)
 	c->start_us = loop_clock_us();
 	c->decision.target = PLAN_NONE;
 	c->decision.rule = -1;
+	c->decision.caller = CALLER_NONE;
 	return c;
 }
 
@@ -30,6 +32,7 @@ call_free(struct ingress *in, struct call *c)
 {
 	if (c == NULL)
 		return;
+	admission_give(in, c);
 	in->buffered -= c->reserved;
 	buf_free(&c->body);
 	buf_free(&c->list_head);
@@ -46,11 +49,22 @@ call_id(const struct call *c)
 bool
 call_reserve(struct ingress *in, struct call *c, uint64_t n)
 {
-	if (n > in->plan.buffer_total || in->buffered > in->plan.buffer_total - n)
+	if (n > in->plan.buffer_total / 2 || in->buffered > in->plan.buffer_total - 2 * n)
 		return false;
-	in->buffered += n;
-	c->reserved += n;
+	in->buffered += 2 * n;
+	c->reserved += 2 * n;
 	return true;
+}
+
+void
+call_handed_over(struct ingress *in, struct call *c)
+{
+	if (c->content.ptr == NULL)
+		return;
+	buf_free(&c->body);
+	c->content.ptr = NULL;
+	in->buffered -= c->reserved / 2;
+	c->reserved -= c->reserved / 2;
 }
 
 struct edit {
@@ -215,7 +229,7 @@ count(struct ingress *in, const struct call *c, uint64_t now)
 		.time_ms = loop_wall_ms(),
 		.target = m.target,
 		.operation = m.operation,
-		.caller = "local",
+		.caller = caller_name(in, d->caller),
 		.dialect = dialect_name(d->dialect),
 		.status = c->status,
 		.code = c->code == NULL ? "" : c->code,
@@ -253,7 +267,8 @@ write_log(const struct ingress *in, const struct call *c, uint64_t now)
 {
 	const struct decision *d = &c->decision;
 
-	log_say(LOG_INFO, "call", LOG_S("request_id", call_id(c)), LOG_C("caller", "local"),
+	log_say(LOG_INFO, "call", LOG_S("request_id", call_id(c)),
+		LOG_S("caller", caller_name(in, d->caller)),
 		LOG_C("dialect", dialect_name(d->dialect)),
 		LOG_C("operation", d->route != NULL ? operation_name(d->route->operation) : ""),
 		LOG_S("target",
@@ -277,6 +292,7 @@ call_over(struct ingress *in, struct call *c)
 	uint64_t now = loop_clock_us();
 
 	call_usage(in, c);
+	admission_charge(in, c);
 	count(in, c, now);
 	write_log(in, c, now);
 }

@@ -30,6 +30,7 @@ enum conn_state {
 struct conn {
 	struct ingress *in;
 	const struct ingress_listener *listener;
+	struct caller_peer peer;
 	struct conn *next, **prev;
 	struct watch client, stream;
 	struct timer timer;

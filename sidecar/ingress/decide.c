@@ -105,6 +105,22 @@ check_sender(const struct ingress_listener *l, const struct http_request *r, str
 	return VERDICT_OK;
 }
 
+static enum verdict
+check_caller(const struct ingress *in, const struct http_request *r, struct decision *d)
+{
+	enum caller_fault fault;
+
+	if (in->plan.ncallers == 0 || d->caller != CALLER_NONE)
+		return VERDICT_OK;
+	fault = caller_find(in, d->peer, r, &d->caller);
+	if (fault == CALLER_OK)
+		return VERDICT_OK;
+	return refuse(d,
+		      fault == CALLER_NOT_YET ? VERDICT_CREDENTIAL_UNAVAILABLE
+					      : VERDICT_CALLER_UNAUTHENTICATED,
+		      "%s", caller_fault_text(fault));
+}
+
 /* ---- the route ---- */
 
 static bool
@@ -194,6 +210,20 @@ check_query(const struct ingress *in, const struct http_request *r, struct decis
 	return VERDICT_OK;
 }
 
+static enum verdict
+check_operation(const struct ingress *in, struct decision *d)
+{
+	struct span name = caller_name(in, d->caller);
+
+	if (caller_may_call(in, d->caller, d->route->operation))
+		return VERDICT_OK;
+	return refuse(
+		d, VERDICT_OPERATION_NOT_ALLOWED,
+		"The caller \"%.*s\" may not call the operation \"%s\": its `operations` do not "
+		"name it, or it has `models`, against which this one cannot be held.",
+		(int)name.len, name.ptr, operation_name(d->route->operation));
+}
+
 enum verdict
 decide_head(const struct ingress *in, const struct ingress_listener *l,
 	    const struct http_request *r, struct decision *d)
@@ -209,6 +239,9 @@ decide_head(const struct ingress *in, const struct ingress_listener *l,
 		return refuse(d, VERDICT_MALFORMED_REQUEST,
 			      "The path or query is not in a form that means the same to everyone "
 			      "(dot segments, empty segments, encoded slashes or control bytes).");
+	v = l->is_admin ? VERDICT_OK : check_caller(in, r, d);
+	if (v != VERDICT_OK)
+		return v;
 	d->route = route_find(d->dialect, r->method, d->rest, &known);
 	if (d->route == NULL && known)
 		return refuse(d, VERDICT_OPERATION_NOT_ALLOWED, "%.*s is not allowed on this path.",
@@ -223,7 +256,9 @@ decide_head(const struct ingress *in, const struct ingress_listener *l,
 			      "The operation \"%s\" is not enabled for any target; add it to the "
 			      "target's `operations` if the agent may use it.",
 			      operation_name(d->route->operation));
-	v = check_body_kind(r, d);
+	v = l->is_admin ? VERDICT_OK : check_operation(in, d);
+	if (v == VERDICT_OK)
+		v = check_body_kind(r, d);
 	return v != VERDICT_OK ? v : check_query(in, r, d);
 }
 
@@ -269,25 +304,48 @@ refuse_scan(struct decision *d, enum scan_fault fault, const struct scan *s)
 }
 
 /*
- * May this call use that model? The one place that says so: for the model of a body and of a path,
- * and for each entry of a list of models. Without rules every model may be used, and *rule is
- * DECIDE_NO_RULE.
+ * May this caller use that model? The one place that says so: for the model of a body and of a
+ * path, and for each entry of a list of models. Without rules every model may be used, and *rule
+ * is DECIDE_NO_RULE.
  */
 static bool
-may_use(const struct ingress *in, struct span model, long *rule)
+may_use(const struct ingress *in, long caller, struct span model, long *rule)
 {
 	*rule = in->plan.has_models ? model_pick(in->plan.models, in->plan.nmodels, model)
 				    : DECIDE_NO_RULE;
-	return *rule >= 0 || !in->plan.has_models;
+	return (*rule >= 0 || !in->plan.has_models) && caller_may_name(in, caller, model);
 }
 
 bool
-decide_may_list(const struct ingress *in, struct span model, uint16_t target, struct span sent)
+decide_may_list(const struct ingress *in, long caller, struct span model, uint16_t target,
+		struct span sent)
 {
 	long rule;
 
-	return may_use(in, model, &rule) && rule >= 0 && in->plan.models[rule].target == target &&
+	if (!may_use(in, caller, model, &rule))
+		return false;
+	if (rule < 0)
+		return span_eq(model, sent);
+	return in->plan.models[rule].target == target &&
 	       span_eq(model_sent(&in->plan.models[rule], model), sent);
+}
+
+static enum verdict
+refuse_model(const struct ingress *in, struct span model, struct decision *d)
+{
+	int n = model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX;
+	struct span name = caller_name(in, d->caller);
+
+	if (!caller_may_name(in, d->caller, model))
+		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
+			      "The caller \"%.*s\" may not use the model \"%.*s\": its `models` do "
+			      "not name it.",
+			      (int)name.len, name.ptr, n, model.ptr);
+	return refuse(
+		d, VERDICT_MODEL_NOT_ALLOWED,
+		"The model \"%.*s\" matches no rule of `models`; use one that is configured, or "
+		"add a rule for it.",
+		n, model.ptr);
 }
 
 /* Holds model against the rules; *sent is what the target is to be told in its place. */
@@ -298,12 +356,8 @@ pick_by_model(const struct ingress *in, struct span model, struct decision *d, s
 	long rule;
 
 	*sent = model;
-	if (!may_use(in, model, &rule))
-		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
-			      "The model \"%.*s\" matches no rule of `models`; use one that is "
-			      "configured, or add a rule for it.",
-			      model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX,
-			      model.ptr);
+	if (!may_use(in, d->caller, model, &rule))
+		return refuse_model(in, model, d);
 	if (rule < 0)
 		return VERDICT_OK;
 	d->rule = rule;
@@ -462,8 +516,8 @@ is_listing(const struct ingress *in, const struct decision *d)
 {
 	struct span id;
 
-	return in->plan.has_models && d->route->operation == OPERATION_MODELS &&
-	       !route_model(d->route, d->rest, &id);
+	return (in->plan.has_models || caller_has_models(in, d->caller)) &&
+	       d->route->operation == OPERATION_MODELS && !route_model(d->route, d->rest, &id);
 }
 
 /* Where the target's configuration wants usage in every stream of chat. */
@@ -514,11 +568,12 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 	 * Rules for models would be worth little if a call could leave its model to the
 	 * upstream.
 	 */
-	if (!s.has_model && in->plan.has_models && d->route->needs_model)
+	if (!s.has_model && d->route->needs_model &&
+	    (in->plan.has_models || caller_has_models(in, d->caller)))
 		return refuse(
 			d, VERDICT_MODEL_NOT_ALLOWED,
-			"The call names no model, and `models` has rules for which model goes "
-			"where; name one that is configured.");
+			"The call names no model, and `models`, or this caller's own, has rules "
+			"for which may be used; name one that is configured.");
 	if (d->rule < 0)
 		d->target = in->plan.default_targets[d->dialect].number;
 	if (d->target == PLAN_NONE)

@@ -7,12 +7,14 @@
 #define INGRESS_DECIDE_H
 
 #include "http/head.h"
-#include "ingress/ingress.h"
+#include "ingress/caller.h"
 #include "policy/access/verdict.h"
 
 enum { DECIDE_MODEL_MAX = 128, DECIDE_NO_RULE = -1 };
 
 struct decision {
+	struct caller_peer peer; /* at the other end of the connection */
+	long caller;             /* CALLER_NONE: not known, or no callers are configured */
 	enum dialect dialect;
 	const struct route *route; /* NULL: not known */
 	struct span rest;          /* the path that the route table knows: a view */
@@ -29,7 +31,10 @@ struct decision {
 	char why[512];          /* of a refusal */
 };
 
-/* By the head alone: Host, Origin, upgrade, path, method, query, content type. */
+/*
+ * By the head alone: Host, Origin, upgrade, caller, path, method, query, content type. A caller who
+ * is known to d already stays.
+ */
 enum verdict decide_head(const struct ingress *in, const struct ingress_listener *l,
 			 const struct http_request *r, struct decision *d);
 
@@ -43,7 +48,7 @@ enum verdict decide_body(const struct ingress *in, struct span body, struct deci
  * Whether, by the rules of `models`, the call may name model, and would have target told sent for
  * it.
  */
-bool decide_may_list(const struct ingress *in, struct span model, uint16_t target,
+bool decide_may_list(const struct ingress *in, long caller, struct span model, uint16_t target,
 		     struct span sent);
 
 #endif

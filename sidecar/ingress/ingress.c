@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "ingress/ingress.h"
 
@@ -10,7 +11,9 @@
 #include "base/secret.h"
 #include "box/msg_answer.h"
 #include "box/spawn.h"
+#include "ingress/admission.h"
 #include "ingress/conn.h"
+#include "ingress/limits.h"
 #include "ingress/listen.h"
 #include "ingress/metrics.h"
 #include "ingress/ready.h"
@@ -238,6 +241,18 @@ join(struct role_ingress *r, int fd, const char *peer, uint32_t accepts, channel
 	return channel_new(r->in.loop, fd, &o);
 }
 
+/* Who cannot be limited is not served. */
+static int
+open_limits(struct ingress *in)
+{
+	in->limits = limits_open(SPAWN_LIMITS);
+	close(SPAWN_LIMITS);
+	if (in->limits != NULL)
+		return admission_start(in);
+	log_write(LOG_ERROR, "the pages for the limits of callers could not be mapped", NULL, 0);
+	return -1;
+}
+
 static int
 start(struct role_ingress *r)
 {
@@ -256,6 +271,8 @@ start(struct role_ingress *r)
 	in->recent = calloc(1, sizeof(*in->recent));
 	if (in->slots == NULL || in->targets == NULL || in->recent == NULL ||
 	    getrandom(&in->id_prefix, sizeof(in->id_prefix), 0) != sizeof(in->id_prefix))
+		return -1;
+	if (open_limits(in) != 0)
 		return -1;
 	o.require_landlock = in->plan.require_landlock;
 	o.require_landlock_net = in->plan.require_landlock_net;

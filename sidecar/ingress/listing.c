@@ -116,6 +116,7 @@ find_member(struct span object, const char *wanted, struct span *out)
 
 struct listing {
 	const struct ingress *in;
+	long caller;
 	uint16_t target;
 	struct buf *out;
 	bool *listed; /* by rule: its exact name stands in the list */
@@ -157,11 +158,11 @@ add_by_rule(struct listing *l, size_t rule, struct span entry, struct span id, s
 		memcpy(text, r->strip_prefix.ptr, n);
 		memcpy(text + n, sent.ptr, sent.len);
 		name = (struct span){text, n + sent.len};
-		if (!decide_may_list(l->in, name, l->target, sent))
+		if (!decide_may_list(l->in, l->caller, name, l->target, sent))
 			name = sent;
 	}
 	if (model_pick(l->in->plan.models, l->in->plan.nmodels, name) != (long)rule ||
-	    !decide_may_list(l->in, name, l->target, sent))
+	    !decide_may_list(l->in, l->caller, name, l->target, sent))
 		return;
 	l->listed[rule] = !prefix;
 	add_entry(l, entry, id, name);
@@ -176,6 +177,8 @@ add_by_rules(struct listing *l, struct span entry)
 	if (!find_member(entry, "id", &id) || id.ptr[0] != '"' ||
 	    !scan_string_text(id, text, ID_MAX, &sent.len))
 		return; /* nobody could ask for it */
+	if (!l->in->plan.has_models && decide_may_list(l->in, l->caller, sent, l->target, sent))
+		add_entry(l, entry, id, sent);
 	for (size_t i = 0; i < l->in->plan.nmodels; i++)
 		if (l->in->plan.models[i].target == l->target)
 			add_by_rule(l, i, entry, id, sent);
@@ -192,7 +195,8 @@ add_named(struct listing *l)
 
 		if (l->listed[i] || span_ends(r->match, SPAN("*")) ||
 		    model_pick(p->models, p->nmodels, r->match) != (long)i ||
-		    !decide_may_list(l->in, r->match, r->target, model_sent(r, r->match)))
+		    !decide_may_list(l->in, l->caller, r->match, r->target,
+				     model_sent(r, r->match)))
 			continue;
 		add(l, l->any ? SPAN(",{\"id\":") : SPAN("{\"id\":"));
 		l->any = true;
@@ -204,10 +208,11 @@ add_named(struct listing *l)
 }
 
 const char *
-listing_filter(const struct ingress *in, uint16_t target, struct span document, struct buf *out)
+listing_filter(const struct ingress *in, long caller, uint16_t target, struct span document,
+	       struct buf *out)
 {
 	static struct scan checked;
-	struct listing l = {.in = in, .target = target, .out = out};
+	struct listing l = {.in = in, .caller = caller, .target = target, .out = out};
 	struct span data, name, entry, top;
 	size_t at;
 

@@ -19,9 +19,10 @@ enum { LISTING_MAX = 2 * 1024 * 1024, LISTING_OUT_MAX = 3 * 1024 * 1024 };
  * "data" those that a rule of `models` leads to, with their "id" as the rule wants it (an alias
  * for sendAs, the prefix that stripPrefix cuts), all their other bytes as they were; then an entry
  * for each exact name of the rules, of any target, that is not among them. Prefix rules of
- * other targets cannot be told. Returns NULL, or a static sentence on why it is no such list.
+ * other targets cannot be told. Of all of these, what the caller may name; without `models` that
+ * alone decides. Returns NULL, or a static sentence on why it is no such list.
  */
-const char *listing_filter(const struct ingress *in, uint16_t target, struct span document,
-			   struct buf *out);
+const char *listing_filter(const struct ingress *in, long caller, uint16_t target,
+			   struct span document, struct buf *out);
 
 #endif

@@ -45,6 +45,7 @@ relay_piece(struct conn *c, struct span piece)
 	if (c->framing == REPLY_LENGTH && piece.len > c->left)
 		return false;
 	meter_feed(&c->call->meter, piece);
+	c->call->bytes_relayed += piece.len;
 	c->left -= c->framing == REPLY_LENGTH ? piece.len : 0;
 	if (c->framing == REPLY_CHUNKED)
 		(void)buf_addf(&c->out, "%zx\r\n", piece.len);
@@ -110,7 +111,7 @@ list_ends(struct conn *c, struct pool *pool, enum verdict *failed)
 	struct buf out;
 
 	buf_init(&out, LISTING_OUT_MAX);
-	wrong = listing_filter(c->in, d->target, buf_span(&call->list), &out);
+	wrong = listing_filter(c->in, d->caller, d->target, buf_span(&call->list), &out);
 	if (wrong != NULL) {
 		snprintf(d->why, sizeof(d->why), "%s", wrong);
 		*failed = VERDICT_UPSTREAM_INVALID;
@@ -295,10 +296,7 @@ stream_send(struct conn *c)
 	}
 	/* All of it is with egress: the request's bytes need not be kept through a long answer. */
 	buf_free(&c->up);
-	buf_free(&c->call->body);
-	c->call->content.ptr = NULL;
-	c->in->buffered -= c->call->reserved;
-	c->call->reserved = 0;
+	call_handed_over(c->in, c->call);
 	buf_drop(&c->inb, c->call->head_len);
 	c->call->head_len = 0;
 	if (c->inb.len == 0)

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "ingress/admin.h"
+#include "ingress/admission.h"
 
 /* ---- the request, from the client ---- */
 
@@ -26,6 +27,8 @@ body_complete(struct conn *c, bool more)
 	call->whole_us = loop_clock_us();
 	v = c->in->draining ? VERDICT_SHUTTING_DOWN
 			    : decide_body(c->in, call->content, &call->decision);
+	if (v == VERDICT_OK)
+		v = admission_take(c->in, call);
 	if (v != VERDICT_OK) {
 		conn_refuse(c, v, NULL, true);
 		return;
@@ -176,6 +179,32 @@ answer_self(struct conn *c)
 	return true;
 }
 
+/* Whether the sender may not even be told whether sidekey lives. */
+static bool
+is_turned_away(enum verdict v)
+{
+	return v == VERDICT_HOST_NOT_ALLOWED || v == VERDICT_BROWSER_REFUSED ||
+	       v == VERDICT_UPGRADE_REFUSED;
+}
+
+/*
+ * Refuses a call by its head. Its body is not waited for: it costs the connection, unless it is
+ * here already, as a small one is.
+ */
+static void
+refuse_early(struct conn *c, enum verdict v)
+{
+	struct call *call = c->call;
+	const struct http_request *r = &call->request;
+	size_t have = c->inb.len - call->head_len;
+	uint64_t body = r->framing == HTTP_LENGTH ? r->length : 0;
+	bool whole = r->framing != HTTP_CHUNKED && have == body;
+
+	if (whole)
+		call->head_len += have;
+	conn_refuse(c, v, NULL, whole);
+}
+
 static void
 head_complete(struct conn *c)
 {
@@ -187,13 +216,14 @@ head_complete(struct conn *c)
 	c->close = !r->keep_alive || c->in->retiring;
 	c->minor = r->http10 ? 0 : 1;
 	call_note_trace(call);
+	call->decision.peer = c->peer;
 	v = decide_head(c->in, c->listener, r, &call->decision);
-	if ((v == VERDICT_OK || v == VERDICT_ROUTE_NOT_FOUND ||
-	     v == VERDICT_OPERATION_NOT_ALLOWED || v == VERDICT_MALFORMED_REQUEST) &&
-	    answer_self(c))
+	if (!is_turned_away(v) && answer_self(c))
 		return;
+	if (v == VERDICT_OK)
+		v = admission_look(c->in, call);
 	if (v != VERDICT_OK) {
-		conn_refuse(c, v, NULL, bodyless && c->inb.len == call->head_len);
+		refuse_early(c, v);
 		return;
 	}
 	if (bodyless) {

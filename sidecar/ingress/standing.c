@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ingress/standing.h"
 
+#include "ingress/caller.h"
 #include "ingress/ready.h"
 
 static bool
@@ -24,7 +25,7 @@ is_settled(const struct ingress *in, size_t target)
 struct msg_standing
 standing_of(const struct ingress *in)
 {
-	struct msg_standing s = {.ready = ready_now(in), .settled = true};
+	struct msg_standing s = {.ready = ready_now(in), .settled = caller_tokens_are_settled(in)};
 
 	for (size_t i = 0; i < in->plan.ntargets; i++)
 		s.settled = s.settled && is_settled(in, i);

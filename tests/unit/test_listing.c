@@ -91,7 +91,7 @@ lists(void **state)
 		struct buf out;
 
 		buf_init(&out, LISTING_OUT_MAX);
-		wrong = listing_filter(&in, 0, span_of(rows[i].upstream), &out);
+		wrong = listing_filter(&in, CALLER_NONE, 0, span_of(rows[i].upstream), &out);
 		if (rows[i].shown == NULL
 			    ? wrong == NULL
 			    : wrong != NULL || !span_is(buf_span(&out), rows[i].shown))
@@ -107,11 +107,12 @@ what_is_shown_can_be_asked_for(void **state)
 	struct ingress in = ruled();
 
 	(void)state;
-	assert_true(decide_may_list(&in, SPAN("litellm_proxy/a"), 0, SPAN("a")));
-	assert_false(decide_may_list(&in, SPAN("litellm_proxy/a"), 1, SPAN("a")));
-	assert_false(decide_may_list(&in, SPAN("litellm_proxy/a"), 0, SPAN("b")));
-	assert_false(decide_may_list(&in, SPAN("my-deployment"), 0, SPAN("my-deployment")));
-	assert_true(decide_may_list(&in, SPAN("gpt-4o"), 0, SPAN("my-deployment")));
+	assert_true(decide_may_list(&in, CALLER_NONE, SPAN("litellm_proxy/a"), 0, SPAN("a")));
+	assert_false(decide_may_list(&in, CALLER_NONE, SPAN("litellm_proxy/a"), 1, SPAN("a")));
+	assert_false(decide_may_list(&in, CALLER_NONE, SPAN("litellm_proxy/a"), 0, SPAN("b")));
+	assert_false(
+		decide_may_list(&in, CALLER_NONE, SPAN("my-deployment"), 0, SPAN("my-deployment")));
+	assert_true(decide_may_list(&in, CALLER_NONE, SPAN("gpt-4o"), 0, SPAN("my-deployment")));
 }
 
 static void
@@ -122,7 +123,7 @@ no_room(void **state)
 
 	(void)state;
 	buf_init(&out, 64);
-	assert_non_null(listing_filter(&in, 0, SPAN("{\"data\":[]}"), &out));
+	assert_non_null(listing_filter(&in, CALLER_NONE, 0, SPAN("{\"data\":[]}"), &out));
 	buf_free(&out);
 }
 
