@@ -46,6 +46,10 @@ enum operation {
 	OPERATIONS
 };
 
+/* What Bedrock has at bedrock-agent-runtime, apart from its models (reference/aws.md 6.1). */
+#define OPERATIONS_OF_AGENTS                                                                       \
+	(UINT32_C(1) << OPERATION_AGENTS | UINT32_C(1) << OPERATION_KNOWLEDGE_BASES)
+
 enum body_kind { BODY_NONE, BODY_JSON, BODY_ANY };
 
 struct route {

@@ -93,7 +93,8 @@ static void
 give_slots(struct ingress *in)
 {
 	in->slots = calloc(in->plan.nslots + 1, sizeof(*in->slots));
-	if (in->slots == NULL)
+	in->targets = calloc(in->plan.ntargets + 1, sizeof(*in->targets));
+	if (in->slots == NULL || in->targets == NULL)
 		abort();
 	for (size_t i = 0; i < in->plan.nslots; i++)
 		in->slots[i].state = SLOT_FRESH;
@@ -184,6 +185,10 @@ put_headers(struct lines *l, const struct egress_target *t)
 	buf_init(&dropped, TEXT_MAX);
 	for (size_t i = 0; i < t->nheaders; i++)
 		add_name(&added, t->headers[i].name);
+	if (t->is_signed) {
+		add_name(&added, SPAN("X-Amz-Date"));
+		add_name(&added, SPAN("Authorization"));
+	}
 	add_name(&added, SPAN("Accept-Encoding"));
 	for (size_t i = 0; i < sizeof(client_headers) / sizeof(client_headers[0]); i++)
 		if (!header_request_passes(span_of(client_headers[i])))
@@ -325,6 +330,7 @@ route(const struct asked *a, const struct plans *p)
 	follow(&r, a, p);
 	status = print(&r, a->json);
 	free(r.in.slots);
+	free(r.in.targets);
 	buf_free(&r.head);
 	buf_free(&r.body);
 	return status;

@@ -27,9 +27,15 @@ struct config_target {
 	struct config_pairs query; /* not yet percent-encoded */
 	bool redact;
 	bool include_usage;
-	uint8_t required;           /* enum config_choice */
-	uint8_t auth;               /* enum config_auth */
-	struct span region;         /* of Bedrock, or empty */
+	uint8_t required;   /* enum config_choice */
+	uint8_t auth;       /* enum config_auth */
+	struct span region; /* of Bedrock, or empty */
+	/*
+	 * Bedrock's agents and knowledge bases are at a host of their own, so that a target that
+	 * may call them is two: "NAME", and "NAME.agents" behind all that stand in the file.
+	 */
+	bool is_agents;
+	uint16_t agents; /* of the other: where that is among the targets; 0: there is none */
 	struct config_identity aws; /* its own, where it differs from the stores' */
 };
 

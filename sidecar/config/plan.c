@@ -11,8 +11,8 @@ enum {
 	PLAN_BYTES_MAX = 8 * 1024 * 1024,
 	TEXT_MAX = 4 * 4096,   /* a configured text, percent-encoded at most */
 	NAME_MAX_BYTES = 1024, /* a slot's: target, section and header; a host's is less */
-	TARGETS_MAX = 256,
-	LIST_MAX = 0xfffe, /* numbers stay below PLAN_NONE */
+	TARGETS_MAX = 2 * 256, /* each may have a second host */
+	LIST_MAX = 0xfffe,     /* numbers stay below PLAN_NONE */
 	HEADERS_MAX = 40,
 	PORTS_MAX = 1024,
 };
@@ -178,6 +178,7 @@ static const struct pack_field ingress_target_fields[] = {
 	PACK_FIELD_U8(ingress_target, provider, PROVIDERS - 1),
 	PACK_FIELD_BOOL(ingress_target, classic),
 	U32(ingress_target, operations),
+	U16(ingress_target, agents),
 	PACK_FIELD_BOOL(ingress_target, required),
 	PACK_FIELD_BOOL(ingress_target, include_usage),
 	NUMBERS(ingress_target, slots, LIST_MAX),

@@ -25,6 +25,7 @@ struct ingress_target {
 	uint8_t provider;
 	bool classic; /* Azure, where a deployment stands in the path (paths.h) */
 	uint32_t operations;
+	uint16_t agents; /* the target for those operations of Bedrock; 0: none */
 	bool required;
 	bool include_usage;
 	struct plan_number *slots; /* that its calls need */

@@ -11,7 +11,8 @@ only_speaker(const struct config *c, enum dialect d)
 	uint16_t found = PLAN_NONE;
 
 	for (size_t i = 0; i < c->targets.n; i++) {
-		if ((dialects_of((enum provider)c->targets.items[i].provider) & (1U << d)) == 0)
+		if (c->targets.items[i].is_agents ||
+		    (dialects_of((enum provider)c->targets.items[i].provider) & (1U << d)) == 0)
 			continue;
 		if (found != PLAN_NONE)
 			return PLAN_NONE;
@@ -29,7 +30,8 @@ static uint16_t
 default_target(const struct config *c, enum dialect d)
 {
 	long named = config_target_find(c, c->default_target.dialects[d]);
-	long all = c->targets.n == 1 ? 0 : config_target_find(c, c->default_target.all);
+	bool single = c->targets.n == 1 || (c->targets.n == 2 && c->targets.items[1].is_agents);
+	long all = single ? 0 : config_target_find(c, c->default_target.all);
 	uint16_t only = only_speaker(c, d);
 
 	if (named >= 0)
@@ -60,6 +62,9 @@ set_routes(struct projector *pr)
 	for (size_t i = 0; i < c->targets.n; i++)
 		if (c->targets.items[i].required != CHOICE_UNSET)
 			g->targets[i].required = c->targets.items[i].required == CHOICE_YES;
+	for (size_t i = 0; i < c->targets.n; i++)
+		if (g->targets[i].agents > 0)
+			g->targets[g->targets[i].agents].required = g->targets[i].required;
 	g->has_models = c->models.items != NULL;
 	g->models = projector_room(pr, c->models.n * sizeof(struct model_rule));
 	for (size_t i = 0; i < c->models.n; i++) {

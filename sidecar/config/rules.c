@@ -112,20 +112,20 @@ check_pair_of_keys(const struct rule *rule)
 			     "is missing: clientCert and clientKey come together");
 }
 
-/* Bedrock has its agents and knowledge bases on another host, and takes no Bedrock key there. */
+/* Bedrock has its agents and knowledge bases at another host, and takes no Bedrock key there. */
 static void
 check_agents(const struct rule *rule)
 {
-	const uint32_t there = 1U << OPERATION_AGENTS | 1U << OPERATION_KNOWLEDGE_BASES;
 	const struct config_target *t = rule->target;
 	struct path at = {rule->path, SPAN("operations"), 0};
 
-	if (t->provider == PROVIDER_BEDROCK && (t->operations & there) != 0 &&
-	    (t->api_base.len == 0 || signing_is_due(t)))
+	if (t->provider == PROVIDER_BEDROCK && (t->operations & OPERATIONS_OF_AGENTS) != 0 &&
+	    (t->api_base.len == 0) != signing_is_due(t))
 		reader_fault(rule->r, yaml_member(rule->item, SPAN("operations")), &at,
-			     "a gateway that serves them may be the apiBase, with its apiKey",
-			     "agents and knowledgeBases are not available yet where Bedrock is "
-			     "called directly");
+			     "leave apiBase and apiKey out; aws.endpoints may name that host, as "
+			     "bedrockAgentRuntime",
+			     "agents and knowledgeBases are at a host of their own, where calls "
+			     "must be signed");
 }
 
 static void

@@ -60,8 +60,9 @@ find_region(struct projector *pr, struct span host, struct span *out)
 		*out = pool_copy(&pr->p->pool, region);
 		return true;
 	}
-	snprintf(place, sizeof(place), "targets.%.*s.region", (int)pr->target->name.len,
-		 pr->target->name.ptr);
+	/* Once for both that a target may be. */
+	snprintf(place, sizeof(place), "targets.%.*s.region",
+		 (int)span_find(pr->target->name, 0, '.'), pr->target->name.ptr);
 	projector_refuse(pr, place, "a region such as us-east-1 is due, here or as aws.region");
 	return false;
 }
@@ -71,18 +72,19 @@ signing_url(struct projector *pr, struct url *out)
 {
 	enum url_fault fault;
 	struct span region;
+	enum service service =
+		pr->target->is_agents ? SERVICE_BEDROCK_AGENT_RUNTIME : SERVICE_BEDROCK_RUNTIME;
 
 	if (pr->target->api_base.len > 0) {
 		fault = url_parse(pr->target->api_base, out);
 		assert(fault == URL_OK); /* read.c let nothing else through */
 		return true;
 	}
-	if (!find_region(pr, SPAN(""), &region) ||
-	    !services_url(pr, SERVICE_BEDROCK_RUNTIME, region, out))
+	if (!find_region(pr, SPAN(""), &region) || !services_url(pr, service, region, out))
 		return false;
 	if (out->https || pr->target->allow_plaintext)
 		return true;
-	projector_refuse(pr, service_variable(SERVICE_BEDROCK_RUNTIME),
+	projector_refuse(pr, service_variable(service),
 			 "plain http is refused, loopback included: use https, or say "
 			 "allowPlaintext: true in the target");
 	return false;

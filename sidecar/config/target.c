@@ -197,6 +197,7 @@ target_project(struct projector *pr, size_t i)
 	e->name = g->name = t->name;
 	e->provider = g->provider = t->provider;
 	e->operations = g->operations = t->operations;
+	g->agents = t->agents;
 	e->redact = t->redact;
 	g->include_usage = t->include_usage;
 	e->access = t->access.client_id.len > 0;

@@ -532,6 +532,16 @@ want_usage(const struct ingress *in, struct span body, const struct scan *s, str
 		(void)include_usage(body, s, &d->usage_at, &d->usage_text);
 }
 
+/* Bedrock's agents and knowledge bases are at a host of their own, which is a target beside it. */
+static uint16_t
+host_for(const struct ingress *in, const struct decision *d)
+{
+	uint16_t agents = in->plan.targets[d->target].agents;
+	bool theirs = (OPERATIONS_OF_AGENTS >> d->route->operation & 1) != 0;
+
+	return theirs && agents > 0 ? agents : d->target;
+}
+
 enum verdict
 decide_body(const struct ingress *in, struct span body, struct decision *d)
 {
@@ -571,6 +581,7 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 			      "The call names no model and there is no `defaultTarget` for the %s "
 			      "dialect; name a model, or configure one.",
 			      dialect_name(d->dialect));
+	d->target = host_for(in, d);
 	t = &in->plan.targets[d->target];
 	want_usage(in, body, &s, d);
 	v = check_target(in, d);

@@ -13,7 +13,7 @@ import botocore.exceptions
 import pytest
 from fakes.agent import Agent
 from fakes.awsservice import error
-from fakes.bedrock import Bedrock
+from fakes.bedrock import Bedrock, BedrockAgents
 from fakes.iam import Role, role_arn
 from fakes.sidekey import Sidekey
 from fakes.sts import Sts
@@ -75,10 +75,10 @@ def run(
     return begin
 
 
-def client(sidekey: Sidekey, region: str = "us-east-1"):
+def client(sidekey: Sidekey, region: str = "us-east-1", service: str = "bedrock-runtime"):
     """The SDK as an agent has it: an address, and credentials that are worth nothing."""
     return boto3.client(
-        "bedrock-runtime",
+        service,
         endpoint_url=f"http://127.0.0.1:{sidekey.port}/bedrock",
         aws_access_key_id="x",
         aws_secret_access_key="x",
@@ -447,6 +447,31 @@ def test_a_body_beyond_bedrock_s_limit(run, bedrock: Bedrock) -> None:
         client(sidekey).invoke_model(modelId=MODEL, body=b"x" * 25_000_001)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
     assert bedrock.requests == []
+
+
+# ---- agents and knowledge bases ----
+
+
+def test_retrieve_is_at_a_host_of_its_own(
+    plain_world: World, bedrock: Bedrock, sts: Sts, start
+) -> None:
+    with BedrockAgents(principals=plain_world.store.principals) as agents:
+        endpoints = {"bedrockRuntime": bedrock.url, "bedrockAgentRuntime": agents.url}
+        own = target(bedrock, operations=["converse", "knowledgeBases"], **role_of(sts, "invoke"))
+        del own["apiBase"]
+        config = {"targets": {"bedrock": own}, "aws": {"endpoints": endpoints}}
+        sidekey = start(config, environment(plain_world, sts))
+        sdk = client(sidekey, service="bedrock-agent-runtime")
+        answer = sdk.retrieve(knowledgeBaseId="ABCDEFGHIJ", retrievalQuery={"text": "hello"})
+        assert answer["retrievalResults"][0]["content"]["text"] == "a passage"
+        assert converse(sidekey) == f"I am {MODEL}"
+        with pytest.raises(botocore.exceptions.ClientError, match='"agents" is not enabled'):
+            sdk.invoke_agent(agentId="A", agentAliasId="B", sessionId="cc", inputText="x")
+        assert agents.outcomes() == bedrock.outcomes() == ["ok"]
+        assert {c.principal for c in agents.calls} == {
+            "arn:aws:sts::123456789012:assumed-role/invoke/sidekey"
+        }
+        assert [c["target"] for c in sidekey.calls()][:2] == ["bedrock.agents", "bedrock"]
 
 
 # ---- OpenAI's wire format ----

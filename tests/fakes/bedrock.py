@@ -55,6 +55,24 @@ def converse_frames(text: str) -> Iterator[bytes]:
     yield frame("metadata", {"usage": USAGE, "metrics": {"latencyMs": 3}})
 
 
+class BedrockAgents(AwsService):
+    """Bedrock's agents and knowledge bases, which are at a host of their own."""
+
+    service = "bedrock"
+
+    def respond(self, request: Request, principal: Principal | None) -> bytes:
+        if request.path == "/rerank":
+            return json.dumps({"results": [{"index": 0, "relevanceScore": 0.5}]}).encode()
+        if not re.fullmatch(r"/knowledgebases/[A-Za-z0-9]+/retrieve", request.path):
+            raise Rejected("UnknownOperationException", "no such operation", 404)
+        found = {"content": {"text": "a passage"}, "score": 0.5}
+        return json.dumps({"retrievalResults": [found]}).encode()
+
+    def refuse(self, connection: Connection, kind: str, message: str, status: int) -> None:
+        headers = [*self.headers(), ("x-amzn-ErrorType", kind)]
+        connection.answer(status, headers, json.dumps({"message": message}).encode())
+
+
 class Bedrock(AwsService):
     service = "bedrock"
 

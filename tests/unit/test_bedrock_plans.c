@@ -111,6 +111,40 @@ test_bad_signed_targets(void **state)
 	close_fixture(&f);
 }
 
+/* Agents have a host of their own: a second target, which nobody names and no default finds. */
+static void
+test_second_host(void **state)
+{
+	static const char *const env[] = {"AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY=x",
+					  "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME=https://a:8443",
+					  NULL};
+	static const char text[] =
+		"targets: {a: {provider: bedrock, region: us-east-1, operations: [converse, "
+		"agents, knowledgeBases], aws: {assumeRole: {roleArn: "
+		"'arn:aws:iam::123456789012:role/r'}}}, b: {apiBase: https://h, apiKey: none}}";
+	struct fixture f;
+	const struct ingress_plan *g = &f.p.ingress;
+
+	(void)state;
+	assert_int_equal(open_fixture(&f, text, env), 0);
+	assert_int_equal(g->ntargets, 3);
+	assert_text(g->targets[2].name, "a.agents");
+	assert_int_equal(g->targets[0].agents, 2);
+	assert_int_equal(g->targets[1].agents, 0);
+	assert_int_equal(g->targets[2].operations, OPERATIONS_OF_AGENTS);
+	assert_int_equal(g->targets[0].operations, 1u << OPERATION_CONVERSE);
+	assert_int_equal(f.p.egress.targets[0].operations, 1u << OPERATION_CONVERSE);
+	assert_text(f.p.egress.targets[0].authority, "bedrock-runtime.us-east-1.amazonaws.com");
+	assert_text(f.p.egress.targets[2].authority, "a:8443");
+	assert_text(f.p.egress.targets[2].service, "bedrock");
+	assert_int_equal(f.p.keeper.targets[0].identity, 1);
+	assert_int_equal(f.p.keeper.targets[2].identity, 1);
+	assert_int_equal(g->default_targets[DIALECT_BEDROCK].number, 0);
+	assert_int_equal(g->default_targets[DIALECT_OPENAI].number, 1);
+	assert_true(g->targets[0].required && g->targets[2].required);
+	close_fixture(&f);
+}
+
 int
 main(void)
 {
@@ -118,6 +152,7 @@ main(void)
 		cmocka_unit_test(test_signed_targets),
 		cmocka_unit_test(test_identity_of_signed_targets),
 		cmocka_unit_test(test_bad_signed_targets),
+		cmocka_unit_test(test_second_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
