@@ -134,7 +134,7 @@ follow(struct routed *r, const struct asked *a, const struct plans *p)
 		return;
 	call_sent(c, &r->sent, r->fields);
 	target = &p->egress.targets[c->decision.target];
-	wrong = inject_check(target, &r->sent, p->egress.body_bytes);
+	wrong = inject_check(target, &r->sent, p->egress.body_bytes, p->egress.upload_bytes);
 	if (wrong != NULL)
 		refuse(r, VERDICT_MALFORMED_REQUEST, wrong);
 	else

@@ -11,6 +11,7 @@
 #include "ingress/decide.h"
 #include "ingress/meter.h"
 #include "ingress/trace.h"
+#include "ingress/upload.h"
 
 enum { CALL_ID_LEN = 20 };
 
@@ -19,10 +20,11 @@ struct call {
 	size_t head_len;
 	struct decision decision;
 	struct chunked chunked;
-	struct buf body;     /* when it did not come whole with the head, or was rewritten */
-	struct span content; /* the body: a view into the input, or body */
-	size_t sent;         /* bytes of content framed for egress */
-	uint64_t reserved;   /* of limits.bufferTotal */
+	struct buf body;       /* when it did not come whole with the head, or was rewritten */
+	struct span content;   /* the body: a view into the input, or body */
+	size_t sent;           /* bytes of content framed for egress */
+	uint64_t reserved;     /* of limits.bufferTotal */
+	struct upload *upload; /* a form: body is then what waits for egress; else NULL */
 	bool end_sent;
 	struct buf list_head, list; /* an answer that lists models, kept until it is whole */
 	char id[CALL_ID_LEN + 1];
