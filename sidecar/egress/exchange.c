@@ -440,8 +440,8 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 }
 
 /*
- * After an early answer, or while its refusal is looked into, the rest of a body is of no use: it is
- * thrown away.
+ * After an early answer, or while its refusal is looked into, the rest of a body is of no use: it
+ * is thrown away.
  */
 static void
 take_piece(struct exchange *x, struct span piece)

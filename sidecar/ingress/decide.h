@@ -41,7 +41,7 @@ enum verdict decide_head(const struct ingress *in, const struct ingress_listener
  */
 enum verdict decide_body(const struct ingress *in, struct span body, struct decision *d);
 
-/* Whether the field of a form or the member of a body is refused: a scan_denies_fn on struct ingress. */
+/* Whether a form's field or a body's member is refused: a scan_denies_fn on struct ingress. */
 bool decide_denies(const void *in, struct span folded_name);
 
 /*
