@@ -89,6 +89,7 @@ static const char *const denied[] = {
 	"deployment_id",
 	"specific_deployment",
 	"prompt_id",
+	"target_model_names", /* LiteLLM's, of a file */
 	"user_config",
 	"router_settings",
 	"router_settings_override",

@@ -50,7 +50,13 @@ enum operation {
 #define OPERATIONS_OF_AGENTS                                                                       \
 	(UINT32_C(1) << OPERATION_AGENTS | UINT32_C(1) << OPERATION_KNOWLEDGE_BASES)
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_ANY };
+enum body_kind {
+	BODY_NONE,
+	BODY_JSON,
+	BODY_FORM,         /* multipart/form-data: judged as it passes */
+	BODY_FORM_OR_JSON, /* as Content-Type says */
+	BODY_ANY
+};
 
 struct route {
 	enum dialect dialect;

@@ -59,31 +59,51 @@ struct routed {
 
 /* ---- the made-up request ---- */
 
+#define BOUNDARY "sidekey"
+
+static void
+write_json(struct buf *body, const char *model)
+{
+	(void)buf_add_str(body, "{");
+	if (model != NULL) {
+		(void)buf_add_str(body, "\"model\":");
+		(void)buf_add_json(body, span_of(model));
+	}
+	(void)buf_add_str(body, "}");
+}
+
+static void
+write_form(struct buf *body, const char *model)
+{
+	(void)buf_addf(body,
+		       "--" BOUNDARY "\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n"
+		       "%s\r\n--" BOUNDARY "--\r\n",
+		       model != NULL ? "model" : "file", model != NULL ? model : "");
+}
+
 /* The least that an agent sends: a body only where the route takes one. */
 static void
 write_request(struct routed *r, const struct asked *a)
 {
 	struct span path = span_of(a->path), rest, host = SPAN("localhost");
 	const struct route *route;
-	bool known;
+	bool known, form;
 
 	path = span_cut(path, 0, span_find(path, 0, '?'));
 	route = route_find(dialect_of(path, &rest), span_of(a->method), rest, &known);
 	if (r->listener.nhosts > 0)
 		host = r->listener.hosts[0].text;
-	if (route != NULL && route->body != BODY_NONE) {
-		(void)buf_add_str(&r->body, "{");
-		if (a->model != NULL) {
-			(void)buf_add_str(&r->body, "\"model\":");
-			(void)buf_add_json(&r->body, span_of(a->model));
-		}
-		(void)buf_add_str(&r->body, "}");
-	}
+	form = route != NULL && route->body == BODY_FORM;
+	if (form)
+		write_form(&r->body, a->model);
+	else if (route != NULL && route->body != BODY_NONE)
+		write_json(&r->body, a->model);
 	(void)buf_addf(&r->head, "%s %s HTTP/1.1\r\nHost: %.*s\r\n", a->method, a->path,
 		       (int)host.len, host.ptr);
 	if (r->body.len > 0)
-		(void)buf_addf(&r->head,
-			       "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+		(void)buf_addf(&r->head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+			       form ? "multipart/form-data; boundary=" BOUNDARY
+				    : "application/json",
 			       r->body.len);
 	(void)buf_add_str(&r->head, "\r\n");
 }
@@ -105,6 +125,18 @@ refuse(struct routed *r, enum verdict v, const char *why)
 {
 	r->verdict = v;
 	snprintf(r->call.decision.why, sizeof(r->call.decision.why), "%s", why);
+}
+
+static enum verdict
+judge_form(struct routed *r)
+{
+	static struct multipart form; /* the decision has views into it */
+
+	multipart_init(&form, SPAN(BOUNDARY), decide_denies, &r->in);
+	(void)multipart_feed(&form, r->call.content);
+	if (multipart_end(&form) != MULTIPART_OK)
+		return decide_form_fault(&form, &r->call.decision);
+	return decide_form(&r->in, &form, &r->call.decision);
 }
 
 /* The way of a request through the two roles: head, body, the frame between them, its check. */
@@ -131,12 +163,14 @@ follow(struct routed *r, const struct asked *a, const struct plans *p)
 	c->content = buf_span(&r->body);
 	r->verdict = decide_head(&r->in, &r->listener, &c->request, &c->decision);
 	if (r->verdict == VERDICT_OK)
-		r->verdict = decide_body(&r->in, c->content, &c->decision);
+		r->verdict = c->decision.body == BODY_FORM
+				     ? judge_form(r)
+				     : decide_body(&r->in, c->content, &c->decision);
 	if (r->verdict != VERDICT_OK)
 		return;
 	call_sent(c, &r->sent, r->fields);
 	target = &p->egress.targets[c->decision.target];
-	wrong = inject_check(target, &r->sent, p->egress.body_bytes);
+	wrong = inject_check(target, &r->sent, p->egress.body_bytes, p->egress.upload_bytes);
 	if (wrong != NULL)
 		refuse(r, VERDICT_MALFORMED_REQUEST, wrong);
 	else

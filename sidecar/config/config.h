@@ -83,7 +83,7 @@ struct config_secrets {
 };
 
 struct config_limits {
-	uint64_t header_bytes, body_bytes, buffer_total, connections;
+	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total, connections;
 	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
 };
 

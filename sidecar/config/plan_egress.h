@@ -57,7 +57,7 @@ struct egress_plan {
 	size_t nnames;
 	struct plan_number *ports;
 	size_t nports;
-	uint64_t header_bytes, body_bytes, buffer_total;
+	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total;
 	uint32_t connections;
 	bool report; /* check --resolve: probe each target and tell the parent */
 };

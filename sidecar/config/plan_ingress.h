@@ -82,7 +82,7 @@ struct ingress_plan {
 	size_t ndefault_targets;
 	struct plan_text *denied_fields;
 	size_t ndenied_fields;
-	uint64_t header_bytes, body_bytes, buffer_total;
+	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total;
 	uint32_t connections;
 	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
 };

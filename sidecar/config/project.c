@@ -101,6 +101,7 @@ set_common(struct projector *pr)
 	p->keeper.failure_ttl_ms = c->secrets.failure_ttl_ms;
 	p->egress.header_bytes = p->ingress.header_bytes = c->limits.header_bytes;
 	p->egress.body_bytes = p->ingress.body_bytes = c->limits.body_bytes;
+	p->egress.upload_bytes = p->ingress.upload_bytes = c->limits.upload_bytes;
 	p->egress.buffer_total = p->ingress.buffer_total = c->limits.buffer_total;
 	p->egress.connections = p->ingress.connections = (uint32_t)c->limits.connections;
 	p->ingress.header_timeout_ms = c->limits.header_timeout_ms;

@@ -9,8 +9,9 @@
 #include "http/grammar.h"
 
 enum {
-	RESOLVE_POLL_MS = 50, /* while the first answer of the resolver is awaited */
-	HOLD_MS = 3 * 1000,   /* a refusal, at most (design section 4) */
+	RESOLVE_POLL_MS = 50,            /* while the first answer of the resolver is awaited */
+	HOLD_MS = 3 * 1000,              /* a refusal, at most (design section 4) */
+	PIECES_MAX = 2 * FRAME_BODY_MAX, /* of a streamed body */
 };
 
 /* ---- ends ---- */
@@ -45,6 +46,7 @@ exchange_drop(struct exchange *x)
 	held_free(&x->held);
 	inject_free(&x->inject);
 	x->e->buffered -= x->body == NULL ? 0 : x->body_len;
+	buf_free(&x->pieces);
 	free(x->body);
 	x->body = NULL;
 	x->paused = false;
@@ -282,6 +284,8 @@ on_head(void *arg, const struct frame_head *head)
 		timer_set(x->e->loop, &x->timer, HOLD_MS);
 		return as.verdict;
 	}
+	if (as.verdict == VERDICT_UPSTREAM_INVALID && x->may_be_html && head->status == 200)
+		as.verdict = VERDICT_OK;
 	if (as.verdict != VERDICT_OK)
 		return as.verdict;
 	if (!is_sound(head) || pass_head(x, head) != 0)
@@ -312,6 +316,22 @@ on_data(void *arg, struct span piece)
 	return !x->paused;
 }
 
+/* What libcurl takes of a streamed body makes room for what waits at ingress. */
+static long
+on_more(void *arg, char *to, size_t max)
+{
+	struct exchange *x = arg;
+	size_t n = x->pieces.len < max ? x->pieces.len : max;
+
+	if (n == 0)
+		return x->body_ended ? 0 : -1;
+	memcpy(to, x->pieces.ptr, n);
+	buf_drop(&x->pieces, n);
+	x->last_piece = loop_now(x->e->loop);
+	x->ev->room(x->arg);
+	return (long)n;
+}
+
 static void
 on_done(void *arg, enum verdict v, bool sent)
 {
@@ -338,7 +358,7 @@ on_done(void *arg, enum verdict v, bool sent)
 	end(x);
 }
 
-static const struct transfer_events events = {on_head, on_data, on_done};
+static const struct transfer_events events = {on_head, on_data, on_more, on_done};
 
 void
 exchange_resume(struct exchange *x)
@@ -351,13 +371,22 @@ exchange_resume(struct exchange *x)
 
 /* ---- starting ---- */
 
+/* A streamed body of which ingress has not sent the end: the answer is not due yet. */
+static bool
+is_coming(const struct exchange *x)
+{
+	return x->streamed && !x->body_ended;
+}
+
 static void
 start(struct exchange *x)
 {
 	struct transfer_request r = {
 		.method = span_of(x->method),
 		.has_body = x->has_body,
-		.body = {x->body, x->body_len},
+		.body = {x->body, (size_t)x->body_len},
+		.streamed = x->streamed,
+		.length = x->chunked ? -1 : (int64_t)x->body_len,
 	};
 
 	if (!target_is_resolved(x->target)) {
@@ -386,7 +415,9 @@ start(struct exchange *x)
 	r.nlines = x->inject.nlines;
 	x->state = EXCHANGE_SENT;
 	x->tls_version = x->target->tls_version;
-	timer_set(x->e->loop, &x->timer, x->target->plan->first_byte_ms);
+	x->last_piece = loop_now(x->e->loop);
+	timer_set(x->e->loop, &x->timer,
+		  is_coming(x) ? x->target->plan->idle_ms : x->target->plan->first_byte_ms);
 	x->transfer = transfer_start(x->target->lane, &r, &events, x);
 	if (x->transfer == NULL)
 		fail(x, VERDICT_OVERLOADED, false);
@@ -419,6 +450,11 @@ timed_out(struct timer *timer)
 		start(x);
 		return;
 	}
+	/* Nor is an agent that does not send an upstream that does not take it. */
+	if (x->state == EXCHANGE_SENT && is_coming(x) && (x->pieces.len == 0 || quiet < idle)) {
+		timer_set(x->e->loop, &x->timer, x->pieces.len == 0 ? idle : idle - quiet);
+		return;
+	}
 	/* An agent that does not read is not an upstream that does not send. */
 	if (x->state == EXCHANGE_RELAY && (x->paused || quiet < idle)) {
 		timer_set(x->e->loop, &x->timer, x->paused ? idle : idle - quiet);
@@ -449,6 +485,14 @@ has_room(const struct egress *e, uint64_t n)
 	return n <= e->plan->buffer_total && e->buffered <= e->plan->buffer_total - n;
 }
 
+/* GET /files/{id}/content: what was stored may be a page; an error's page it is not (200 alone). */
+static bool
+is_stored_file(const struct frame_call *call)
+{
+	return call->operation == OPERATION_FILES && span_is(call->method, "GET") &&
+	       span_ends(call->path, SPAN("/content"));
+}
+
 const char *
 exchange_begin(struct exchange *x, const struct frame_call *call)
 {
@@ -458,11 +502,16 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 	if (call->target >= x->e->plan->ntargets)
 		return "a target that does not exist";
 	x->target = &x->e->targets[call->target];
-	wrong = inject_check(x->target->plan, call, x->e->plan->body_bytes);
+	wrong = inject_check(x->target->plan, call, x->e->plan->body_bytes,
+			     x->e->plan->upload_bytes + FRAME_RENAME_MAX);
 	if (wrong != NULL)
 		return wrong;
 	x->state = EXCHANGE_BODY;
-	x->can_replay = true; /* every body is kept here until its call has ended */
+	x->can_replay = !call->streamed; /* any other is kept here until its call has ended */
+	x->streamed = call->streamed;
+	x->chunked = call->chunked;
+	x->body_ended = false;
+	x->may_be_html = is_stored_file(call) && !x->target->plan->access;
 	x->replayed = false;
 	memcpy(x->model, call->model.ptr, call->model.len);
 	x->model[call->model.len] = '\0';
@@ -478,6 +527,15 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 		return NULL;
 	}
 	inject_build(&x->inject, x->target->plan, call, secrets);
+	if (x->streamed && x->target->plan->is_signed) { /* the signature covers the whole body */
+		fail(x, VERDICT_OPERATION_NOT_ALLOWED, false);
+		return NULL;
+	}
+	if (x->streamed) {
+		buf_init(&x->pieces, PIECES_MAX);
+		start(x);
+		return NULL;
+	}
 	if (!has_room(x->e, x->body_len)) {
 		fail(x, VERDICT_OVERLOADED, false);
 		return NULL;
@@ -489,21 +547,55 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 	return NULL;
 }
 
+/*
+ * After an early answer, or while its refusal is looked into, the rest of a body is of no use: it
+ * is thrown away.
+ */
+static void
+take_piece(struct exchange *x, struct span piece)
+{
+	bool started = x->state == EXCHANGE_RESOLVE || x->transfer != NULL;
+
+	if (started && buf_add_span(&x->pieces, piece) != 0)
+		abort(); /* serve.c asks exchange_has_room first */
+	if (x->transfer != NULL)
+		transfer_more(x->transfer);
+}
+
 const char *
 exchange_body(struct exchange *x, struct span piece)
 {
-	if (piece.len > x->body_len - x->body_got)
+	uint64_t max = x->chunked ? x->e->plan->upload_bytes + FRAME_RENAME_MAX : x->body_len;
+
+	if (piece.len > max - x->body_got)
 		return "more body than was announced";
-	memcpy(x->body + x->body_got, piece.ptr, piece.len);
+	if (x->streamed)
+		take_piece(x, piece);
+	else
+		memcpy(x->body + x->body_got, piece.ptr, piece.len);
 	x->body_got += piece.len;
 	return NULL;
+}
+
+bool
+exchange_has_room(const struct exchange *x)
+{
+	return PIECES_MAX - x->pieces.len >= FRAME_BODY_MAX;
 }
 
 const char *
 exchange_send(struct exchange *x)
 {
-	if (x->body_got != x->body_len)
+	if (!x->chunked && x->body_got != x->body_len)
 		return "an end before the body was complete";
-	start(x);
+	if (!x->streamed) {
+		start(x);
+		return NULL;
+	}
+	x->body_ended = true;
+	if (x->state == EXCHANGE_SENT)
+		timer_set(x->e->loop, &x->timer, x->target->plan->first_byte_ms);
+	if (x->transfer != NULL)
+		transfer_more(x->transfer);
 	return NULL;
 }

@@ -28,6 +28,8 @@ struct egress {
 /* The answer, on its way to ingress. end and fail come last; the exchange is then free again. */
 struct exchange_events {
 	struct outlet_sink sink; /* exchange_resume says when it is ready again */
+	/* Of a streamed body more can be taken. */
+	void (*room)(void *arg);
 	void (*end)(void *arg);
 	void (*fail)(void *arg, const struct frame_fail *f);
 };
@@ -60,7 +62,11 @@ struct exchange {
 	struct look_call look;
 	uint32_t tls_version; /* that the call was made with */
 	char *body;
-	size_t body_len, body_got;
+	uint64_t body_len, body_got;
+	bool streamed, chunked;
+	bool body_ended;   /* of a streamed body, all has come from ingress */
+	struct buf pieces; /* of it, that libcurl has not taken yet */
+	bool may_be_html;  /* the answer is a file that somebody stored */
 	struct transfer *transfer;
 	bool paused;
 	uint64_t resolve_until;
@@ -76,6 +82,8 @@ void exchange_init(struct exchange *x, struct egress *e, const struct exchange_e
  */
 const char *exchange_begin(struct exchange *x, const struct frame_call *call);
 const char *exchange_body(struct exchange *x, struct span piece);
+/* Whether a streamed body's next piece can be taken now; events.room says when again. */
+bool exchange_has_room(const struct exchange *x);
 const char *exchange_send(struct exchange *x);
 
 /* There is room for data again. */

@@ -8,7 +8,7 @@
 #include "policy/access/headers.h"
 #include "policy/access/paths.h"
 
-enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 5, MEMBER_MAX = 1024 };
+enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 6, MEMBER_MAX = 1024 };
 
 /* Query members by which clients send a key (reference/llm.md 4.3). */
 static const char *const credential_members[] = {
@@ -37,17 +37,30 @@ check_route(const struct egress_target *t, const struct frame_call *call)
 	route = route_find(call->dialect, call->method, call->path, &known);
 	if (route == NULL || route->operation != call->operation)
 		return "a path that is not the operation's";
+	if (call->streamed && route->body != BODY_FORM && route->body != BODY_FORM_OR_JSON)
+		return "a stream where a whole body is due";
 	return NULL;
 }
 
+static bool
+is_body(const struct frame_call *call, uint64_t max)
+{
+	if (call->streamed && !call->has_body)
+		return false;
+	if (call->chunked && !call->streamed)
+		return false;
+	return call->body_len <= (call->has_body && !call->chunked ? max : 0);
+}
+
 const char *
-inject_check(const struct egress_target *t, const struct frame_call *call, uint64_t body_max)
+inject_check(const struct egress_target *t, const struct frame_call *call, uint64_t body_max,
+	     uint64_t upload_max)
 {
 	const char *wrong = check_route(t, call);
 
 	if (wrong != NULL)
 		return wrong;
-	if (call->body_len > body_max || (!call->has_body && call->body_len > 0))
+	if (!is_body(call, call->streamed ? upload_max : body_max))
 		return "a body that is too large";
 	for (size_t i = 0; i < call->nfields; i++) {
 		const struct http_field *f = &call->fields[i];
@@ -176,6 +189,8 @@ add_lines(struct gather *g, const struct egress_target *t, const struct frame_ca
 	add_line(g, SPAN("Accept-Encoding"), SPAN("identity"));
 	add_removal(g,
 		    "Expect:"); /* else libcurl waits 1 s for a 100 when the body is over 1 MiB */
+	if (call->chunked)
+		add_line(g, SPAN("Transfer-Encoding"), SPAN("chunked"));
 	if (!has_field(call, "accept") && !is_configured(t, SPAN("accept")))
 		add_removal(g, "Accept:");
 	if (!has_field(call, "content-type") && !is_configured(t, SPAN("content-type")))

@@ -27,7 +27,7 @@ struct inject {
  * values. Returns NULL, or a static sentence saying what is wrong with it.
  */
 const char *inject_check(const struct egress_target *t, const struct frame_call *call,
-			 uint64_t body_max);
+			 uint64_t body_max, uint64_t upload_max);
 
 /*
  * Appends the request target of a checked call. apiBase's path and the call's are joined without

@@ -37,6 +37,7 @@ call_free(struct ingress *in, struct call *c)
 	buf_free(&c->body);
 	buf_free(&c->list_head);
 	buf_free(&c->list);
+	free(c->upload);
 	free(c);
 }
 
@@ -137,6 +138,11 @@ call_sent(const struct call *c, struct frame_call *out, struct http_field *passi
 		.has_body = c->request.framing != HTTP_NO_BODY,
 		.body_len = c->content.len,
 	};
+	if (c->upload != NULL) {
+		out->streamed = true;
+		out->chunked = c->request.framing == HTTP_CHUNKED;
+		out->body_len = c->upload->length;
+	}
 	for (size_t i = 0; i < c->request.nfields; i++) {
 		const struct http_field *field = &c->request.fields[i];
 
@@ -159,12 +165,16 @@ call_frame(const struct call *c, struct buf *up)
 void
 call_frame_body(struct call *c, struct buf *up)
 {
-	struct span piece = span_cut(c->content, c->sent, c->sent + FRAME_BODY_MAX);
+	bool open = c->upload != NULL && !c->upload->whole; /* more will come behind content */
+	struct span piece;
 
+	if (c->upload != NULL)
+		c->content = buf_span(&c->body);
+	piece = span_cut(c->content, c->sent, c->sent + FRAME_BODY_MAX);
 	if (piece.len > 0 && frame_add_bytes(up, FRAME_BODY, piece) != 0)
 		return; /* up is full: again when it has drained */
 	c->sent += piece.len;
-	if (c->sent == c->content.len &&
+	if (!open && c->sent == c->content.len &&
 	    frame_add_bytes(up, FRAME_END, (struct span){NULL, 0}) == 0)
 		c->end_sent = true;
 }

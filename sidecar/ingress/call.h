@@ -11,6 +11,7 @@
 #include "ingress/decide.h"
 #include "ingress/meter.h"
 #include "ingress/trace.h"
+#include "ingress/upload.h"
 
 enum { CALL_ID_LEN = 20 };
 
@@ -25,6 +26,7 @@ struct call {
 	uint64_t reserved;      /* of limits.bufferTotal */
 	bool admitted;          /* it counts against its caller's limits (admission.h) */
 	unsigned retry_seconds; /* for Retry-After of a refusal; 0: no particular time */
+	struct upload *upload;  /* a form: body is then what waits for egress; else NULL */
 	bool end_sent;
 	struct buf list_head, list; /* an answer that lists models, kept until it is whole */
 	char id[CALL_ID_LEN + 1];

@@ -247,6 +247,10 @@ client_ready(struct watch *w, uint32_t got)
 		conn_abort(c, c->answer_done ? NULL : "client_gone");
 		return;
 	}
+	if (c->state == CONN_CALL && (got & EPOLLIN) != 0 && upload_wants(c)) {
+		upload_read(c);
+		return;
+	}
 	if (c->state == CONN_CALL) {
 		relay_out(c);
 		return;
@@ -258,7 +262,9 @@ client_ready(struct watch *w, uint32_t got)
 			conn_finished(c);
 		return;
 	}
-	if (c->state == CONN_BODY && c->call->request.framing == HTTP_CHUNKED)
+	if (c->state == CONN_BODY && c->call->upload != NULL)
+		upload_read(c);
+	else if (c->state == CONN_BODY && c->call->request.framing == HTTP_CHUNKED)
 		read_chunks(c);
 	else
 		read_counted(c);

@@ -144,28 +144,54 @@ is_json_type(struct span value)
 	return span_iis(type, "application/json");
 }
 
+/* What the body is to be read as, where the route leaves a choice. */
+static enum body_kind
+kind_of(enum body_kind route, const struct http_field *type)
+{
+	if (route != BODY_FORM_OR_JSON)
+		return route;
+	return type != NULL && is_json_type(type->value) ? BODY_JSON : BODY_FORM;
+}
+
+static enum verdict
+check_type(const struct http_request *r, const struct http_field *type, struct decision *d)
+{
+	bool one = type != NULL && http_count(r, "content-type") == 1;
+	struct span boundary;
+
+	if (d->body == BODY_JSON && (!one || !is_json_type(type->value)))
+		return refuse(d, VERDICT_MALFORMED_REQUEST,
+			      "%s %s takes JSON; send Content-Type: application/json.",
+			      d->route->method, d->route->path);
+	if (d->body == BODY_FORM && (!one || !part_boundary(type->value, &boundary)))
+		return refuse(d, VERDICT_MALFORMED_REQUEST,
+			      "%s %s takes a form; send Content-Type: multipart/form-data with a "
+			      "boundary of 1 to 70 characters and no other parameter.",
+			      d->route->method, d->route->path);
+	return VERDICT_OK;
+}
+
 static enum verdict
 check_body_kind(const struct http_request *r, struct decision *d)
 {
 	const struct http_field *type = http_find(r, "content-type");
 	const struct http_field *coding = http_find(r, "content-encoding");
+	enum verdict v;
 
-	if (d->route->body == BODY_NONE &&
+	d->body = kind_of(d->route->body, type);
+	if (d->body == BODY_NONE &&
 	    (r->framing == HTTP_CHUNKED || (r->framing == HTTP_LENGTH && r->length > 0)))
 		return refuse(d, VERDICT_MALFORMED_REQUEST,
 			      "%s %s takes no body; send it without one.", d->route->method,
 			      d->route->path);
-	if (d->route->body != BODY_JSON)
+	if (d->body != BODY_JSON && d->body != BODY_FORM)
 		return VERDICT_OK;
-	if (type == NULL || http_count(r, "content-type") > 1 || !is_json_type(type->value))
-		return refuse(d, VERDICT_MALFORMED_REQUEST,
-			      "%s %s takes JSON; send Content-Type: application/json.",
-			      d->route->method, d->route->path);
-	if (coding != NULL && !span_iis(coding->value, "identity"))
+	v = check_type(r, type, d);
+	if (v == VERDICT_OK && coding != NULL && !span_iis(coding->value, "identity"))
 		return refuse(d, VERDICT_MALFORMED_REQUEST,
 			      "A compressed body cannot be checked; send it without "
 			      "Content-Encoding.");
-	return VERDICT_OK;
+	return v;
 }
 
 /* The name of a query member as a server would read it, unescaped and folded. -1: too long. */
@@ -273,8 +299,8 @@ note_model(struct decision *d, struct span model)
 	d->model[n] = '\0';
 }
 
-static bool
-denies(const void *arg, struct span folded_name)
+bool
+decide_denies(const void *arg, struct span folded_name)
 {
 	const struct ingress *in = arg;
 
@@ -491,7 +517,7 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	    struct span *sent)
 {
 	struct span model = {s->model, 0};
-	enum scan_fault fault = scan_json(s, body, denies, in);
+	enum scan_fault fault = scan_json(s, body, decide_denies, in);
 	enum verdict v;
 
 	if (fault != SCAN_OK)
@@ -542,33 +568,25 @@ host_for(const struct ingress *in, const struct decision *d)
 	return theirs && agents > 0 ? agents : d->target;
 }
 
-enum verdict
-decide_body(const struct ingress *in, struct span body, struct decision *d)
+static enum verdict
+decide_begin(const struct ingress *in, struct decision *d)
 {
-	static struct scan
-		s; /* d->rewrite_to is a view into it until the next call: one at a time */
-	struct span sent = {NULL, 0};
-	const struct ingress_target *t;
-	enum verdict v;
-
-	if (d->dialect == DIALECT_BEDROCK && body.len > BEDROCK_BODY_MAX)
-		return refuse(d, VERDICT_BODY_TOO_LARGE,
-			      "Bedrock takes no body of more than %d bytes.", BEDROCK_BODY_MAX);
-	s.has_model = false;
 	d->spoken = d->dialect;
 	d->rule = DECIDE_NO_RULE;
 	d->target = PLAN_NONE;
 	d->listing = is_listing(in, d);
-	v = decide_path(in, d);
-	if (v == VERDICT_OK && d->route->body == BODY_JSON)
-		v = decide_json(in, body, &s, d, &sent);
-	if (v != VERDICT_OK)
-		return v;
+	return decide_path(in, d);
+}
+
+/* The target, when the body's model (if it has one) has been held against the rules. */
+static enum verdict
+decide_target(const struct ingress *in, bool has_model, struct decision *d)
+{
 	/*
 	 * Rules for models would be worth little if a call could leave its model to the
 	 * upstream.
 	 */
-	if (!s.has_model && d->route->needs_model &&
+	if (!has_model && d->route->needs_model &&
 	    (in->plan.has_models || caller_has_models(in, d->caller)))
 		return refuse(
 			d, VERDICT_MODEL_NOT_ALLOWED,
@@ -582,10 +600,91 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 			      "dialect; name a model, or configure one.",
 			      dialect_name(d->dialect));
 	d->target = host_for(in, d);
-	t = &in->plan.targets[d->target];
-	want_usage(in, body, &s, d);
-	v = check_target(in, d);
-	if (v != VERDICT_OK || !t->classic || d->dialect != DIALECT_OPENAI)
-		return v;
+	return check_target(in, d);
+}
+
+/* sent: the body's model, as the target is to see it. */
+static enum verdict
+decide_spoken(const struct ingress *in, struct span sent, struct decision *d)
+{
+	if (!in->plan.targets[d->target].classic || d->dialect != DIALECT_OPENAI)
+		return VERDICT_OK;
 	return decide_classic(span_of(d->route->method), sent, d);
+}
+
+enum verdict
+decide_body(const struct ingress *in, struct span body, struct decision *d)
+{
+	static struct scan s; /* d->rewrite_to is a view into it until the next call */
+	struct span sent = {NULL, 0};
+	enum verdict v;
+
+	if (d->dialect == DIALECT_BEDROCK && body.len > BEDROCK_BODY_MAX)
+		return refuse(d, VERDICT_BODY_TOO_LARGE,
+			      "Bedrock takes no body of more than %d bytes.", BEDROCK_BODY_MAX);
+	s.has_model = false;
+	v = decide_begin(in, d);
+	if (v == VERDICT_OK && d->body == BODY_JSON)
+		v = decide_json(in, body, &s, d, &sent);
+	if (v == VERDICT_OK && d->body == BODY_FORM)
+		v = refuse(d, VERDICT_MALFORMED_REQUEST, "The form is empty.");
+	if (v == VERDICT_OK)
+		v = decide_target(in, s.has_model, d);
+	if (v != VERDICT_OK)
+		return v;
+	want_usage(in, body, &s, d);
+	return decide_spoken(in, sent, d);
+}
+
+/* ---- forms ---- */
+
+/* A file is for no model in particular: one that names one would pass the rules by. */
+static bool
+is_upload(const struct decision *d)
+{
+	return d->route->operation == OPERATION_FILES;
+}
+
+bool
+decide_awaits_model(const struct ingress *in, const struct decision *d)
+{
+	uint16_t target = in->plan.default_targets[d->dialect].number;
+
+	if (is_upload(d))
+		return false;
+	return in->plan.has_models || caller_has_models(in, d->caller) ||
+	       (target != PLAN_NONE && in->plan.targets[target].classic);
+}
+
+enum verdict
+decide_form_fault(const struct multipart *form, struct decision *d)
+{
+	if (form->fault == MULTIPART_DENIED_FIELD)
+		return refuse(d, VERDICT_FIELD_NOT_ALLOWED,
+			      "The form's field \"%s\" would steer the upstream or choose another "
+			      "model, which the configuration alone decides; leave it out.",
+			      form->current.name);
+	return refuse(d, VERDICT_MALFORMED_REQUEST, "The form %s (near byte %llu).",
+		      multipart_fault_text(form), (unsigned long long)form->at);
+}
+
+enum verdict
+decide_form(const struct ingress *in, const struct multipart *form, struct decision *d)
+{
+	struct span model = {form->model, form->has_model ? form->model_len : 0}, sent = model;
+	enum verdict v = decide_begin(in, d);
+
+	if (v == VERDICT_OK && form->has_model && is_upload(d) && in->plan.has_models)
+		return refuse(d, VERDICT_FIELD_NOT_ALLOWED,
+			      "A file is for no model in particular; leave \"model\" out.");
+	if (v == VERDICT_OK && form->has_model) {
+		if (d->model[0] == '\0')
+			note_model(d, model);
+		v = pick_by_model(in, model, d, &sent);
+		if (!span_eq(sent, model))
+			d->rewrite_to = sent;
+	}
+	if (v == VERDICT_OK)
+		v = decide_target(in, form->has_model, d);
+	return v != VERDICT_OK ? v : decide_spoken(in, sent, d);
 }

@@ -8,6 +8,7 @@
 
 #include "http/head.h"
 #include "ingress/caller.h"
+#include "ingress/multipart.h"
 #include "policy/access/verdict.h"
 
 enum { DECIDE_MODEL_MAX = 128, DECIDE_NO_RULE = -1 };
@@ -17,6 +18,7 @@ struct decision {
 	long caller;             /* CALLER_NONE: not known, or no callers are configured */
 	enum dialect dialect;
 	const struct route *route; /* NULL: not known */
+	enum body_kind body;       /* the route's, as Content-Type decides */
 	struct span rest;          /* the path that the route table knows: a view */
 	enum dialect spoken;       /* with the target: of rest, once the body was looked at */
 	uint16_t target;           /* PLAN_NONE: not chosen */
@@ -43,6 +45,24 @@ enum verdict decide_head(const struct ingress *in, const struct ingress_listener
  * (rest, rewrite_to) that are good until the next call of it.
  */
 enum verdict decide_body(const struct ingress *in, struct span body, struct decision *d);
+
+/* Whether a form's field or a body's member is refused: a scan_denies_fn on struct ingress. */
+bool decide_denies(const void *in, struct span folded_name);
+
+/*
+ * Whether a form cannot be sent on before its model is known: rules for models, or a target whose
+ * path has it.
+ */
+bool decide_awaits_model(const struct ingress *in, const struct decision *d);
+
+/*
+ * decide_body for a form: model_at and model_len tell where the model stands, which rewrite_to
+ * replaces. Before its end the form may be judged as soon as decide_awaits_model allows.
+ */
+enum verdict decide_form(const struct ingress *in, const struct multipart *form,
+			 struct decision *d);
+/* Says which fault a form has, in d->why. */
+enum verdict decide_form_fault(const struct multipart *form, struct decision *d);
 
 /*
  * Whether, by the rules of `models`, the call may name model, and would have target told sent for

@@ -25,7 +25,7 @@ static char scratch[SCRATCH_BYTES];
 static void
 relay_head(struct conn *c, const struct frame_head *head)
 {
-	if (c->in->retiring)
+	if (c->in->retiring || upload_is_open(c)) /* what comes of an answered upload is no call */
 		c->close = true;
 	if (reply_head(&c->out, head, c->minor, call_id(c->call), &c->close, &c->framing) != 0) {
 		c->answer_done = true;
@@ -161,6 +161,7 @@ take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
 		if (c->framing == REPLY_CHUNKED)
 			(void)buf_add_str(&c->out, "0\r\n\r\n");
 		c->answer_done = c->call->whole = true;
+		c->unread = upload_is_open(c);
 		return NULL;
 	case FRAME_FAIL:
 		if (pack_read(&frame_fail_type, f->payload, &pool, &fail) != 0 ||
@@ -187,7 +188,7 @@ answer_failed(struct conn *c, enum verdict v)
 		meter_forget(&c->call->meter);
 	if (!c->call->end_sent)
 		conn_stream_close(c); /* it still waits for the rest of the body */
-	conn_refuse(c, v, NULL, true);
+	conn_refuse(c, v, NULL, !upload_is_open(c));
 	return false;
 }
 
@@ -220,13 +221,16 @@ relay_frames(struct conn *c, struct span in, size_t *used)
 static void
 balance(struct conn *c)
 {
-	bool full = c->out.len >= OUT_HIGH;
+	bool full = c->out.len >= OUT_HIGH, wants = upload_wants(c);
 
-	watch_set(c->in->loop, &c->client, c->out.len > 0 ? EPOLLRDHUP | EPOLLOUT : EPOLLRDHUP);
+	watch_set(c->in->loop, &c->client,
+		  EPOLLRDHUP | (c->out.len > 0 ? EPOLLOUT : 0u) | (wants ? EPOLLIN : 0u));
 	if (c->stream.fd >= 0)
 		watch_set(c->in->loop, &c->stream,
 			  (full ? 0u : EPOLLIN) | (c->up.len > 0 ? EPOLLOUT : 0u));
-	if (c->out.len > 0 && c->timer.slot == 0)
+	if (wants)
+		timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
+	else if (c->out.len > 0 && c->timer.slot == 0)
 		timer_set(c->in->loop, &c->timer, SEND_TIMEOUT_MS);
 	else if (c->out.len == 0)
 		timer_stop(c->in->loop, &c->timer);
@@ -294,6 +298,15 @@ stream_send(struct conn *c)
 		if (c->up.len > 0)
 			return true;
 	}
+	if (c->call->upload != NULL) {
+		c->in->buffered -= c->call->reserved; /* egress keeps no copy of a form */
+		c->call->reserved = 0;
+		buf_clear(&c->call->body, upload_is_open(c) ? BODY_READ_BYTES : 0);
+	}
+	if (upload_is_open(c)) {
+		c->call->sent = 0;
+		return true;
+	}
 	/* All of it is with egress: the request's bytes need not be kept through a long answer. */
 	buf_free(&c->up);
 	call_handed_over(c->in, c->call);
@@ -317,10 +330,7 @@ stream_ready(struct watch *w, uint32_t got)
 		stream_read(c);
 		return;
 	}
-	if (!stream_send(c))
-		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
-	else
-		balance(c);
+	relay_more(c);
 }
 
 /* One stream for each client connection, made when its first call needs it. */
@@ -346,10 +356,19 @@ stream_open(struct conn *c)
 }
 
 void
+relay_more(struct conn *c)
+{
+	if (!stream_send(c))
+		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
+	else
+		balance(c);
+}
+
+void
 relay_start(struct conn *c)
 {
 	if (!stream_open(c) || call_frame(c->call, &c->up) != 0) {
-		conn_refuse(c, VERDICT_OVERLOADED, NULL, true);
+		conn_refuse(c, VERDICT_OVERLOADED, NULL, !upload_is_open(c));
 		return;
 	}
 	meter_expect(&c->call->meter, c->call->decision.route);

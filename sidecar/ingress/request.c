@@ -102,25 +102,38 @@ request_chunks(struct conn *c, struct span in)
 	}
 }
 
-static void
-body_start(struct conn *c)
+/* Makes sure that a body can be kept whole. False: it was refused. */
+static bool
+reserve_body(struct conn *c, uint64_t max)
 {
 	struct call *call = c->call;
-	uint64_t max = c->in->plan.body_bytes;
 
 	if (call->request.framing == HTTP_LENGTH && call->request.length > max) {
 		body_too_large(c);
-		return;
+		return false;
 	}
 	if (call->request.framing == HTTP_LENGTH &&
 	    !call_reserve(c->in, call, call->request.length)) {
 		conn_refuse(c, VERDICT_OVERLOADED, NULL, false);
-		return;
+		return false;
 	}
 	if (call->request.framing == HTTP_CHUNKED) {
 		chunked_init(&call->chunked, max);
 		buf_init(&call->body, max);
 	}
+	return true;
+}
+
+static void
+body_start(struct conn *c)
+{
+	struct call *call = c->call;
+	bool form = call->decision.body == BODY_FORM;
+
+	if (form && !upload_begin(c))
+		return;
+	if (!form && !reserve_body(c, c->in->plan.body_bytes))
+		return;
 	if (call->request.expect_continue && c->inb.len == call->head_len)
 		(void)buf_add_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
 	if (!conn_send(c)) {
@@ -128,11 +141,14 @@ body_start(struct conn *c)
 		return;
 	}
 	conn_state(c, CONN_BODY);
-	if (call->request.framing == HTTP_CHUNKED) {
+	if (form || call->request.framing == HTTP_CHUNKED) {
 		struct span came = span_cut(buf_span(&c->inb), call->head_len, c->inb.len);
 
 		c->inb.len = call->head_len; /* views point to the head */
-		request_chunks(c, came);
+		if (!form)
+			request_chunks(c, came);
+		else if (came.len > 0)
+			upload_came(c, came);
 		return;
 	}
 	take_counted(c);
