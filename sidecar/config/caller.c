@@ -19,7 +19,7 @@ project_one(struct projector *pr, const struct config_caller *from, struct ingre
 	to->uids = projector_room(pr, from->uids.n * sizeof(struct plan_uid));
 	for (size_t i = 0; i < from->uids.n; i++)
 		to->uids[to->nuids++].uid = from->uids.items[i];
-	to->has_models = from->models.items != NULL;
+	to->has_models = from->models.n > 0; /* an empty list is refused */
 	to->models = projector_room(pr, from->models.n * sizeof(struct plan_text));
 	for (size_t i = 0; i < from->models.n; i++)
 		to->models[to->nmodels++].text = from->models.items[i];

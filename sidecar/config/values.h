@@ -95,7 +95,7 @@ struct config_caller {
 	struct span name;
 	struct span token;          /* a reference, sha256:HEX, or empty */
 	struct config_uids uids;    /* of this or a token there is at least one */
-	struct config_texts models; /* items NULL: any */
+	struct config_texts models; /* none: any */
 	uint32_t operations;        /* bits of enum operation; 0: any */
 	uint64_t requests_per_minute, tokens_per_minute, concurrent_requests; /* 0: no limit */
 	struct config_budget budget;
