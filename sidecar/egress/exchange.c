@@ -527,13 +527,12 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 		return NULL;
 	}
 	inject_build(&x->inject, x->target->plan, call, secrets);
-	if (x->streamed && x->target->plan->is_signed) { /* the signature covers the whole body */
-		fail(x, VERDICT_OPERATION_NOT_ALLOWED, false);
-		return NULL;
-	}
 	if (x->streamed) {
 		buf_init(&x->pieces, PIECES_MAX);
-		start(x);
+		if (x->target->plan->is_signed) /* a signature covers the whole body */
+			fail(x, VERDICT_OPERATION_NOT_ALLOWED, false);
+		else
+			start(x);
 		return NULL;
 	}
 	if (!has_room(x->e, x->body_len)) {

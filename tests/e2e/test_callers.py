@@ -325,7 +325,7 @@ def test_models(plain_world: World, start) -> None:
     refused(ask(sidekey, bearer(TOKEN), nameless), 403, "model_not_allowed", "names no model")
     for path in ("/v1/files", "/v1/batches"):
         refused(ask(sidekey, bearer(TOKEN), path=path), 403, "operation_not_allowed", "models")
-        assert ask(sidekey, bearer(OTHER), path=path).code is None, "the upstream's answer"
+        assert ask(sidekey, bearer(OTHER), path=path).code in (None, "malformed_request")
 
 
 def test_route(tmp_path: Path) -> None:
