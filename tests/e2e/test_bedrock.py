@@ -75,12 +75,12 @@ def run(
     return begin
 
 
-def client(sidekey: Sidekey, region: str = "us-east-1", service: str = "bedrock-runtime"):
+def client(sidekey: Sidekey, region="us-east-1", service="bedrock-runtime", token="x"):
     """The SDK as an agent has it: an address, and credentials that are worth nothing."""
     return boto3.client(
         service,
         endpoint_url=f"http://127.0.0.1:{sidekey.port}/bedrock",
-        aws_access_key_id="x",
+        aws_access_key_id=token,
         aws_secret_access_key="x",
         region_name=region,
         config=botocore.config.Config(retries={"max_attempts": 3, "mode": "standard"}),
@@ -92,8 +92,8 @@ def role_of(sts: Sts, name: str) -> dict:
     return {"aws": {"assumeRole": {"roleArn": sts.add(Role(role_arn(name))).arn}}}
 
 
-def converse(sidekey: Sidekey, model: str = MODEL) -> str:
-    answer = client(sidekey).converse(modelId=model, messages=HELLO)
+def converse(sidekey: Sidekey, model: str = MODEL, token: str = "x") -> str:
+    answer = client(sidekey, token=token).converse(modelId=model, messages=HELLO)
     return answer["output"]["message"]["content"][0]["text"]
 
 
@@ -110,6 +110,7 @@ def test_converse(run, bedrock: Bedrock, plain_world: World) -> None:
     assert converse(sidekey) == f"I am {MODEL}"
     assert bedrock.requests[-1].target == "/model/amazon.nova-lite-v1%3A0/converse"
     assert bedrock.calls[-1].principal == plain_world.principal.arn
+    wait_for(lambda: sidekey.calls(), 5, "the call is logged")
     call = sidekey.calls()[-1]
     assert (call["dialect"], call["operation"], call["model"]) == (
         "bedrock",
@@ -449,6 +450,28 @@ def test_a_body_beyond_bedrock_s_limit(run, bedrock: Bedrock) -> None:
     assert bedrock.requests == []
 
 
+def test_callers_by_their_access_key_id(
+    plain_world: World, bedrock: Bedrock, sts: Sts, start
+) -> None:
+    """The SDK sends a token where it has an access key id, and has models of its own."""
+    tokens = {"NOVA": "sk-sidekey-" + "5e" * 32, "ANY": "sk-sidekey-" + "0f" * 32}
+    callers = [
+        {"name": "nova", "token": "env:NOVA", "models": ["amazon.nova*"]},
+        {"name": "any", "token": "env:ANY"},
+    ]
+    config = {"targets": {"b": target(bedrock)}, "callers": callers}
+    sidekey = start(config, {**environment(plain_world, sts), **tokens})
+    assert converse(sidekey, MODEL, tokens["NOVA"]) == f"I am {MODEL}"
+    assert converse(sidekey, PROFILE, tokens["ANY"]) == f"I am {PROFILE}"
+    for token, model, why in ((tokens["NOVA"], PROFILE, "model"), ("x", MODEL, "token")):
+        with pytest.raises(botocore.exceptions.ClientError, match=why) as refused:
+            converse(sidekey, model, token)
+        assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+        assert refused.value.response["ResponseMetadata"]["RetryAttempts"] == 0
+    assert bedrock.outcomes() == ["ok", "ok"]
+    assert not any(t.encode() in r.raw_head for t in tokens.values() for r in bedrock.requests)
+
+
 # ---- agents and knowledge bases ----
 
 
@@ -471,6 +494,7 @@ def test_retrieve_is_at_a_host_of_its_own(
         assert {c.principal for c in agents.calls} == {
             "arn:aws:sts::123456789012:assumed-role/invoke/sidekey"
         }
+        wait_for(lambda: len(sidekey.calls()) >= 2, 5, "the calls are logged")
         assert [c["target"] for c in sidekey.calls()][:2] == ["bedrock.agents", "bedrock"]
 
 

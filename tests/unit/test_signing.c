@@ -10,7 +10,7 @@
 
 #define SECRET_KEY "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
-enum { MESSAGES_MAX = 8, DAY_S = 86400, HOUR_S = 3600 };
+enum { MESSAGES_MAX = 8, WORLDS_MAX = 16, DAY_S = 86400, HOUR_S = 3600 };
 
 /* A copy of what came. */
 struct sent {
@@ -23,6 +23,7 @@ struct sent {
 	bool denied;
 };
 
+/* One for each start; they stay reachable, as in the process, where they are never freed. */
 static struct world {
 	struct loop *loop;
 	struct channel *keeper, *egress;
@@ -31,7 +32,9 @@ static struct world {
 	struct signing *signing;
 	struct sent sent[MESSAGES_MAX];
 	size_t nsent;
-} w;
+} worlds[WORLDS_MAX], *w;
+
+static size_t nworlds;
 
 #define TEXT(literal)                                                                              \
 	{                                                                                          \
@@ -72,15 +75,15 @@ static void
 on_message(void *arg, enum msg_type type, const void *obj, int fd)
 {
 	const struct msg_signing *m = obj;
-	struct sent *s = &w.sent[w.nsent];
+	struct sent *s = &w->sent[w->nsent];
 
 	(void)arg;
 	(void)fd;
 	if (type == MSG_LOOKED) {
-		loop_stop(w.loop, 0);
+		loop_stop(w->loop, 0);
 		return;
 	}
-	assert_true(w.nsent++ < MESSAGES_MAX);
+	assert_true(w->nsent++ < MESSAGES_MAX);
 	*s = (struct sent){.target = m->target,
 			   .version = m->version,
 			   .key_len = m->key.len,
@@ -107,16 +110,16 @@ on_change(void *arg)
 	(void)arg;
 }
 
-/* What has been sent up to now stands in w.sent; their number. */
+/* What has been sent up to now stands in w->sent; their number. */
 static size_t
 receive(void)
 {
 	struct msg_look end = {0};
 
-	w.nsent = 0;
-	assert_int_equal(channel_send(w.keeper, MSG_LOOKED, &end, -1), 0);
-	(void)loop_run(w.loop);
-	return w.nsent;
+	w->nsent = 0;
+	assert_int_equal(channel_send(w->keeper, MSG_LOOKED, &end, -1), 0);
+	(void)loop_run(w->loop);
+	return w->nsent;
 }
 
 static uint64_t
@@ -129,7 +132,7 @@ wall_s(void)
 static void
 set_clock(uint64_t of_day)
 {
-	w.skew.offset_s = (int64_t)of_day - (int64_t)(wall_s() % DAY_S);
+	w->skew.offset_s = (int64_t)of_day - (int64_t)(wall_s() % DAY_S);
 }
 
 static int
@@ -138,22 +141,26 @@ set_up(void **state)
 	int fds[2];
 
 	(void)state;
-	w = (struct world){.loop = loop_new()};
+	assert_true(nworlds < WORLDS_MAX);
+	w = &worlds[nworlds++];
+	w->loop = loop_new();
 	assert_int_equal(channel_pair(fds), 0);
-	w.keeper = channel_new(w.loop, fds[0],
-			       &(struct channel_options){"egress", 0, on_message, on_lost, NULL});
-	w.egress = channel_new(w.loop, fds[1],
-			       &(struct channel_options){"keeper",
-							 1u << MSG_SIGNING | 1u << MSG_LOOKED,
-							 on_message, on_lost, NULL});
-	w.identities = identity_set_new(&(struct identity_options){
-		.seams = {.loop = w.loop, .skew = &w.skew}, .plan = &plan, .on_change = on_change});
-	(void)identity_set_take_env(w.identities, SPAN("AWS_ACCESS_KEY_ID"), SPAN("AKIDEXAMPLE"));
-	(void)identity_set_take_env(w.identities, SPAN("AWS_SECRET_ACCESS_KEY"), SPAN(SECRET_KEY));
-	(void)identity_set_take_env(w.identities, SPAN("AWS_SESSION_TOKEN"), SPAN("the-token"));
-	identity_set_hurry(w.identities);
-	w.signing = signing_new(&(struct signing_options){
-		.loop = w.loop, .plan = &plan, .identities = w.identities, .skew = &w.skew});
+	w->keeper = channel_new(w->loop, fds[0],
+				&(struct channel_options){"egress", 0, on_message, on_lost, NULL});
+	w->egress = channel_new(w->loop, fds[1],
+				&(struct channel_options){"keeper",
+							  1u << MSG_SIGNING | 1u << MSG_LOOKED,
+							  on_message, on_lost, NULL});
+	w->identities = identity_set_new(
+		&(struct identity_options){.seams = {.loop = w->loop, .skew = &w->skew},
+					   .plan = &plan,
+					   .on_change = on_change});
+	(void)identity_set_take_env(w->identities, SPAN("AWS_ACCESS_KEY_ID"), SPAN("AKIDEXAMPLE"));
+	(void)identity_set_take_env(w->identities, SPAN("AWS_SECRET_ACCESS_KEY"), SPAN(SECRET_KEY));
+	(void)identity_set_take_env(w->identities, SPAN("AWS_SESSION_TOKEN"), SPAN("the-token"));
+	identity_set_hurry(w->identities);
+	w->signing = signing_new(&(struct signing_options){
+		.loop = w->loop, .plan = &plan, .identities = w->identities, .skew = &w->skew});
 	set_clock(HOUR_S);
 	return 0;
 }
@@ -162,8 +169,8 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	channel_free(w.keeper);
-	channel_free(w.egress);
+	channel_free(w->keeper);
+	channel_free(w->egress);
 	return 0;
 }
 
@@ -192,16 +199,16 @@ keys_are_scoped_and_sent_once(void **state)
 	uint64_t now;
 
 	(void)state;
-	signing_look(w.signing, w.keeper);
-	now = skew_now_s(&w.skew);
+	signing_look(w->signing, w->keeper);
+	now = skew_now_s(&w->skew);
 	assert_int_equal(receive(), 3);
-	assert_key(&w.sent[0], 1, now);
-	assert_key(&w.sent[1], 2, now);
-	assert_true(w.sent[0].now_s + 60 > now && w.sent[0].now_s <= now);
-	assert_int_equal(w.sent[2].target, 3);
-	assert_int_equal(w.sent[2].key_len, 0);
-	assert_true(w.sent[2].denied);
-	signing_look(w.signing, w.keeper);
+	assert_key(&w->sent[0], 1, now);
+	assert_key(&w->sent[1], 2, now);
+	assert_true(w->sent[0].now_s + 60 > now && w->sent[0].now_s <= now);
+	assert_int_equal(w->sent[2].target, 3);
+	assert_int_equal(w->sent[2].key_len, 0);
+	assert_true(w->sent[2].denied);
+	signing_look(w->signing, w->keeper);
 	assert_int_equal(receive(), 0);
 }
 
@@ -213,13 +220,13 @@ the_next_day_s_key_comes_ahead(void **state)
 
 	(void)state;
 	set_clock(DAY_S - 600);
-	signing_look(w.signing, w.keeper);
-	now = skew_now_s(&w.skew);
+	signing_look(w->signing, w->keeper);
+	now = skew_now_s(&w->skew);
 	assert_int_equal(receive(), 5);
-	assert_key(&w.sent[0], 1, now);
-	assert_key(&w.sent[1], 1, now + HOUR_S);
-	assert_int_equal(w.sent[0].version, w.sent[1].version);
-	signing_look(w.signing, w.keeper);
+	assert_key(&w->sent[0], 1, now);
+	assert_key(&w->sent[1], 1, now + HOUR_S);
+	assert_int_equal(w->sent[0].version, w->sent[1].version);
+	signing_look(w->signing, w->keeper);
 	assert_int_equal(receive(), 0);
 }
 
@@ -248,19 +255,20 @@ a_refusal_teaches_the_clock(void **state)
 		size_t n;
 
 		assert_int_equal(set_up(state), 0);
-		signing_look(w.signing, w.keeper);
+		signing_look(w->signing, w->keeper);
 		(void)receive();
-		m.date_s = (uint64_t)((int64_t)skew_now_s(&w.skew) + rows[i].off);
-		signing_refused(w.signing, w.keeper, &m);
+		m.date_s = (uint64_t)((int64_t)skew_now_s(&w->skew) + rows[i].off);
+		signing_refused(w->signing, w->keeper, &m);
 		n = receive();
 		if (n != rows[i].sent)
 			fail_msg("%s: %zu sent", rows[i].why, n);
 		if (n > 0) {
-			assert_int_equal(w.sent[0].target, 1);
-			assert_int_equal(w.sent[0].version, 2);
-			assert_true(w.sent[0].now_s >= m.date_s && w.sent[0].now_s < m.date_s + 60);
+			assert_int_equal(w->sent[0].target, 1);
+			assert_int_equal(w->sent[0].version, 2);
+			assert_true(w->sent[0].now_s >= m.date_s &&
+				    w->sent[0].now_s < m.date_s + 60);
 		}
-		assert_false(signing_is_waiting(w.signing, rows[i].target));
+		assert_false(signing_is_waiting(w->signing, rows[i].target));
 		(void)tear_down(state);
 	}
 	assert_int_equal(set_up(state), 0);
