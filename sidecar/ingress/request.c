@@ -205,7 +205,7 @@ is_turned_away(enum verdict v)
 
 /*
  * Refuses a call by its head. Its body is not waited for: it costs the connection, unless it is
- * here already, as a small one is.
+ * here already, as a small one is. A client that sends what is malformed is not read on.
  */
 static void
 refuse_early(struct conn *c, enum verdict v)
@@ -214,7 +214,7 @@ refuse_early(struct conn *c, enum verdict v)
 	const struct http_request *r = &call->request;
 	size_t have = c->inb.len - call->head_len;
 	uint64_t body = r->framing == HTTP_LENGTH ? r->length : 0;
-	bool whole = r->framing != HTTP_CHUNKED && have == body;
+	bool whole = v != VERDICT_MALFORMED_REQUEST && r->framing != HTTP_CHUNKED && have == body;
 
 	if (whole)
 		call->head_len += have;
