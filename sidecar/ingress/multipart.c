@@ -347,8 +347,7 @@ multipart_fault_text(const struct multipart *m)
 	};
 	static const char *const texts[] = {
 		[MULTIPART_START] = "does not begin with the boundary that Content-Type names",
-		[MULTIPART_DELIMITER] = "has its boundary where no part begins or ends, or "
-					"something behind it",
+		[MULTIPART_DELIMITER] = "has a boundary out of place, or something behind one",
 		[MULTIPART_TOO_LARGE] = "has more than 64 parts, or a part with too large a head",
 		[MULTIPART_LENGTH] = "has a part that is not as long as its Content-Length",
 		[MULTIPART_EPILOGUE] = "goes on behind its last boundary",
