@@ -353,7 +353,8 @@ multipart_fault_text(const struct multipart *m)
 		[MULTIPART_EPILOGUE] = "goes on behind its last boundary",
 		[MULTIPART_SHORT] = "ends before its last boundary",
 		[MULTIPART_MODEL_TWICE] = "names the model twice",
-		[MULTIPART_MODEL_TYPE] = "has a \"model\" that is not one line of UTF-8, or too long",
+		[MULTIPART_MODEL_TYPE] =
+			"has a \"model\" that is not one line of UTF-8, or too long",
 		[MULTIPART_DENIED_FIELD] = "has a field that steers the upstream",
 	};
 
