@@ -24,4 +24,12 @@ unsigned ask_status(struct span answer, struct span *body);
  */
 void ask_admin(const struct config_listeners *listeners, const char *path, struct buf *answer);
 
+/*
+ * GET path, which only the admin Unix sockets or the holder of token get: the sockets of listeners
+ * are asked first, since they need none. Returns the answer's status, with a view of its body; 0
+ * when nobody answers.
+ */
+unsigned ask_secured(const struct config_listeners *listeners, const char *path, const char *token,
+		     struct buf *answer, struct span *body);
+
 #endif
