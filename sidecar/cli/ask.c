@@ -72,7 +72,11 @@ write_request(struct buf *b, const struct config_listener *l, const char *path, 
 	return (bad | buf_add_str(b, "\r\nConnection: close\r\n\r\n")) == 0;
 }
 
-int
+/*
+ * GET path from l: appends the whole answer, head and body. 0, or -1 when nobody answers within
+ * seconds.
+ */
+static int
 ask_get(const struct config_listener *l, const char *path, const char *token, struct buf *answer)
 {
 	auto_close int fd = dial(l);

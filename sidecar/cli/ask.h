@@ -8,14 +8,7 @@
 
 enum { ASK_ANSWER_MAX = 4 * 1024 * 1024 };
 
-/*
- * GET path from l: appends the whole answer, head and body. token: to be presented, or NULL. 0, or
- * -1 when nobody answers there within seconds.
- */
-int ask_get(const struct config_listener *l, const char *path, const char *token,
-	    struct buf *answer);
-
-/* The status of such an answer, and its body: a view. 0: it is no answer. */
+/* The status of an answer, head and body, and its body: a view. 0: it is none. */
 unsigned ask_status(struct span answer, struct span *body);
 
 /*

@@ -32,6 +32,8 @@ enum {
 	KEY_DIGITS = 2 * KEY_BYTES,
 };
 
+#define PAGE_NAME "page"
+
 struct peer {
 	struct open *open;
 	struct watch watch; /* fd -1: free */
@@ -87,7 +89,7 @@ has_session(const struct open *o, const struct http_request *r)
 	return false;
 }
 
-/* Whether another site's page sent it. Our own link may stand in one: the file for the browser. */
+/* Whether another site's page sent it. */
 static bool
 is_foreign(const struct http_request *r)
 {
@@ -108,19 +110,25 @@ put(struct buf *out, unsigned status, const char *type, const char *fields, stru
 		buf_clear(out, 0); /* closes without an answer */
 }
 
+/*
+ * The link may have been followed from the file for the browser, which is another site to it: such
+ * a load brings no cookie, nor does its reload. So what the link leads to is not the page, but what
+ * sends the browser there, as a page of our own.
+ */
 static void
-put_page(const struct open *o, bool first, struct buf *out)
+put_entry(const struct open *o, struct buf *out)
 {
-	const struct page_file *file = page_find(SPAN(""));
 	char fields[sizeof(PAGE_FIELDS) + 256];
 
 	/* Cookies do not keep to a port; nobody else on 127.0.0.1 knows the path. */
-	snprintf(fields, sizeof(fields), "%s", PAGE_FIELDS);
-	if (first)
-		snprintf(fields + strlen(fields), sizeof(fields) - strlen(fields),
-			 "Set-Cookie: sidekey=%s; Path=/%s/; HttpOnly; SameSite=Strict\r\n",
-			 o->session, o->key);
-	put(out, 200, file->type, fields, span_of(file->text));
+	snprintf(fields, sizeof(fields),
+		 "%sRefresh: 0; url=%s\r\n"
+		 "Set-Cookie: sidekey=%s; Path=/%s/; HttpOnly; SameSite=Strict\r\n",
+		 PAGE_FIELDS, PAGE_NAME, o->session, o->key);
+	put(out, 200, "text/html; charset=utf-8", fields,
+	    SPAN("<!doctype html><title>sidekey</title><link rel=\"icon\" href=\"data:,\"><a href=\"" PAGE_NAME
+		 "\">sidekey</a>\n"));
+	explicit_bzero(fields, sizeof(fields));
 }
 
 /* This waits for the running sidekey, which is near; the one who looks waits for it as well. */
@@ -143,25 +151,25 @@ answer(struct open *o, const struct http_request *r, struct buf *out)
 	static const char type[] = "text/plain; charset=utf-8";
 	const struct page_file *file;
 	struct span name;
-	bool first;
+	bool entry;
 
 	if (!span_is(r->host, o->host) || !span_is(r->method, "GET") ||
 	    !behind_key(o, r->path, &name)) {
 		put(out, 404, type, PAGE_FIELDS, SPAN(""));
 		return;
 	}
-	first = name.len == 0 && !o->used;
-	if (!first && (!has_session(o, r) || (name.len > 0 && is_foreign(r)))) {
+	entry = name.len == 0;
+	if (entry ? o->used : !has_session(o, r) || is_foreign(r)) {
 		put(out, 403, type, PAGE_FIELDS,
-		    SPAN("This link has been used, by another browser or program. "
-			 "Start `sidekey status --open` again.\n"));
+		    SPAN("This link has been used, by this browser or by another program. If you "
+			 "see no page, start `sidekey status --open` again.\n"));
 		return;
 	}
 	o->used = true;
 	timer_set(o->loop, &o->idle, IDLE_MS);
-	file = page_find(name);
-	if (name.len == 0)
-		put_page(o, first, out);
+	file = page_find(span_is(name, PAGE_NAME) ? SPAN("") : name);
+	if (entry)
+		put_entry(o, out);
 	else if (file != NULL)
 		put(out, 200, file->type, PAGE_FIELDS, span_of(file->text));
 	else if (span_is(name, "status"))

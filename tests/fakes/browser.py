@@ -27,6 +27,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-extensions",
+    "--hide-scrollbars",
     "--remote-debugging-pipe",
 ]
 
@@ -36,10 +37,10 @@ def program() -> str | None:
 
 
 class Browser:
-    """`with Browser() as b: b.open(url)`: one tab. login: what it answers to a request for one."""
+    """`with Browser() as b: b.open(url)`: one tab. login: the answer to who asks for one."""
 
-    def __init__(self, login: tuple[str, str] | None = None, flags=()) -> None:
-        self.login, self.flags = login, list(flags)
+    def __init__(self, login: tuple[str, str] | None = None) -> None:
+        self.login = login
         self.numbers = itertools.count(1)
         self.answers: dict[int, dict] = {}
         self.events: list[dict] = []
@@ -52,17 +53,13 @@ class Browser:
         theirs_in, self.to = os.pipe()
         self.come, theirs_out = os.pipe()
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (theirs_in, theirs_out)]
-
-        def place() -> None:
-            os.dup2(high[0], 3)
-            os.dup2(high[1], 4)
-
+        place = f'exec "$@" 3<&{high[0]} 4>&{high[1]}'  # where Chromium looks for them
         home = {"HOME": self.folder, "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        command = [program() or "chromium", *FLAGS, f"--user-data-dir={self.folder}"]
         self.process = subprocess.Popen(
-            [program() or "chromium", *FLAGS, *self.flags, f"--user-data-dir={self.folder}"],
+            ["/bin/bash", "-c", place, "-", *command],
             env=home,
-            preexec_fn=place,
-            pass_fds=(3, 4),
+            pass_fds=high,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -87,8 +84,7 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=tab, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
-        if self.login:
-            self.call("Fetch.enable", handleAuthRequests=True)
+        self.call("Fetch.enable", handleAuthRequests=True)
 
     # ---- the protocol: JSON with a NUL behind it ----
 
@@ -117,8 +113,13 @@ class Browser:
         if message["method"] == "Fetch.requestPaused":
             self._send("Fetch.continueRequest", **request)
         elif message["method"] == "Fetch.authRequired":
-            user, password = self.login or ("", "")
-            reply = {"response": "ProvideCredentials", "username": user, "password": password}
+            reply = {"response": "CancelAuth"}
+            if self.login:
+                reply = {
+                    "response": "ProvideCredentials",
+                    "username": self.login[0],
+                    "password": self.login[1],
+                }
             self._send("Fetch.continueWithAuth", **request, authChallengeResponse=reply)
 
     def call(self, method: str, **params) -> dict:

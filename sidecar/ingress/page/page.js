@@ -42,12 +42,14 @@ const name = (text, none = "–") => {
 const count = (n) => n < 1e5 ? n.toLocaleString("en")
   : n < 1e6 ? `${(n / 1e3).toFixed(0)} k` : n < 1e9 ? `${(n / 1e6).toFixed(1)} M`
     : `${(n / 1e9).toFixed(1)} G`;
+// 12 s, 3 m 50 s, 2 h, 29 d 3 h.
 function span(s) {
-  const a = Math.floor(Math.abs(s)), sign = s < 0 ? "−" : "";
-  if (a < 60) return `${sign}${a} s`;
-  if (a < 3600) return `${sign}${Math.floor(a / 60)} m ${a % 60} s`;
-  if (a < DAY) return `${sign}${Math.floor(a / 3600)} h ${Math.floor(a % 3600 / 60)} m`;
-  return `${sign}${Math.floor(a / DAY)} d ${Math.floor(a % DAY / 3600)} h`;
+  const a = Math.floor(Math.abs(s));
+  const parts = [[DAY, 1e9, "d"], [3600, 24, "h"], [60, 60, "m"], [1, 60, "s"]]
+    .map(([unit, most, letter]) => [Math.floor(a / unit) % most, letter]);
+  const first = parts.findIndex(([n]) => n > 0);
+  return first < 0 ? "0 s" : (s < 0 ? "−" : "") + parts.slice(first, first + 2)
+    .filter(([n]) => n > 0).map(([n, letter]) => `${n} ${letter}`).join(" ");
 }
 const latency = (s) => s === undefined ? "–" : s < 0.001 ? `${Math.round(s * 1e6)} µs`
   : s < 1 ? `${(s * 1e3).toPrecision(3).replace(/\.0+$/, "")} ms` : `${s.toFixed(2)} s`;
@@ -63,8 +65,8 @@ function showRate({ calls }) {
   const rate = calls.last_minute / 60, per = calls.per_second, most = Math.max(1, ...per);
   const x = (i) => (i * 300 / (per.length - 1)).toFixed(1), y = (n) => (68 - n / most * 62).toFixed(1);
   const line = per.map((n, i) => `${x(i)} ${y(n)}`).join("L");
-  $("rate").textContent = rate < 10 ? rate.toFixed(2) : rate.toFixed(0);
-  $("rate-note").textContent = `in the last minute · at most ${Math.max(...per)}`;
+  $("rate").textContent = rate === 0 ? "0" : rate < 10 ? rate.toFixed(2) : rate.toFixed(0);
+  $("rate-note").textContent = `in the last minute · peak ${Math.max(...per)}`;
   picture($("spark"), `Calls per second in the last minute: at most ${Math.max(...per)}.`,
     draw("path", { class: "area", d: `M0 68L${line}L300 68z` }),
     draw("path", { class: "line", d: `M${line}` }));
@@ -75,7 +77,7 @@ function showFirstByte({ latency_seconds: { first_byte: first } }) {
   const bound = (i) => i < first.le.length ? `up to ${latency(first.le[i])}` : "more";
   $("p50").textContent = latency(first.p50);
   $("first-note").textContent = first.count === 0 ? "no call has had an answer yet"
-    : `half · 90% ${latency(first.p90)} · 99% ${latency(first.p99)}`;
+    : `90% ${latency(first.p90)} · 99% ${latency(first.p99)}`;
   picture($("histogram"), `First byte: half within ${latency(first.p50)}, 90% within ` +
     `${latency(first.p90)}, 99% within ${latency(first.p99)}, of ${first.count} calls.`,
   ...first.counts.map((n, i) => {
@@ -139,19 +141,22 @@ const SLOT_KINDS = { fresh: "good", stale: "warn", refused: "bad", missing: "bad
 
 // Against its lifetime while that lasts; then against the end of what may be used.
 function age(slot, { ttl_seconds: ttl, max_stale_seconds: end }) {
-  const whole = slot.state === "stale" || slot.age_seconds > 1.2 * ttl ? end : ttl;
+  const old = slot.state === "stale" || slot.age_seconds > 1.2 * ttl, whole = old ? end : ttl;
   const text = `${span(slot.age_seconds)} of ${span(whole)}`;
-  return el("span", { class: "age" },
-    bar([[SLOT_KINDS[slot.state], slot.age_seconds]], whole, text), el("span", {}, text));
+  return el("span", { class: "age", title: text },
+    bar([[SLOT_KINDS[slot.state], slot.age_seconds]], whole, text),
+    old ? text : span(slot.age_seconds));
 }
 
 function showSlots({ slots, secrets }) {
   showRows("slots", Object.entries(slots).map(([slot, s]) => el("tr", {},
     el("th", { scope: "row" }, name(slot)),
-    cell(state(SLOT_KINDS[s.state] ?? "idle", s.state)),
+    cell(el("span", {}, state(SLOT_KINDS[s.state] ?? "idle", s.state),
+      ...(s.error ? [el("small", {}, name(s.error))] : []))),
     cell(s.age_seconds === undefined ? "–" : age(s, secrets)),
-    cell(s.next_attempt_seconds === undefined ? "–" : `in ${span(s.next_attempt_seconds)}`),
-    cell(s.version, "less"), cell(name(s.error ?? ""), s.error ? "wrong" : ""))),
+    cell(s.next_attempt_seconds === undefined ? "–" : `in ${span(s.next_attempt_seconds)}`,
+      "less"),
+    cell(s.version, "n less"))),
   "The configuration names no secret.");
 }
 
@@ -171,6 +176,8 @@ function showTargets({ targets }) {
   "The configuration names no target.");
 }
 
+const whole = (ms) => ms === 0 ? "< 1 ms" : latency(ms / 1000);
+
 // sidekey's own no; or a call that failed, ours or theirs.
 const UPSTREAM = /^upstream_|^access_denied_by_gateway$/;
 const kindOf = (call) => call.code && call.code !== "client_gone" && !UPSTREAM.test(call.code)
@@ -185,10 +192,10 @@ function showCalls({ recent }) {
       cell(el("time", { datetime: at.toISOString() }, at.toTimeString().slice(0, 8))),
       cell(state({ good: "good", refused: "warn", failed: "bad" }[kind],
         `${call.status || ""} ${call.code}`.trim())),
-      cell(name(call.model)), cell(name(call.operation)), cell(name(call.target), "less"),
+      cell(name(call.model)), cell(name(call.operation), "less"), cell(name(call.target), "less"),
       cell(name(call.caller), "less"),
-      cell(call.first_byte_ms ? latency(call.first_byte_ms / 1000) : "–", "n"),
-      cell(latency(call.total_ms / 1000), "n"), cell(name(call.request_id), "less id"));
+      cell(call.first_byte_ms || !call.code ? whole(call.first_byte_ms) : "–", "n less"),
+      cell(whole(call.total_ms), "n"), cell(name(call.request_id), "less id"));
   }), recent.length === 0 ? "No call has been made yet." : "None of the last calls is one.");
 }
 
@@ -246,9 +253,12 @@ async function look() {
   clearTimeout(timer);
   if (document.hidden || asking) return;
   asking = true;
-  await ask();
-  asking = false;
-  timer = setTimeout(look, EVERY_MS);
+  try {
+    await ask();
+  } finally {
+    asking = false;
+    timer = setTimeout(look, EVERY_MS);
+  }
 }
 
 document.addEventListener("visibilitychange", look);
