@@ -6,8 +6,9 @@
 #   deploy/deps.sh build|test|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
-# and node packages are pinned (tests/requirements.txt, tests/node/package-lock.json)
-# and kept in .cache/venv and tests/node/node_modules until their list changes.
+# and node packages are pinned (tests/requirements.txt, tests/clients/requirements.txt,
+# tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-agents and
+# tests/node/node_modules until their list changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -69,17 +70,17 @@ node_is_new_enough() {
 		2>/dev/null
 }
 
-# The packages of .cache/venv are those of tests/requirements.txt, no more and no fewer.
+# make_venv FOLDER LIST: the packages of the folder are those of the list, no more and no fewer.
 make_venv() {
-	local venv=.cache/venv marker python3
-	[ -f tests/requirements.txt ] || return 0
-	marker=$venv/made-$(sha256sum tests/requirements.txt | cut -c1-16)
+	local venv=$1 list=$2 marker python3
+	[ -f "$list" ] || return 0
+	marker=$venv/made-$(sha256sum "$list" | cut -c1-16)
 	[ ! -e "$marker" ] || return 0
 	python3=$(python) || die "no python3 of 3.11 or later"
 	echo "deps: making $venv"
 	rm -rf "$venv"
 	"$python3" -m venv "$venv"
-	"$venv/bin/pip" install -q --disable-pip-version-check -r tests/requirements.txt
+	"$venv/bin/pip" install -q --disable-pip-version-check -r "$list"
 	touch "$marker"
 }
 
@@ -102,7 +103,8 @@ for set; do
 		python >/dev/null || apt_install python3 python3-venv
 		node_is_new_enough || apt_install nodejs npm
 		apt_install "${test[@]}"
-		make_venv
+		make_venv .cache/venv tests/requirements.txt
+		make_venv .cache/venv-agents tests/clients/requirements.txt
 		make_node_modules
 		;;
 	lint)

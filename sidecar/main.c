@@ -12,8 +12,10 @@
 #include "box/spawn.h"
 #include "cli/check.h"
 #include "cli/health.h"
+#include "cli/route.h"
 #include "cli/signal.h"
 #include "cli/status.h"
+#include "cli/token.h"
 #include "egress/egress.h"
 #include "egress/transfer.h"
 #include "ev/multi.h"
@@ -66,10 +68,12 @@ static int verb_help(int argc, char **argv);
 static const struct verb verbs[] = {
 	{"serve", verb_serve, "serve calls (the default)"},
 	{"check", cli_check, "check the configuration"},
+	{"route", cli_route, "say what would become of a call, and which rule decides"},
 	{"health", cli_health, "ask the running sidekey how it is, for probes"},
 	{"status", cli_status, "show what the running sidekey does"},
 	{"reload", cli_reload, "make the running sidekey read its configuration again"},
 	{"refresh", cli_refresh, "make the running sidekey fetch every secret now"},
+	{"token", cli_token, "make a token for a caller"},
 	{"version", verb_version, "print the version"},
 	{"help", verb_help, "print this"},
 };

@@ -19,6 +19,15 @@ model_pick(const struct model_rule *rules, size_t n, struct span model)
 	return -1;
 }
 
+bool
+model_is_listed(const struct span *list, size_t n, struct span model)
+{
+	for (size_t i = 0; i < n; i++)
+		if (matches(list[i], model))
+			return true;
+	return false;
+}
+
 struct span
 model_sent(const struct model_rule *rule, struct span model)
 {
@@ -80,6 +89,7 @@ static const char *const denied[] = {
 	"deployment_id",
 	"specific_deployment",
 	"prompt_id",
+	"target_model_names", /* LiteLLM's, of a file */
 	"user_config",
 	"router_settings",
 	"router_settings_override",

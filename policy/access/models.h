@@ -17,6 +17,9 @@ struct model_rule {
 /* The index of the first rule that matches model, or -1. */
 long model_pick(const struct model_rule *rules, size_t n, struct span model);
 
+/* Whether one of n names, or prefixes with one trailing '*', is model's. */
+bool model_is_listed(const struct span *list, size_t n, struct span model);
+
 /*
  * What to send instead of model under rule: sendAs, or model without stripPrefix, or model. A
  * view.

@@ -100,11 +100,11 @@ static const struct {
 		POST(d, COMPLETIONS, base "/completions", BODY_JSON, true),                        \
 		POST(d, MODERATIONS, base "/moderations", BODY_JSON, false),                       \
 		POST(d, IMAGES, base "/images/generations", BODY_JSON, true),                      \
-		POST(d, IMAGES, base "/images/edits", BODY_ANY, true),                             \
-		POST(d, IMAGES, base "/images/variations", BODY_ANY, true),                        \
+		POST(d, IMAGES, base "/images/edits", BODY_FORM_OR_JSON, true),                    \
+		POST(d, IMAGES, base "/images/variations", BODY_FORM, true),                       \
 		POST(d, AUDIO, base "/audio/speech", BODY_JSON, true),                             \
-		POST(d, AUDIO, base "/audio/transcriptions", BODY_ANY, true),                      \
-		POST(d, AUDIO, base "/audio/translations", BODY_ANY, true)
+		POST(d, AUDIO, base "/audio/transcriptions", BODY_FORM, true),                     \
+		POST(d, AUDIO, base "/audio/translations", BODY_FORM, true)
 
 /* Those that name none, or keep state; classic Azure has them beside its deployments. */
 #define OPENAI_BY_ID(d, base)                                                                      \
@@ -115,11 +115,11 @@ static const struct {
 		GET(d, RESPONSES, base "/responses/{id}"),                                         \
 		GET(d, RESPONSES, base "/responses/{id}/input_items"),                             \
 		DELETE(d, RESPONSES, base "/responses/{id}"), GET(d, MODELS, base "/models"),      \
-		GET(d, MODELS, base "/models/{id}"),                                               \
-		POST(d, FILES, base "/files", BODY_ANY, false), GET(d, FILES, base "/files"),      \
+		GET(d, MODELS, base "/models/{model}"),                                            \
+		POST(d, FILES, base "/files", BODY_FORM, false), GET(d, FILES, base "/files"),     \
 		GET(d, FILES, base "/files/{id}"), GET(d, FILES, base "/files/{id}/content"),      \
 		POST(d, FILES, base "/uploads", BODY_JSON, false),                                 \
-		POST(d, FILES, base "/uploads/{id}/parts", BODY_ANY, false),                       \
+		POST(d, FILES, base "/uploads/{id}/parts", BODY_FORM, false),                      \
 		POST(d, FILES, base "/uploads/{id}/complete", BODY_JSON, false),                   \
 		POST(d, FILES, base "/uploads/{id}/cancel", BODY_NONE, false),                     \
 		POST(d, BATCHES, base "/batches", BODY_JSON, false),                               \
@@ -145,10 +145,10 @@ static const struct route routes[] = {
 	POST(AZURE, COMPLETIONS, DEPLOYMENT "/completions", BODY_JSON, false),
 	POST(AZURE, EMBEDDINGS, DEPLOYMENT "/embeddings", BODY_JSON, false),
 	POST(AZURE, IMAGES, DEPLOYMENT "/images/generations", BODY_JSON, false),
-	POST(AZURE, IMAGES, DEPLOYMENT "/images/edits", BODY_ANY, false),
+	POST(AZURE, IMAGES, DEPLOYMENT "/images/edits", BODY_FORM_OR_JSON, false),
 	POST(AZURE, AUDIO, DEPLOYMENT "/audio/speech", BODY_JSON, false),
-	POST(AZURE, AUDIO, DEPLOYMENT "/audio/transcriptions", BODY_ANY, false),
-	POST(AZURE, AUDIO, DEPLOYMENT "/audio/translations", BODY_ANY, false),
+	POST(AZURE, AUDIO, DEPLOYMENT "/audio/transcriptions", BODY_FORM, false),
+	POST(AZURE, AUDIO, DEPLOYMENT "/audio/translations", BODY_FORM, false),
 	OPENAI_BY_ID(AZURE, "/openai"),
 	OPENAI_BY_BODY(AZURE, "/openai/v1"),
 	OPENAI_BY_ID(AZURE, "/openai/v1"),

@@ -46,7 +46,17 @@ enum operation {
 	OPERATIONS
 };
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_ANY };
+/* What Bedrock has at bedrock-agent-runtime, apart from its models (reference/aws.md 6.1). */
+#define OPERATIONS_OF_AGENTS                                                                       \
+	(UINT32_C(1) << OPERATION_AGENTS | UINT32_C(1) << OPERATION_KNOWLEDGE_BASES)
+
+enum body_kind {
+	BODY_NONE,
+	BODY_JSON,
+	BODY_FORM,         /* multipart/form-data: judged as it passes */
+	BODY_FORM_OR_JSON, /* as Content-Type says */
+	BODY_ANY
+};
 
 struct route {
 	enum dialect dialect;
@@ -89,9 +99,9 @@ const struct route *route_find(enum dialect d, struct span method, struct span r
 			       bool *known_path);
 
 /*
- * The model that the path itself names (a Bedrock model id, an Azure deployment: the segment at
- * {model} in route's path), as sent, perhaps percent-encoded. False when the body names it, or
- * nobody.
+ * The model that the path itself names (a Bedrock model id, an Azure deployment, the entry of
+ * /models: the segment at {model} in route's path), as sent, perhaps percent-encoded. False when
+ * the body names it, or nobody.
  */
 bool route_model(const struct route *route, struct span rest, struct span *model);
 

@@ -149,7 +149,8 @@ static const struct row rows[VERDICTS] = {
 		 DENIED},
 	[VERDICT_UPSTREAM_INVALID] =
 		{{"upstream_invalid", 502, false, API,
-		  "The upstream's answer is not HTTP, or is a web page where an API answer "
+		  "The upstream's answer is not HTTP, is compressed though that was not asked "
+		  "for, or is a web page where an API answer "
 		  "is due. The operator must check the target's `apiBase`."},
 		 424,
 		 FAILED},

@@ -10,6 +10,8 @@ static const struct box_call calls[] = {
 	WHEN("sendto", "to the caller and to egress", EQ(4, 0), MASKED(3, MSG_FASTOPEN, 0)),
 	ANY("recvfrom", "from the caller and from egress"),
 	ANY("setsockopt", "TCP_NODELAY, and SO_LINGER for an abort by RST"),
+	WHEN("getsockopt", "who is at the other end of a Unix socket", EQ32(1, SOL_SOCKET),
+	     EQ32(2, SO_PEERCRED)),
 	ANY("shutdown", "the last answer is out, and the caller may still be sending"),
 };
 

@@ -21,6 +21,8 @@ static const struct pack_field call_fields[] = {
 	PACK_FIELD_LIST(frame_call, fields, nfields, HTTP_FIELDS_MAX, field_type),
 	PACK_FIELD_SPAN(frame_call, model, FRAME_MODEL_MAX),
 	PACK_FIELD_BOOL(frame_call, has_body),
+	PACK_FIELD_BOOL(frame_call, streamed),
+	PACK_FIELD_BOOL(frame_call, chunked),
 	PACK_FIELD_U64(frame_call, body_len),
 };
 const struct pack_type frame_call_type = PACK_TYPE(frame_call, call_fields);

@@ -26,6 +26,7 @@ enum {
 	FRAME_BODY_MAX = 64 * 1024,
 	FRAME_HEAD_MAX = 160 * 1024,
 	FRAME_MODEL_MAX = 128,
+	FRAME_RENAME_MAX = 4096, /* by which a model's other name makes an upload longer */
 };
 
 struct frame_call {
@@ -40,6 +41,8 @@ struct frame_call {
 	size_t nfields;
 	struct span model; /* as the agent named it, cut: tells refused calls apart */
 	bool has_body;
+	bool streamed; /* sent on as it comes, and kept nowhere */
+	bool chunked;  /* streamed, and its length is not known: body_len is 0 */
 	uint64_t body_len;
 };
 

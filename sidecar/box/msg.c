@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "box/msg_answer.h"
 #include "box/msg_report.h"
+#include "box/msg_signing.h"
 
 static const struct pack_field empty_fields[] = {
 	PACK_FIELD_U8(msg_empty, nothing, 0),
@@ -95,6 +97,7 @@ static const struct pack_field target_fields[] = {
 	PACK_FIELD_U16(msg_target, target, UINT16_MAX),
 	PACK_FIELD_BOOL(msg_target, usable),
 	PACK_FIELD_BOOL(msg_target, resolved),
+	PACK_FIELD_U8(msg_target, signing, SIGNING_STATES - 1),
 	PACK_FIELD_U64(msg_target, certificate_expiry),
 };
 static const struct pack_type target_type = PACK_TYPE(msg_target, target_fields);
@@ -103,6 +106,26 @@ static const struct pack_field look_fields[] = {
 	PACK_FIELD_U16(msg_look, target, UINT16_MAX),
 };
 static const struct pack_type look_type = PACK_TYPE(msg_look, look_fields);
+
+static const struct pack_field signing_fields[] = {
+	PACK_FIELD_U16(msg_signing, target, UINT16_MAX),
+	PACK_FIELD_U32(msg_signing, version, UINT32_MAX),
+	PACK_FIELD_SPAN(msg_signing, day, 8),
+	PACK_FIELD_SPAN(msg_signing, key, 32),
+	PACK_FIELD_SPAN(msg_signing, key_id, 128),
+	PACK_FIELD_SPAN(msg_signing, token, 16 * 1024),
+	PACK_FIELD_U64(msg_signing, now_s),
+	PACK_FIELD_BOOL(msg_signing, denied),
+	PACK_FIELD_SPAN(msg_signing, error_type, 256),
+};
+static const struct pack_type signing_type = PACK_TYPE(msg_signing, signing_fields);
+
+static const struct pack_field refused_fields[] = {
+	PACK_FIELD_U16(msg_refused, target, UINT16_MAX),
+	PACK_FIELD_U32(msg_refused, version, UINT32_MAX),
+	PACK_FIELD_U64(msg_refused, date_s),
+};
+static const struct pack_type refused_type = PACK_TYPE(msg_refused, refused_fields);
 
 static const struct pack_field report_identity_fields[] = {
 	PACK_FIELD_U16(msg_report_identity, identity, UINT16_MAX),
@@ -139,6 +162,13 @@ static const struct pack_field report_target_fields[] = {
 static const struct pack_type report_target_type =
 	PACK_TYPE(msg_report_target, report_target_fields);
 
+static const struct pack_field redacted_fields[] = {
+	PACK_FIELD_U16(msg_redacted, target, UINT16_MAX),
+	PACK_FIELD_U16(msg_redacted, slot, UINT16_MAX),
+	PACK_FIELD_U64(msg_redacted, matches),
+};
+static const struct pack_type redacted_type = PACK_TYPE(msg_redacted, redacted_fields);
+
 /* clang-format off */
 static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_NONE] = {"none", &empty_type, false},
@@ -157,6 +187,7 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_STREAM] = {"stream", &empty_type, true},
 	[MSG_TARGET] = {"target", &target_type, false},
 	[MSG_ALIVE] = {"alive", &alive_type, false},
+	[MSG_REDACTED] = {"redacted", &redacted_type, false},
 	[MSG_REPORT_IDENTITY] = {"report-identity", &report_identity_type, false},
 	[MSG_REPORT_SLOT] = {"report-slot", &report_slot_type, false},
 	[MSG_REPORT_TARGET] = {"report-target", &report_target_type, false},
@@ -164,8 +195,9 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_RETIRE] = {"retire", &empty_type, false},
 	[MSG_STANDING] = {"standing", &standing_type, false},
 	[MSG_DIGEST] = {"digest", &digest_type, false},
-	[MSG_REFUSED] = {"refused", &look_type, false},
+	[MSG_REFUSED] = {"refused", &refused_type, false},
 	[MSG_LOOKED] = {"looked", &look_type, false},
+	[MSG_SIGNING] = {"signing", &signing_type, false},
 };
 /* clang-format on */
 

@@ -33,6 +33,8 @@ enum msg_type {
 	MSG_DIGEST,   /* keeper → ingress: the SHA-256 of a slot that is a token */
 	MSG_REFUSED,  /* egress → keeper: a target refused the versions that I used: look again */
 	MSG_LOOKED,   /* keeper → egress: I have; what was new has gone before this */
+	MSG_SIGNING,  /* keeper → egress: a key to sign a target's calls with (msg_signing.h) */
+	MSG_REDACTED, /* egress → ingress: a secret was in an answer, and was overwritten */
 	MSG_REPORT_IDENTITY, /* keeper → parent, for check --resolve */
 	MSG_REPORT_SLOT,     /* keeper → parent, for check --resolve */
 	MSG_REPORT_TARGET,   /* egress → parent, for check --resolve */
@@ -126,11 +128,8 @@ struct msg_target {
 	uint16_t target;
 	bool usable;
 	bool resolved;
+	uint8_t signing;             /* enum signing_state */
 	uint64_t certificate_expiry; /* seconds since 1970; 0: no client certificate */
-};
-
-struct msg_look { /* MSG_REFUSED and MSG_LOOKED */
-	uint16_t target;
 };
 
 /* The table's row. */

@@ -53,6 +53,8 @@ static const struct action {
 	{"socket-vsock", SYS_socket, {AF_VSOCK, SOCK_STREAM, 0}},
 	{"socketpair-unix", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, P(scratch)}},
 	{"fastopen", SYS_sendto, {99, P("x"), 1, MSG_FASTOPEN, P(&loopback), sizeof(loopback)}},
+	{"peer", SYS_getsockopt, {99, SOL_SOCKET, SO_PEERCRED, P(scratch), P(scratch)}},
+	{"sockopt", SYS_getsockopt, {99, SOL_SOCKET, SO_TYPE, P(scratch), P(scratch)}},
 	{"bind", SYS_bind, {99, P(&loopback), sizeof(loopback)}},
 	{"listen", SYS_listen, {99, 1}},
 	{"exec", SYS_execve, {P("/bin/true"), P(no_strings), P(no_strings)}},

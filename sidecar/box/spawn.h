@@ -24,7 +24,8 @@ enum {
 		5, /* resolver: keeper;  keeper: resolver; ingress: keeper; egress: resolver */
 	SPAWN_CHANNEL_B =
 		6, /* resolver: egress;  keeper: egress;   ingress: egress; egress: keeper */
-	SPAWN_CHANNEL_C = 7, /* keeper: ingress;   egress: ingress;  others: none */
+	SPAWN_CHANNEL_C = 7, /* keeper: ingress;   egress: ingress;  resolver: none */
+	SPAWN_LIMITS = 7,    /* ingress: the pages of ingress/limits.h */
 	SPAWN_FIRST_LISTENER = 8,
 };
 

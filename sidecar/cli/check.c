@@ -84,8 +84,7 @@ static void
 warn_environment(const struct config *c, const struct environment *env, const struct plans *p)
 {
 	if (plans_lack_identity(p))
-		warn(c, "aws.credentials", SPAN(""),
-		     "this environment names no identity for the store");
+		warn(c, "aws.credentials", SPAN(""), "this environment names no identity");
 	for (size_t i = 0; i < p->keeper.nslots; i++)
 		if (is_unset(&p->keeper.slots[i], env))
 			warn(c, "", p->keeper.slots[i].name,
@@ -100,6 +99,16 @@ print_slots(const struct plans *p, const struct ingress_target *t)
 
 		printf("    secret    %.*s\n", (int)name.len, name.ptr);
 	}
+}
+
+static void
+print_signing(const struct keeper_plan *k, const struct keeper_target *t)
+{
+	if (t->is_signed)
+		printf("    signed    for %.*s in %.*s, by %.*s\n", (int)t->service.len,
+		       t->service.ptr, (int)t->region.len, t->region.ptr,
+		       (int)k->identities[t->identity].name.len,
+		       k->identities[t->identity].name.ptr);
 }
 
 static void
@@ -149,6 +158,7 @@ print_summary(const struct config *c, const struct plans *p)
 		       (int)e->base_path.len, e->base_path.ptr,
 		       e->has_tls_client ? ", with a client certificate" : "");
 		print_slots(p, &p->ingress.targets[i]);
+		print_signing(&p->keeper, &p->keeper.targets[i]);
 	}
 	print_identities(&p->keeper);
 	if (p->ingress.has_models)

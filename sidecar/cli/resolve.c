@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "cli/report.h"
+#include "ingress/limits.h"
 #include "parent/generation.h"
 
 enum { ALL_MS = 30 * 1000, STOP_MS = 2 * 1000 };
@@ -125,6 +126,7 @@ cli_resolve(struct plans *plans, const struct environment *env, bool json)
 	struct resolve r = {.loop = loop_new(), .report = report_new(plans)};
 	struct generation_options o = {.loop = r.loop,
 				       .self = spawn_self(),
+				       .limits = limits_create(),
 				       .env = env,
 				       .changed = on_change,
 				       .report = on_report,
@@ -134,7 +136,7 @@ cli_resolve(struct plans *plans, const struct environment *env, bool json)
 	quiet(plans);
 	plans->nlisteners = plans->ingress.nlisteners = 0;
 	r.deadline.fn = deadline_over;
-	if (o.self >= 0 && watch_signals(&r) == 0)
+	if (o.self >= 0 && o.limits >= 0 && watch_signals(&r) == 0)
 		r.generation = generation_start(&o, plans);
 	if (r.generation == NULL) {
 		fprintf(stderr, "sidekey check: the roles could not be started: %s\n",
@@ -148,5 +150,7 @@ cli_resolve(struct plans *plans, const struct environment *env, bool json)
 	report_free(r.report);
 	if (o.self >= 0)
 		close(o.self);
+	if (o.limits >= 0)
+		close(o.limits);
 	return status;
 }

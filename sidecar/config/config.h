@@ -16,8 +16,8 @@
 struct config_target {
 	struct span name;
 	uint8_t provider;     /* enum provider */
-	struct span api_base; /* a valid URL */
-	struct span api_key;  /* a reference, or "none" */
+	struct span api_base; /* a valid URL; empty: Bedrock's own, in region */
+	struct span api_key;  /* a reference, or "none"; empty: calls are signed */
 	bool allow_plaintext;
 	struct config_pairs headers; /* values are templates (template.h) */
 	struct config_access access;
@@ -27,7 +27,15 @@ struct config_target {
 	struct config_pairs query; /* not yet percent-encoded */
 	bool redact;
 	bool include_usage;
-	uint8_t required;           /* enum config_choice */
+	uint8_t required;   /* enum config_choice */
+	uint8_t auth;       /* enum config_auth */
+	struct span region; /* of Bedrock, or empty */
+	/*
+	 * Bedrock's agents and knowledge bases are at a host of their own, so that a target that
+	 * may call them is two: "NAME", and "NAME.agents" behind all that stand in the file.
+	 */
+	bool is_agents;
+	uint16_t agents; /* of the other: where that is among the targets; 0: there is none */
 	struct config_identity aws; /* its own, where it differs from the stores' */
 };
 
@@ -42,6 +50,11 @@ struct config_model {
 
 struct config_models {
 	struct config_model *items; /* NULL: no such list; an empty one allows no model */
+	size_t n;
+};
+
+struct config_callers {
+	struct config_caller *items;
 	size_t n;
 };
 
@@ -70,7 +83,7 @@ struct config_secrets {
 };
 
 struct config_limits {
-	uint64_t header_bytes, body_bytes, buffer_total, connections;
+	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total, connections;
 	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
 };
 
@@ -89,6 +102,7 @@ struct config {
 	struct config_models models;
 	struct config_default default_target;
 	struct config_texts denied_fields;
+	struct config_callers callers; /* none: whoever reaches the listener */
 	struct config_aws aws;
 	struct config_secrets secrets;
 	struct config_limits limits;

@@ -78,6 +78,9 @@ first_region(struct projector *pr)
 		if (k->slots[i].kind != REFERENCE_ENV && k->slots[i].kind != REFERENCE_FILE &&
 		    reference_parse(k->slots[i].reference, &ref) == REFERENCE_OK)
 			return ref.arn.region;
+	for (size_t i = 0; i < k->ntargets; i++)
+		if (k->targets[i].is_signed)
+			return k->targets[i].region;
 	return (struct span){NULL, 0};
 }
 
@@ -194,16 +197,6 @@ is_of_store(const struct keeper_slot *s)
 	return s->kind != REFERENCE_ENV && s->kind != REFERENCE_FILE;
 }
 
-/* Only where a store is asked at all does the keeper get an identity for it. */
-static bool
-needs_identity(const struct keeper_plan *k)
-{
-	for (size_t i = 0; i < k->nslots; i++)
-		if (is_of_store(&k->slots[i]))
-			return true;
-	return false;
-}
-
 /* What own says, and for the rest what is said for all. */
 static struct config_identity
 lay_over(const struct config_identity *all, const struct config_identity *own)
@@ -240,6 +233,19 @@ says_nothing(const struct config_identity *own)
 	return is_same(own, &nothing);
 }
 
+/* Only where a store is asked, or a call signed, does the keeper get the identity for all. */
+static bool
+needs_identity(const struct config *c, const struct keeper_plan *k)
+{
+	for (size_t i = 0; i < k->nslots; i++)
+		if (is_of_store(&k->slots[i]))
+			return true;
+	for (size_t i = 0; i < k->ntargets; i++)
+		if (k->targets[i].is_signed && says_nothing(&c->targets.items[i].aws))
+			return true;
+	return false;
+}
+
 /* The number of the identity that wanted[n] describes, which is made when no other is the same. */
 static uint16_t
 find_or_add(struct projector *pr, struct config_identity *wanted, struct span target)
@@ -268,7 +274,7 @@ identity_project(struct projector *pr)
 	k->nidentities = 1;
 	k->identities[0].name = SPAN("aws");
 	wanted[0] = c->aws.identity;
-	if (needs_identity(k))
+	if (needs_identity(c, k))
 		complete(pr, &wanted[0], &k->identities[0]);
 	for (size_t i = 0; i < c->targets.n; i++) {
 		const struct config_identity *own = &c->targets.items[i].aws;

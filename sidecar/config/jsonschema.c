@@ -41,8 +41,6 @@ write_words(struct buf *out, const struct schema_key *key)
 
 	buf_add_str(out, "\"anyOf\": [{\"enum\": [");
 	for (unsigned i = 0; key->word(i) != NULL; i++) {
-		if (i < 32 && (key->later_words & (1U << i)) != 0)
-			continue;
 		buf_add_str(out, comma);
 		buf_add_json(out, span_of(key->word(i)));
 		comma = ", ";
@@ -161,6 +159,16 @@ write_named(struct buf *out, const struct schema_key *key)
 }
 
 static void
+write_uid(struct buf *out)
+{
+	buf_addf(out,
+		 "\"anyOf\": [{\"type\": \"integer\", \"minimum\": 0, \"maximum\": %" PRIu32 "}, {",
+		 UINT32_MAX - 1);
+	write_pattern(out, VARIABLE, true);
+	buf_add_str(out, "}]");
+}
+
+static void
 write_list(struct buf *out, const struct schema_key *key)
 {
 	buf_add_str(out, "\"type\": \"array\"");
@@ -170,6 +178,8 @@ write_list(struct buf *out, const struct schema_key *key)
 		write_section(out, key->of);
 	else if (key->type == SCHEMA_WORDS)
 		write_words(out, key);
+	else if (key->type == SCHEMA_UIDS)
+		write_uid(out);
 	else
 		write_text(out, key);
 	buf_add_char(out, '}');

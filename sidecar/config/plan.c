@@ -11,8 +11,8 @@ enum {
 	PLAN_BYTES_MAX = 8 * 1024 * 1024,
 	TEXT_MAX = 4 * 4096,   /* a configured text, percent-encoded at most */
 	NAME_MAX_BYTES = 1024, /* a slot's: target, section and header; a host's is less */
-	TARGETS_MAX = 256,
-	LIST_MAX = 0xfffe, /* numbers stay below PLAN_NONE */
+	TARGETS_MAX = 2 * 256, /* each may have a second host */
+	LIST_MAX = 0xfffe,     /* numbers stay below PLAN_NONE */
 	HEADERS_MAX = 40,
 	PORTS_MAX = 1024,
 };
@@ -54,6 +54,7 @@ static const struct pack_field keeper_slot_fields[] = {
 	PACK_FIELD_BOOL(keeper_slot, optional),
 	PACK_FIELD_BOOL(keeper_slot, is_private),
 	PACK_FIELD_BOOL(keeper_slot, is_token),
+	U16(keeper_slot, least),
 };
 TYPE(keeper_slot_type, keeper_slot, keeper_slot_fields);
 
@@ -63,7 +64,10 @@ static const struct pack_field keeper_target_fields[] = {
 	U16(keeper_target, cert),
 	U16(keeper_target, key),
 	PACK_FIELD_BOOL(keeper_target, system_ca),
+	PACK_FIELD_BOOL(keeper_target, is_signed),
 	U16(keeper_target, identity),
+	PACK_FIELD_SPAN(keeper_target, region, NAME_MAX_BYTES),
+	PACK_FIELD_SPAN(keeper_target, service, NAME_MAX_BYTES),
 	NUMBERS(keeper_target, slots, LIST_MAX),
 };
 TYPE(keeper_target_type, keeper_target, keeper_target_fields);
@@ -121,6 +125,9 @@ static const struct pack_field egress_target_fields[] = {
 	U32(egress_target, operations),
 	PACK_FIELD_LIST(egress_target, headers, nheaders, HEADERS_MAX, header_type),
 	PACK_FIELD_LIST(egress_target, query, nquery, HEADERS_MAX, query_type),
+	PACK_FIELD_BOOL(egress_target, is_signed),
+	PACK_FIELD_SPAN(egress_target, region, NAME_MAX_BYTES),
+	PACK_FIELD_SPAN(egress_target, service, NAME_MAX_BYTES),
 	PACK_FIELD_BOOL(egress_target, has_tls_client),
 	PACK_FIELD_BOOL(egress_target, access),
 	PACK_FIELD_BOOL(egress_target, redact),
@@ -142,6 +149,7 @@ static const struct pack_field egress_fields[] = {
 	NUMBERS(egress_plan, ports, PORTS_MAX),
 	PACK_FIELD_U64(egress_plan, header_bytes),
 	PACK_FIELD_U64(egress_plan, body_bytes),
+	PACK_FIELD_U64(egress_plan, upload_bytes),
 	PACK_FIELD_U64(egress_plan, buffer_total),
 	U32(egress_plan, connections),
 	PACK_FIELD_BOOL(egress_plan, report),
@@ -169,7 +177,9 @@ TYPE(ingress_slot_type, ingress_slot, ingress_slot_fields);
 static const struct pack_field ingress_target_fields[] = {
 	PACK_FIELD_SPAN(ingress_target, name, NAME_MAX_BYTES),
 	PACK_FIELD_U8(ingress_target, provider, PROVIDERS - 1),
+	PACK_FIELD_BOOL(ingress_target, classic),
 	U32(ingress_target, operations),
+	U16(ingress_target, agents),
 	PACK_FIELD_BOOL(ingress_target, required),
 	PACK_FIELD_BOOL(ingress_target, include_usage),
 	NUMBERS(ingress_target, slots, LIST_MAX),
@@ -184,6 +194,25 @@ static const struct pack_field model_fields[] = {
 };
 TYPE(model_type, model_rule, model_fields);
 
+static const struct pack_field uid_fields[] = {U32(plan_uid, uid)};
+TYPE(uid_type, plan_uid, uid_fields);
+
+static const struct pack_field caller_fields[] = {
+	PACK_FIELD_SPAN(ingress_caller, name, NAME_MAX_BYTES),
+	U16(ingress_caller, token.slot),
+	PACK_FIELD_SPAN(ingress_caller, token.digest, 32),
+	PACK_FIELD_LIST(ingress_caller, uids, nuids, LIST_MAX, uid_type),
+	PACK_FIELD_BOOL(ingress_caller, has_models),
+	TEXTS(ingress_caller, models, LIST_MAX),
+	U32(ingress_caller, operations),
+	PACK_FIELD_U64(ingress_caller, limits.requests_per_minute),
+	PACK_FIELD_U64(ingress_caller, limits.tokens_per_minute),
+	PACK_FIELD_U64(ingress_caller, limits.concurrent_requests),
+	PACK_FIELD_U64(ingress_caller, limits.budget_tokens),
+	PACK_FIELD_U64(ingress_caller, limits.budget_ms),
+};
+TYPE(caller_type, ingress_caller, caller_fields);
+
 static const struct pack_field ingress_fields[] = {
 	LOG_FIELDS(ingress_plan),
 	PACK_FIELD_BOOL(ingress_plan, require_landlock),
@@ -195,12 +224,14 @@ static const struct pack_field ingress_fields[] = {
 	PACK_FIELD_LIST(ingress_plan, slots, nslots, LIST_MAX, ingress_slot_type),
 	U16(ingress_plan, admin_token.slot),
 	PACK_FIELD_SPAN(ingress_plan, admin_token.digest, 32),
+	PACK_FIELD_LIST(ingress_plan, callers, ncallers, LIST_MAX, caller_type),
 	PACK_FIELD_BOOL(ingress_plan, has_models),
 	PACK_FIELD_LIST(ingress_plan, models, nmodels, 4096, model_type),
 	NUMBERS(ingress_plan, default_targets, DIALECTS),
 	TEXTS(ingress_plan, denied_fields, 256),
 	PACK_FIELD_U64(ingress_plan, header_bytes),
 	PACK_FIELD_U64(ingress_plan, body_bytes),
+	PACK_FIELD_U64(ingress_plan, upload_bytes),
 	PACK_FIELD_U64(ingress_plan, buffer_total),
 	U32(ingress_plan, connections),
 	PACK_FIELD_U64(ingress_plan, header_timeout_ms),

@@ -51,6 +51,7 @@ struct keeper_slot {
 	bool optional;               /* `?`: absence is not an error */
 	bool is_private;             /* the keeper's own (an external id): egress never gets it */
 	bool is_token;               /* ingress gets its digest, egress nothing */
+	uint16_t least;              /* bytes: a shorter value could not be told in an answer */
 };
 
 struct keeper_target {
@@ -59,7 +60,9 @@ struct keeper_target {
 	bool system_ca;            /* https and no tls.ca: the system's bundle */
 	struct plan_number *slots; /* all that it uses, those of TLS among them */
 	size_t nslots;
-	uint16_t identity; /* that its calls are signed with: index into identities */
+	bool is_signed;    /* its calls are, for AWS: by identity, for region and service */
+	uint16_t identity; /* index into identities */
+	struct span region, service;
 };
 
 struct plan_identity; /* plan_identity.h */

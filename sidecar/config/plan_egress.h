@@ -5,6 +5,9 @@
 
 #include "config/plan.h"
 
+/* Bytes: shorter secrets would be found everywhere in an answer. */
+enum { REDACT_LENGTH_MIN = 12 };
+
 struct egress_part { /* of a header's value */
 	struct span literal;
 	uint16_t slot; /* PLAN_NONE: the literal */
@@ -36,6 +39,8 @@ struct egress_target {
 	size_t nheaders;
 	struct egress_query *query;
 	size_t nquery;
+	bool is_signed; /* for AWS, with the keeper's key for region and service */
+	struct span region, service;
 	bool has_tls_client; /* a client certificate is due before the first connection */
 	bool access;         /* Cloudflare Access is in front */
 	bool redact;
@@ -52,7 +57,7 @@ struct egress_plan {
 	size_t nnames;
 	struct plan_number *ports;
 	size_t nports;
-	uint64_t header_bytes, body_bytes, buffer_total;
+	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total;
 	uint32_t connections;
 	bool report; /* check --resolve: probe each target and tell the parent */
 };

@@ -23,7 +23,9 @@ struct ingress_slot {
 struct ingress_target {
 	struct span name;
 	uint8_t provider;
+	bool classic; /* Azure, where a deployment stands in the path (paths.h) */
 	uint32_t operations;
+	uint16_t agents; /* the target for those operations of Bedrock; 0: none */
 	bool required;
 	bool include_usage;
 	struct plan_number *slots; /* that its calls need */
@@ -34,6 +36,29 @@ struct ingress_target {
 struct ingress_token {
 	uint16_t slot;      /* whose digest the keeper sends, or PLAN_NONE */
 	struct span digest; /* 32 bytes from the configuration, or empty */
+};
+
+/* 0: no such limit. */
+struct caller_limits {
+	uint64_t requests_per_minute, tokens_per_minute, concurrent_requests;
+	uint64_t budget_tokens, budget_ms; /* so many in that time */
+};
+
+struct plan_uid {
+	uint32_t uid;
+};
+
+/* Who may call, and what: a token, a peer on a Unix socket, or both. */
+struct ingress_caller {
+	struct span name;
+	struct ingress_token token;
+	struct plan_uid *uids; /* none: whoever has the token */
+	size_t nuids;
+	bool has_models;
+	struct plan_text *models; /* that it may name, as in `models.match` */
+	size_t nmodels;
+	uint32_t operations; /* that it may call */
+	struct caller_limits limits;
 };
 
 struct ingress_plan {
@@ -48,6 +73,8 @@ struct ingress_plan {
 	struct ingress_slot *slots;
 	size_t nslots;
 	struct ingress_token admin_token; /* of /status beyond the admin Unix socket */
+	struct ingress_caller *callers;   /* none: whoever reaches the listener */
+	size_t ncallers;
 	bool has_models;
 	struct model_rule *models;
 	size_t nmodels;
@@ -55,7 +82,7 @@ struct ingress_plan {
 	size_t ndefault_targets;
 	struct plan_text *denied_fields;
 	size_t ndenied_fields;
-	uint64_t header_bytes, body_bytes, buffer_total;
+	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total;
 	uint32_t connections;
 	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
 	uint64_t ttl_ms, max_stale_ms; /* of secrets: to tell how old is old */

@@ -7,7 +7,7 @@ static const struct preset presets[PROVIDERS] = {
 	[PROVIDER_ANTHROPIC] = {"x-api-key", ""},
 	[PROVIDER_GEMINI] = {"Authorization", "Bearer "},
 	[PROVIDER_LITELLM] = {"Authorization", "Bearer "},
-	[PROVIDER_BEDROCK] = {NULL, ""},
+	[PROVIDER_BEDROCK] = {"Authorization", "Bearer "},
 	[PROVIDER_CLOUDFLARE] = {"Authorization", "Bearer "},
 	[PROVIDER_OPENAI_COMPATIBLE] = {"Authorization", "Bearer "},
 };

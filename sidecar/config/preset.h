@@ -6,7 +6,7 @@
 #include "policy/access/operations.h"
 
 struct preset {
-	const char *header; /* NULL: no key in a header */
+	const char *header;
 	const char *prefix; /* before the key */
 };
 

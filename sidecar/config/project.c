@@ -11,7 +11,8 @@ only_speaker(const struct config *c, enum dialect d)
 	uint16_t found = PLAN_NONE;
 
 	for (size_t i = 0; i < c->targets.n; i++) {
-		if ((dialects_of((enum provider)c->targets.items[i].provider) & (1U << d)) == 0)
+		if (c->targets.items[i].is_agents ||
+		    (dialects_of((enum provider)c->targets.items[i].provider) & (1U << d)) == 0)
 			continue;
 		if (found != PLAN_NONE)
 			return PLAN_NONE;
@@ -29,7 +30,8 @@ static uint16_t
 default_target(const struct config *c, enum dialect d)
 {
 	long named = config_target_find(c, c->default_target.dialects[d]);
-	long all = c->targets.n == 1 ? 0 : config_target_find(c, c->default_target.all);
+	bool single = c->targets.n == 1 || (c->targets.n == 2 && c->targets.items[1].is_agents);
+	long all = single ? 0 : config_target_find(c, c->default_target.all);
 	uint16_t only = only_speaker(c, d);
 
 	if (named >= 0)
@@ -60,6 +62,9 @@ set_routes(struct projector *pr)
 	for (size_t i = 0; i < c->targets.n; i++)
 		if (c->targets.items[i].required != CHOICE_UNSET)
 			g->targets[i].required = c->targets.items[i].required == CHOICE_YES;
+	for (size_t i = 0; i < c->targets.n; i++)
+		if (g->targets[i].agents > 0)
+			g->targets[g->targets[i].agents].required = g->targets[i].required;
 	g->has_models = c->models.items != NULL;
 	g->models = projector_room(pr, c->models.n * sizeof(struct model_rule));
 	for (size_t i = 0; i < c->models.n; i++) {
@@ -96,6 +101,7 @@ set_common(struct projector *pr)
 	p->keeper.failure_ttl_ms = c->secrets.failure_ttl_ms;
 	p->egress.header_bytes = p->ingress.header_bytes = c->limits.header_bytes;
 	p->egress.body_bytes = p->ingress.body_bytes = c->limits.body_bytes;
+	p->egress.upload_bytes = p->ingress.upload_bytes = c->limits.upload_bytes;
 	p->egress.buffer_total = p->ingress.buffer_total = c->limits.buffer_total;
 	p->egress.connections = p->ingress.connections = (uint32_t)c->limits.connections;
 	p->ingress.header_timeout_ms = c->limits.header_timeout_ms;
@@ -153,6 +159,7 @@ project_for(bool report, const struct config *c, const struct environment *env, 
 	for (size_t i = 0; i < c->targets.n; i++)
 		target_project(&pr, i);
 	token_project(&pr, c->admin_token, SPAN("adminToken"), &p.ingress.admin_token);
+	caller_project_all(&pr);
 	identity_project(&pr);
 	good = !pr.failed;
 	if (good && pr.too_many) {

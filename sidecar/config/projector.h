@@ -70,6 +70,9 @@ uint16_t projector_token(struct projector *pr, struct span reference, struct spa
 void token_project(struct projector *pr, struct span configured, struct span name,
 		   struct ingress_token *out);
 
+/* Compiles the callers for ingress, and the slots of their tokens. (caller.c) */
+void caller_project_all(struct projector *pr);
+
 /* Compiles the configuration's target i for keeper, egress and ingress. (target.c) */
 void target_project(struct projector *pr, size_t i);
 

@@ -5,6 +5,7 @@
 
 #include "config/form.h"
 #include "config/reader.h"
+#include "config/signing.h"
 
 enum {
 	SCALAR_MAX = 64 * 1024,         /* after expansion */
@@ -400,9 +401,46 @@ lower(struct span s)
 			at[i] = (char)(at[i] - 'A' + 'a');
 }
 
+/* The second target of one whose calls go to two hosts. */
+static struct config_target
+split_agents(struct config *c, struct config_target *t)
+{
+	struct config_target agents = *t;
+	struct buf name;
+
+	buf_init(&name, PATH_TEXT_MAX);
+	(void)buf_add_span(&name, t->name);
+	(void)buf_add_str(&name, ".agents");
+	agents.name = pool_copy(&c->pool, buf_span(&name));
+	buf_free(&name);
+	agents.is_agents = true;
+	agents.operations = t->operations & OPERATIONS_OF_AGENTS;
+	t->operations &= ~OPERATIONS_OF_AGENTS;
+	t->agents = (uint16_t)c->targets.n;
+	return agents;
+}
+
+/* Behind the targets of the file, for which there is room. */
+static void
+add_agents(struct config *c, struct config_target *room)
+{
+	size_t n = c->targets.n;
+
+	memcpy(room, c->targets.items, n * sizeof(*room));
+	c->targets.items = room;
+	for (size_t i = 0; i < n; i++)
+		if (room[i].provider == PROVIDER_BEDROCK && signing_is_due(&room[i]) &&
+		    (room[i].operations & OPERATIONS_OF_AGENTS) != 0) {
+			room[c->targets.n] = split_agents(c, &room[i]);
+			c->targets.n++;
+		}
+}
+
 static void
 complete(struct config *c)
 {
+	struct config_target *room = pool_get(&c->pool, 2 * c->targets.n * sizeof(*room));
+
 	for (size_t i = 0; i < c->hosts.n; i++)
 		lower(c->hosts.items[i]);
 	for (size_t i = 0; i < c->targets.n; i++) {
@@ -411,6 +449,8 @@ complete(struct config *c)
 		if (t->operations == 0)
 			t->operations = operations_default((enum provider)t->provider);
 	}
+	if (room != NULL && c->targets.n > 0)
+		add_agents(c, room);
 }
 
 /* Frees the tree, in which a secret may stand that was written where a reference was due. */

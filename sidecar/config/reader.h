@@ -73,6 +73,9 @@ const char *nearest_key(const struct schema *schema, struct span written);
 /* The word that was probably meant, or NULL. */
 const char *nearest_word(schema_word *word, struct span written);
 
+/* Callers have names and tokens of their own, and a way to be known. (caller_rules.c) */
+void caller_rules_check(struct reader *r, const struct yaml_item *root, const struct config *c);
+
 /* What no single key shows: names that must exist, pairs, conflicts. (rules.c) */
 void rules_check(struct reader *r, const struct yaml_item *root, struct config *c);
 

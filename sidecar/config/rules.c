@@ -3,6 +3,7 @@
 #include "config/endpoint.h"
 #include "config/preset.h"
 #include "config/reader.h"
+#include "config/signing.h"
 #include "config/template.h"
 #include "config/url.h"
 
@@ -45,6 +46,59 @@ check_base(const struct rule *rule)
 			     "has no effect on an apiBase of plain http");
 }
 
+/* The region, where two places name one. */
+static void
+check_region(const struct rule *rule)
+{
+	const struct config_target *t = rule->target;
+	struct span other;
+	struct url url;
+
+	if (t->region.len == 0)
+		return;
+	if (t->provider != PROVIDER_BEDROCK && !signing_is_due(t))
+		fault_member(rule->r, rule->item, rule->path, "region", NULL,
+			     "has no effect on a target that is not of Bedrock");
+	if (t->api_base.len == 0 || url_parse(t->api_base, &url) != URL_OK)
+		return;
+	other = signing_host_region(url.host);
+	if (other.len > 0 && !span_ieq(other, t->region))
+		fault_member(rule->r, rule->item, rule->path, "region", NULL,
+			     "is not the region of apiBase's host");
+}
+
+/* What is signed for Bedrock: its own interface, and those of others that it has too. */
+static bool
+may_be_signed(enum provider p)
+{
+	return p == PROVIDER_BEDROCK || p == PROVIDER_OPENAI || p == PROVIDER_ANTHROPIC ||
+	       p == PROVIDER_OPENAI_COMPATIBLE;
+}
+
+/* How a target proves who is calling, and where it is. */
+static void
+check_auth(const struct rule *rule)
+{
+	const struct config_target *t = rule->target;
+	bool has_base = yaml_member(rule->item, SPAN("apiBase")) != NULL;
+	bool has_key = yaml_member(rule->item, SPAN("apiKey")) != NULL;
+
+	if (!has_base && t->provider != PROVIDER_BEDROCK)
+		fault_member(rule->r, rule->item, rule->path, "apiBase",
+			     "URL that the operations' paths are put behind", "is missing");
+	if (!has_key && !signing_is_due(t))
+		fault_member(rule->r, rule->item, rule->path, "apiKey",
+			     "where the API key is: arn:…, env:NAME, file:/path, or none",
+			     "is missing");
+	if (t->auth == CONFIG_AUTH_SIGV4 && has_key)
+		fault_member(rule->r, rule->item, rule->path, "apiKey", NULL,
+			     "stands beside auth: sigv4; one of the two proves who is calling");
+	if (t->auth == CONFIG_AUTH_SIGV4 && !may_be_signed((enum provider)t->provider))
+		fault_member(rule->r, rule->item, rule->path, "auth", "use apiKey",
+			     "sigv4 is for Bedrock: provider bedrock, openai, openaiCompatible or "
+			     "anthropic");
+}
+
 static void
 check_pair_of_keys(const struct rule *rule)
 {
@@ -56,6 +110,22 @@ check_pair_of_keys(const struct rule *rule)
 	if (cert != key)
 		fault_member(rule->r, tls, &at, cert ? "clientKey" : "clientCert", NULL,
 			     "is missing: clientCert and clientKey come together");
+}
+
+/* Bedrock has its agents and knowledge bases at another host, and takes no Bedrock key there. */
+static void
+check_agents(const struct rule *rule)
+{
+	const struct config_target *t = rule->target;
+	struct path at = {rule->path, SPAN("operations"), 0};
+
+	if (t->provider == PROVIDER_BEDROCK && (t->operations & OPERATIONS_OF_AGENTS) != 0 &&
+	    (t->api_base.len == 0) != signing_is_due(t))
+		reader_fault(rule->r, yaml_member(rule->item, SPAN("operations")), &at,
+			     "leave apiBase and apiKey out; aws.endpoints may name that host, as "
+			     "bedrockAgentRuntime",
+			     "agents and knowledgeBases are at a host of their own, where calls "
+			     "must be signed");
 }
 
 static void
@@ -73,6 +143,7 @@ check_operations(const struct rule *rule)
 				     operation_name((enum operation)o),
 				     provider_name((enum provider)rule->target->provider));
 	}
+	check_agents(rule);
 }
 
 /* The headers that other keys of the target set. */
@@ -81,9 +152,12 @@ is_set_elsewhere(const struct config_target *t, struct span name, const char **b
 {
 	const struct preset *preset = preset_of((enum provider)t->provider);
 
-	if (preset->header != NULL && !span_is(t->api_key, "none") &&
-	    span_iis(name, preset->header)) {
+	if (t->api_key.len > 0 && !span_is(t->api_key, "none") && span_iis(name, preset->header)) {
 		*by = "apiKey sets it for this provider; apiKey: none leaves it to headers";
+		return true;
+	}
+	if (signing_is_due(t) && span_iis(name, preset->header)) {
+		*by = "the signature stands in it";
 		return true;
 	}
 	*by = "cloudflareAccess sets it";
@@ -110,8 +184,7 @@ check_headers(const struct rule *rule)
 	const struct preset *preset = preset_of((enum provider)rule->target->provider);
 	struct path above = {rule->path, SPAN("headers"), 0};
 
-	if (rule->target->access.header.len > 0 && preset->header != NULL &&
-	    !span_is(rule->target->api_key, "none") &&
+	if (rule->target->access.header.len > 0 && !span_is(rule->target->api_key, "none") &&
 	    span_iis(rule->target->access.header, preset->header))
 		fault_member(rule->r, yaml_member(rule->item, SPAN("cloudflareAccess")),
 			     &(struct path){rule->path, SPAN("cloudflareAccess"), 0}, "header",
@@ -187,6 +260,8 @@ check_targets(struct reader *r, const struct yaml_item *root, const struct confi
 		struct rule rule = {r, item, &at, t};
 
 		check_base(&rule);
+		check_auth(&rule);
+		check_region(&rule);
 		check_pair_of_keys(&rule);
 		check_operations(&rule);
 		check_headers(&rule);
@@ -303,9 +378,10 @@ check_sizes(struct reader *r, const struct yaml_item *root, const struct config 
 {
 	struct path limits = {NULL, SPAN("limits"), 0}, secrets = {NULL, SPAN("secrets"), 0};
 
-	if (c->limits.buffer_total < c->limits.body_bytes)
+	if (c->limits.buffer_total / 2 < c->limits.body_bytes)
 		fault_member(r, yaml_member(root, SPAN("limits")), &limits, "bufferTotal",
-			     "one body must fit", "is less than bodyBytes");
+			     "one body must fit twice: in ingress, and in egress",
+			     "is less than twice bodyBytes");
 	if (c->secrets.max_stale_ms < c->secrets.ttl_ms)
 		fault_member(r, yaml_member(root, SPAN("secrets")), &secrets, "maxStale", NULL,
 			     "is less than ttl");
@@ -381,5 +457,6 @@ rules_check(struct reader *r, const struct yaml_item *root, struct config *c)
 	check_listeners(r, root, "admin", &c->admin, &c->listen, false);
 	check_endpoints(r, root, c);
 	check_roles(r, root, c);
+	caller_rules_check(r, root, c);
 	check_sizes(r, root, c);
 }

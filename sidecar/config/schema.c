@@ -15,9 +15,7 @@ enum {
 	SOCKET_PATH_MAX = 107, /* sun_path of sockaddr_un, less its NUL */
 };
 
-#define KEYS(table)   (table), sizeof(table) / sizeof((table)[0])
-
-#define LATER_CALLERS "without it, whoever reaches the listener may call"
+#define KEYS(table) (table), sizeof(table) / sizeof((table)[0])
 
 /* Rows of a table, not code: more of them are seen at once than clang-format would show. */
 /* clang-format off */
@@ -135,16 +133,16 @@ static const struct schema target_aws_schema = {sizeof(struct config_identity),
 
 static const struct schema_key target_rows[] = {
 	{.name = "provider", .type = SCHEMA_WORD, .fallback = "openaiCompatible",
-	    .word = form_word_provider, .later_words = 1U << PROVIDER_BEDROCK,
+	    .word = form_word_provider,
 	    .offset = offsetof(struct config_target, provider),
 	    .help = "What answers there: where the key goes, and which operations there are."},
-	{.name = "apiBase", .type = SCHEMA_URL, .required = true,
-	    .offset = offsetof(struct config_target, api_base),
-	    .help = "URL that the operations' paths are put behind."},
+	{.name = "apiBase", .type = SCHEMA_URL, .offset = offsetof(struct config_target, api_base),
+	    .help = "URL that the operations' paths are put behind. Default of a bedrock target: "
+		    "AWS's own host in its region."},
 	{.name = "allowPlaintext", .type = SCHEMA_BOOL, .fallback = "false",
 	    .offset = offsetof(struct config_target, allow_plaintext),
 	    .help = "Allow an apiBase of plain http, loopback included."},
-	{.name = "apiKey", .type = SCHEMA_REFERENCE, .required = true, .word = form_word_none,
+	{.name = "apiKey", .type = SCHEMA_REFERENCE, .word = form_word_none,
 	    .offset = offsetof(struct config_target, api_key),
 	    .help = "Where the API key is: arn:…, env:NAME, file:/path, or none."},
 	{.name = "headers", .type = SCHEMA_TEMPLATES, .max = 32,
@@ -166,7 +164,7 @@ static const struct schema_key target_rows[] = {
 	    .offset = offsetof(struct config_target, query),
 	    .help = "Fixed query members, such as api-version."},
 	{.name = "redact", .type = SCHEMA_BOOL, .fallback = "true",
-	    .offset = offsetof(struct config_target, redact), .later = "leave it out",
+	    .offset = offsetof(struct config_target, redact),
 	    .help = "Overwrite secrets that come back in an answer."},
 	{.name = "includeUsage", .type = SCHEMA_BOOL, .fallback = "false",
 	    .offset = offsetof(struct config_target, include_usage),
@@ -175,9 +173,12 @@ static const struct schema_key target_rows[] = {
 	    .offset = offsetof(struct config_target, required),
 	    .help = "Whether /readyz waits for it. Default: true for default targets."},
 	{.name = "region", .type = SCHEMA_TEXT, .max = 32, .form = &form_region,
-	    .later = "use apiBase and apiKey", .help = "Region of a bedrock target."},
-	{.name = "auth", .type = SCHEMA_WORD, .word = form_word_auth, .later = "use apiKey",
-	    .help = "How a bedrock target proves who is calling."},
+	    .offset = offsetof(struct config_target, region),
+	    .help = "Region of a bedrock target. Default: apiBase's host's, else aws.region."},
+	{.name = "auth", .type = SCHEMA_WORD, .word = form_word_auth, .min = 1,
+	    .offset = offsetof(struct config_target, auth),
+	    .help = "How a bedrock target proves who is calling. Default: apiKey where there is "
+		    "one, else sigv4."},
 	{.name = "aws", .type = SCHEMA_SECTION, .of = &target_aws_schema,
 	    .offset = offsetof(struct config_target, aws),
 	    .help = "This target's own cloud identity; what is not said is as in aws."},
@@ -204,35 +205,44 @@ static const struct schema model_schema = {sizeof(struct config_model), KEYS(mod
 
 static const struct schema_key budget_rows[] = {
 	{.name = "tokens", .type = SCHEMA_INTEGER, .min = 1, .max = INT64_MAX, .required = true,
-	    .later = LATER_CALLERS, .help = "Tokens that may be spent."},
+	    .offset = offsetof(struct config_budget, tokens), .help = "Tokens that may be spent."},
 	{.name = "period", .type = SCHEMA_DURATION, .min = MINUTE, .max = 31 * (uint64_t)DAY,
-	    .required = true, .later = LATER_CALLERS, .help = "In which time."},
+	    .required = true, .offset = offsetof(struct config_budget, period_ms),
+	    .help = "In which time, from the first spend on."},
 };
 
-static const struct schema budget_schema = {0, KEYS(budget_rows)};
+static const struct schema budget_schema = {sizeof(struct config_budget), KEYS(budget_rows)};
 
 static const struct schema_key caller_rows[] = {
 	{.name = "name", .type = SCHEMA_TEXT, .required = true, .max = 64,
-	    .form = &form_name, .later = LATER_CALLERS, .help = "For log and metrics."},
-	{.name = "token", .type = SCHEMA_REFERENCE, .later = LATER_CALLERS,
+	    .form = &form_name, .offset = offsetof(struct config_caller, name),
+	    .help = "For the log. Its limits are kept under it through reloads."},
+	{.name = "token", .type = SCHEMA_TOKEN, .offset = offsetof(struct config_caller, token),
 	    .help = "What the caller must present: a reference, or sha256:HEX."},
-	{.name = "uids", .type = SCHEMA_TEXTS, .later = LATER_CALLERS,
-	    .help = "Users of the Unix socket."},
-	{.name = "models", .type = SCHEMA_TEXTS, .later = LATER_CALLERS,
-	    .help = "Models that the caller may name."},
-	{.name = "operations", .type = SCHEMA_WORDS, .word = form_word_operation,
-	    .later = LATER_CALLERS, .help = "What the caller may call."},
+	{.name = "uids", .type = SCHEMA_UIDS, .min = 1, .max = 256,
+	    .offset = offsetof(struct config_caller, uids),
+	    .help = "Users that it may be, on a Unix socket."},
+	{.name = "models", .type = SCHEMA_TEXTS, .min = 1, .max = 1024, .form = &form_match,
+	    .offset = offsetof(struct config_caller, models),
+	    .help = "Models that it may name; a prefix ends in *. Default: any."},
+	{.name = "operations", .type = SCHEMA_WORDS, .min = 1, .word = form_word_operation,
+	    .offset = offsetof(struct config_caller, operations),
+	    .help = "What it may call, of what the target allows. Default: all of that."},
 	{.name = "requestsPerMinute", .type = SCHEMA_INTEGER, .min = 1, .max = UINT32_MAX,
-	    .later = LATER_CALLERS, .help = "Calls a minute."},
+	    .offset = offsetof(struct config_caller, requests_per_minute),
+	    .help = "Calls in any minute."},
 	{.name = "tokensPerMinute", .type = SCHEMA_INTEGER, .min = 1, .max = UINT32_MAX,
-	    .later = LATER_CALLERS, .help = "Tokens a minute."},
+	    .offset = offsetof(struct config_caller, tokens_per_minute),
+	    .help = "Tokens in any minute; calls under way may overdraw."},
 	{.name = "concurrentRequests", .type = SCHEMA_INTEGER, .min = 1, .max = UINT32_MAX,
-	    .later = LATER_CALLERS, .help = "Calls at a time."},
+	    .offset = offsetof(struct config_caller, concurrent_requests),
+	    .help = "Calls at a time."},
 	{.name = "tokenBudget", .type = SCHEMA_SECTION, .of = &budget_schema,
-	    .later = LATER_CALLERS, .help = "Tokens in a longer time."},
+	    .offset = offsetof(struct config_caller, budget),
+	    .help = "Tokens in a longer time."},
 };
 
-static const struct schema caller_schema = {0, KEYS(caller_rows)};
+static const struct schema caller_schema = {sizeof(struct config_caller), KEYS(caller_rows)};
 
 #define ENDPOINT_ROW(key, service, what) \
 	{.name = key, .type = SCHEMA_URL, .offset = (service) * sizeof(struct span), \
@@ -282,6 +292,9 @@ static const struct schema_key limit_rows[] = {
 	{.name = "bodyBytes", .type = SCHEMA_SIZE, .fallback = "32MiB", .min = KIB, .max = GIB,
 	    .offset = offsetof(struct config_limits, body_bytes),
 	    .help = "Largest request body."},
+	{.name = "uploadBytes", .type = SCHEMA_SIZE, .fallback = "512MiB", .min = KIB,
+	    .max = 64 * (uint64_t)GIB, .offset = offsetof(struct config_limits, upload_bytes),
+	    .help = "Largest multipart upload, which passes without being kept."},
 	{.name = "bufferTotal", .type = SCHEMA_SIZE, .fallback = "256MiB", .min = MIB,
 	    .max = 64 * (uint64_t)GIB, .offset = offsetof(struct config_limits, buffer_total),
 	    .help = "Memory for the bodies of all calls together."},
@@ -339,8 +352,9 @@ static const struct schema_key root_rows[] = {
 	{.name = "deniedFields", .type = SCHEMA_TEXTS, .max = 256,
 	    .later = "the built-in list holds", .offset = offsetof(struct config, denied_fields),
 	    .help = "Further members of a JSON body to refuse."},
-	{.name = "callers", .type = SCHEMA_ROWS, .max = 4096, .of = &caller_schema,
-	    .later = LATER_CALLERS, .help = "Who may call, and how much."},
+	{.name = "callers", .type = SCHEMA_ROWS, .min = 1, .max = 1024, .of = &caller_schema,
+	    .offset = offsetof(struct config, callers),
+	    .help = "Who may call, and how much. Default: whoever reaches the listener."},
 	{.name = "aws", .type = SCHEMA_SECTION, .of = &aws_schema,
 	    .offset = offsetof(struct config, aws),
 	    .help = "The cloud identity and its endpoints."},

@@ -22,6 +22,7 @@ enum schema_type {
 	SCHEMA_WORDS,     /* uint32_t, a bit for each word of a list */
 	SCHEMA_TEXT,      /* struct span */
 	SCHEMA_TEXTS,     /* struct config_texts */
+	SCHEMA_UIDS,      /* struct config_uids */
 	SCHEMA_REFERENCE, /* struct span; or the row's words */
 	SCHEMA_TOKEN,     /* struct span: a reference, or sha256: and the digest of the token */
 	SCHEMA_MATERIAL,  /* struct span: a reference; a bare absolute path becomes one */
@@ -64,7 +65,6 @@ struct schema_key {
 	uint64_t min, max;
 	const struct schema_form *form; /* of TEXT and of the items of TEXTS; NULL: any */
 	schema_word *word;              /* WORD, WORDS, and what else REFERENCE takes */
-	uint32_t later_words;           /* bits of words that have no effect yet */
 	const struct schema *of;        /* SECTION, NAMED, ROWS, and the map form of LISTENERS */
 	const char *later; /* NULL: in effect; else what works instead of a key that is not yet */
 	const char *help;

@@ -56,22 +56,27 @@ find_in_region(struct projector *pr, enum service s, struct span region, struct 
 }
 
 bool
-services_find(struct projector *pr, enum service s, struct span region, struct plan_endpoint *out)
+services_url(struct projector *pr, enum service s, struct span region, struct url *out)
 {
 	const char *variable, *wrong;
 	struct span text = named_endpoint(pr, s, &variable);
+
+	if (text.len == 0)
+		return find_in_region(pr, s, region, out);
+	wrong = endpoint_check_store(text, out);
+	if (wrong == NULL)
+		return true;
+	projector_refuse(pr, variable == NULL ? "aws.endpoints" : variable, wrong);
+	return false;
+}
+
+bool
+services_find(struct projector *pr, enum service s, struct span region, struct plan_endpoint *out)
+{
 	struct url url;
 
-	if (text.len == 0) {
-		if (!find_in_region(pr, s, region, &url))
-			return false;
-	} else {
-		wrong = endpoint_check_store(text, &url);
-		if (wrong != NULL) {
-			projector_refuse(pr, variable == NULL ? "aws.endpoints" : variable, wrong);
-			return false;
-		}
-	}
+	if (!services_url(pr, s, region, &url))
+		return false;
 	services_take(pr, &url, out);
 	return true;
 }

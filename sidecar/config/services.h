@@ -17,6 +17,9 @@
 bool services_find(struct projector *pr, enum service s, struct span region,
 		   struct plan_endpoint *out);
 
+/* The same as a URL, which is told to nobody. */
+bool services_url(struct projector *pr, enum service s, struct span region, struct url *out);
+
 /* Takes a URL that has been checked as an endpoint, with its name and port. */
 void services_take(struct projector *pr, const struct url *url, struct plan_endpoint *out);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <assert.h>
 #include <string.h>
 
 #include "config/preset.h"
-#include "config/projector.h"
+#include "config/signing.h"
 #include "config/template.h"
-#include "config/url.h"
+#include "policy/access/paths.h"
 
 /* ---- headers ---- */
 
@@ -38,7 +37,7 @@ add_key_header(struct projector *pr)
 	const struct preset *preset = preset_of((enum provider)pr->target->provider);
 	struct egress_header *h;
 
-	if (preset->header == NULL || span_is(pr->target->api_key, "none"))
+	if (pr->target->api_key.len == 0 || span_is(pr->target->api_key, "none"))
 		return;
 	h = add_header(pr, preset->header, 2);
 	add_literal(h, span_of(preset->prefix));
@@ -134,20 +133,17 @@ authority_of(struct projector *pr, const struct url *url, struct span host)
 }
 
 static void
-set_address(struct projector *pr)
+set_address(struct projector *pr, const struct url *url)
 {
 	struct egress_plan *e = &pr->p->egress;
 	struct egress_target *out = pr->egress;
 	const struct config_tls *tls = &pr->target->tls;
-	struct url url;
-	enum url_fault fault = url_parse(pr->target->api_base, &url);
 
-	assert(fault == URL_OK); /* read.c let nothing else through */
-	out->https = url.https;
-	out->host = projector_lower(pr, url.host);
-	out->port = url.port;
-	out->authority = authority_of(pr, &url, out->host);
-	out->base_path = url.path;
+	out->https = url->https;
+	out->host = projector_lower(pr, url->host);
+	out->port = url->port;
+	out->authority = authority_of(pr, url, out->host);
+	out->base_path = url->path;
 	out->server_name =
 		tls->server_name.len > 0 ? projector_lower(pr, tls->server_name) : out->host;
 	out->resolve = projector_host(pr, e->names, &e->nnames, out->host);
@@ -173,12 +169,26 @@ set_tls(struct projector *pr)
 	pr->egress->has_tls_client = tls->client_cert.len > 0;
 }
 
+/* What is looked for in answers has to be long enough to be told from other text. */
+static void
+demand_length(struct projector *pr)
+{
+	for (size_t h = 0; pr->egress->redact && h < pr->egress->nheaders; h++)
+		for (size_t i = 0; i < pr->egress->headers[h].nparts; i++) {
+			uint16_t slot = pr->egress->headers[h].parts[i].slot;
+
+			if (slot != PLAN_NONE)
+				pr->p->keeper.slots[slot].least = REDACT_LENGTH_MIN;
+		}
+}
+
 void
 target_project(struct projector *pr, size_t i)
 {
 	const struct config_target *t = &pr->c->targets.items[i];
 	struct egress_target *e = &pr->p->egress.targets[i];
 	struct ingress_target *g = &pr->p->ingress.targets[i];
+	struct url url;
 
 	pr->target = t;
 	pr->keeper = &pr->p->keeper.targets[i];
@@ -187,6 +197,7 @@ target_project(struct projector *pr, size_t i)
 	e->name = g->name = t->name;
 	e->provider = g->provider = t->provider;
 	e->operations = g->operations = t->operations;
+	g->agents = t->agents;
 	e->redact = t->redact;
 	g->include_usage = t->include_usage;
 	e->access = t->access.client_id.len > 0;
@@ -198,11 +209,16 @@ target_project(struct projector *pr, size_t i)
 	g->slots = projector_room(pr, SLOTS_MAX * sizeof(struct plan_number));
 	e->headers = projector_room(pr, (t->headers.n + 3) * sizeof(struct egress_header));
 	e->query = projector_room(pr, t->query.n * sizeof(struct egress_query));
-	set_address(pr);
+	if (!signing_url(pr, &url))
+		return;
+	set_address(pr, &url);
+	signing_project(pr, &url);
+	g->classic = paths_is_classic((enum provider)t->provider, e->base_path);
 	add_key_header(pr);
 	for (size_t h = 0; h < t->headers.n; h++)
 		add_template_header(pr, &t->headers.items[h]);
 	add_access_headers(pr);
+	demand_length(pr);
 	set_tls(pr);
 	for (size_t q = 0; q < t->query.n; q++)
 		e->query[e->nquery++] = (struct egress_query){

@@ -117,17 +117,6 @@ read_one_word(struct reader *r, const struct yaml_item *item, const struct path 
 			     near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
 			     near == NULL ? "" : "?");
 		buf_free(&all);
-	} else if (i < 32 && (key->later_words & (1U << i)) != 0) {
-		struct buf now;
-
-		buf_init(&now, PATH_TEXT_MAX);
-		for (unsigned w = 0; key->word(w) != NULL; w++)
-			if ((key->later_words & (1U << w)) == 0)
-				buf_addf(&now, "%s ", key->word(w));
-		buf_addf(&now, "work%c", '\0');
-		reader_fault(r, item, path, now.ptr, "not available yet");
-		buf_free(&now);
-		i = -1;
 	}
 	return i;
 }
@@ -221,6 +210,34 @@ read_texts(struct reader *r, const struct yaml_item *item, const struct path *pa
 
 		if (reader_text(r, i, &entry, &value) && check_text(r, i, &entry, key, value.text))
 			list.items[list.n++] = value.text;
+	}
+	put(at, &list, sizeof(list));
+}
+
+/* (uid_t)-1 is no user, but what chown(2) takes for "leave it". */
+static void
+read_uids(struct reader *r, const struct yaml_item *item, const struct path *path,
+	  const struct schema_key *key, void *at)
+{
+	struct path entry = {path, {NULL, 0}, 0};
+	struct config_uids list = {0};
+
+	if (!is_list(r, item, path, key))
+		return;
+	list.items = reader_room(r, item, path, item->n * sizeof(*list.items));
+	if (list.items == NULL)
+		return;
+	for (const struct yaml_item *i = item->first; i != NULL; i = i->next, entry.index++) {
+		struct scalar value;
+		uint64_t uid;
+
+		if (!reader_scalar(r, i, &entry, &value))
+			continue;
+		if ((i->quoted && !value.is_expanded) ||
+		    num_u64(value.text, UINT32_MAX - 1, &uid) != 0)
+			reader_fault(r, i, &entry, NULL, "the number of a user is due");
+		else
+			list.items[list.n++] = (uint32_t)uid;
 	}
 	put(at, &list, sizeof(list));
 }
@@ -379,21 +396,14 @@ read_pairs(struct reader *r, const struct yaml_item *item, const struct path *pa
 static void (*const readers[SCHEMA_TYPES])(struct reader *, const struct yaml_item *,
 					   const struct path *, const struct schema_key *,
 					   void *) = {
-	[SCHEMA_BOOL] = read_bool,
-	[SCHEMA_CHOICE] = read_bool,
-	[SCHEMA_INTEGER] = read_number,
-	[SCHEMA_DURATION] = read_number,
-	[SCHEMA_SIZE] = read_number,
-	[SCHEMA_WORD] = read_word,
-	[SCHEMA_WORDS] = read_words,
-	[SCHEMA_TEXT] = read_text,
-	[SCHEMA_TEXTS] = read_texts,
-	[SCHEMA_REFERENCE] = read_reference,
-	[SCHEMA_MATERIAL] = read_reference,
-	[SCHEMA_TOKEN] = read_reference,
-	[SCHEMA_URL] = read_url,
-	[SCHEMA_TEMPLATES] = read_pairs,
-	[SCHEMA_PAIRS] = read_pairs,
+	[SCHEMA_BOOL] = read_bool,           [SCHEMA_CHOICE] = read_bool,
+	[SCHEMA_INTEGER] = read_number,      [SCHEMA_DURATION] = read_number,
+	[SCHEMA_SIZE] = read_number,         [SCHEMA_WORD] = read_word,
+	[SCHEMA_WORDS] = read_words,         [SCHEMA_TEXT] = read_text,
+	[SCHEMA_TEXTS] = read_texts,         [SCHEMA_UIDS] = read_uids,
+	[SCHEMA_REFERENCE] = read_reference, [SCHEMA_MATERIAL] = read_reference,
+	[SCHEMA_TOKEN] = read_reference,     [SCHEMA_URL] = read_url,
+	[SCHEMA_TEMPLATES] = read_pairs,     [SCHEMA_PAIRS] = read_pairs,
 };
 
 void

@@ -12,6 +12,11 @@ struct config_texts {
 	size_t n;
 };
 
+struct config_uids {
+	uint32_t *items;
+	size_t n;
+};
+
 struct config_pair {
 	struct span name, value;
 };
@@ -53,6 +58,12 @@ struct config_timeouts {
 	uint64_t connect_ms, first_byte_ms, idle_ms, pool_idle_ms;
 };
 
+enum config_auth { /* targets.NAME.auth, in the order of the words */
+		   CONFIG_AUTH_UNSET,
+		   CONFIG_AUTH_API_KEY,
+		   CONFIG_AUTH_SIGV4,
+};
+
 enum config_credentials { /* aws.credentials, in the order of the words */
 			  CONFIG_CREDENTIALS_UNSET,
 			  CONFIG_CREDENTIALS_AUTO,
@@ -74,6 +85,20 @@ struct config_identity {     /* what is not said is 0 or empty */
 	uint8_t credentials; /* enum config_credentials */
 	struct span profile, region;
 	struct config_role role;
+};
+
+struct config_budget { /* of no tokens when there is none */
+	uint64_t tokens, period_ms;
+};
+
+struct config_caller {
+	struct span name;
+	struct span token;          /* a reference, sha256:HEX, or empty */
+	struct config_uids uids;    /* of this or a token there is at least one */
+	struct config_texts models; /* none: any */
+	uint32_t operations;        /* bits of enum operation; 0: any */
+	uint64_t requests_per_minute, tokens_per_minute, concurrent_requests; /* 0: no limit */
+	struct config_budget budget;
 };
 
 #endif

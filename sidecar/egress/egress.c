@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "box/box.h"
 #include "box/channel.h"
+#include "box/msg_answer.h"
 #include "box/spawn.h"
 #include "egress/probe.h"
 #include "egress/serve.h"
@@ -51,20 +52,23 @@ static void
 report(struct role_egress *r, struct target *t)
 {
 	struct header_set *set = vault_headers(r->e.vault, (size_t)(t - r->e.targets));
+	enum signing_state signing = signers_state(r->e.signers, (size_t)(t - r->e.targets));
 	struct msg_target m = {
 		.target = (uint16_t)(t - r->e.targets),
-		.usable = set != NULL && t->lane != NULL,
+		.usable = set != NULL && t->lane != NULL && signing == SIGNING_GOOD,
 		.resolved = target_is_resolved(t),
+		.signing = (uint8_t)signing,
 		.certificate_expiry = t->certificate_expiry,
 	};
 
 	header_set_release(set);
 	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved &&
-	    t->was_expiry == m.certificate_expiry)
+	    t->was_signing == signing && t->was_expiry == m.certificate_expiry)
 		return;
 	t->reported = true;
 	t->was_usable = m.usable;
 	t->was_resolved = m.resolved;
+	t->was_signing = signing;
 	t->was_expiry = m.certificate_expiry;
 	(void)channel_send(r->ingress, MSG_TARGET, &m, -1);
 }
@@ -85,6 +89,10 @@ say_alive(struct timer *t)
 	struct msg_alive m = {(uint8_t)secret_level()};
 
 	(void)channel_send(r->ingress, MSG_ALIVE, &m, -1);
+	/* At midnight a key comes to its end, or into use. */
+	for (size_t i = 0; i < r->plan.ntargets; i++)
+		if (r->plan.targets[i].is_signed)
+			report(r, &r->e.targets[i]);
 	timer_set(r->e.loop, t, ALIVE_MS);
 }
 
@@ -104,7 +112,9 @@ static void
 refused(struct egress *e, const struct target *t)
 {
 	struct role_egress *r = ev_owner(e, struct role_egress, e);
-	struct msg_look m = {.target = (uint16_t)(t - e->targets)};
+	struct msg_refused m = {.target = (uint16_t)(t - e->targets),
+				.version = t->refused_version,
+				.date_s = t->refused_s};
 
 	(void)channel_send(r->keeper, MSG_REFUSED, &m, -1);
 }
@@ -160,6 +170,15 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 }
 
 static void
+redacted(struct egress *e, const struct target *t, uint16_t slot, uint64_t n)
+{
+	struct role_egress *r = ev_owner(e, struct role_egress, e);
+	struct msg_redacted m = {(uint16_t)(t - e->targets), slot, n};
+
+	(void)channel_send(r->ingress, MSG_REDACTED, &m, -1);
+}
+
+static void
 take_tls(struct role_egress *r, const struct msg_tls *m, int fd)
 {
 	struct buf ca;
@@ -186,6 +205,18 @@ take_tls(struct role_egress *r, const struct msg_tls *m, int fd)
 }
 
 static void
+take_signing(struct role_egress *r, const struct msg_signing *m)
+{
+	const char *why = signers_take(r->e.signers, m);
+
+	if (why == NULL)
+		look_changed(&r->e.targets[m->target].look);
+	else
+		log_say(LOG_ERROR, "a key to sign with was not taken", LOG_C("why", why),
+			LOG_U("target", m->target));
+}
+
+static void
 from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 {
 	struct role_egress *r = arg;
@@ -199,6 +230,8 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 		slot_changed(r, m->slot);
 	} else if (type == MSG_SECRET_GONE) {
 		vault_drop(r->e.vault, ((const struct msg_secret_gone *)obj)->slot);
+	} else if (type == MSG_SIGNING) {
+		take_signing(r, obj);
 	} else if (type == MSG_LOOKED) {
 		looked(r, obj);
 	} else {
@@ -287,7 +320,7 @@ enter(struct role_egress *r, struct box_level *level)
 static void
 make_probes(struct role_egress *r)
 {
-	r->probes = calloc(r->plan.ntargets + 1, sizeof(*r->probes));
+	r->probes = calloc(r->plan.ntargets + 1, sizeof(struct probe *));
 	if (r->probes == NULL)
 		abort();
 	for (size_t i = 0; i < r->plan.ntargets; i++)
@@ -307,18 +340,23 @@ egress_main(void)
 		return 1;
 	}
 	log_setup(r.plan.log_format, r.plan.log_level, "egress");
-	r.e = (struct egress){
-		.loop = loop_new(), .plan = &r.plan, .look_up = look_up, .refused = refused};
+	r.e = (struct egress){.loop = loop_new(),
+			      .plan = &r.plan,
+			      .look_up = look_up,
+			      .refused = refused,
+			      .redacted = redacted};
 	r.e.targets = calloc(r.plan.ntargets + 1, sizeof(*r.e.targets));
 	if (r.e.targets == NULL || enter(&r, &level) != 0)
 		return 1;
 	r.parent = join(&r, SPAWN_PARENT, "parent", 0, from_parent);
 	r.resolver = join(&r, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
 	r.keeper = join(&r, SPAWN_CHANNEL_B, "keeper",
-			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS | 1u << MSG_LOOKED,
+			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS |
+				1u << MSG_LOOKED | 1u << MSG_SIGNING,
 			from_keeper);
 	r.ingress = join(&r, SPAWN_CHANNEL_C, "ingress", 1u << MSG_STREAM, from_ingress);
 	r.e.vault = vault_new(&r.plan);
+	r.e.signers = signers_new(&r.plan);
 	for (size_t i = 0; i < r.plan.ntargets; i++)
 		target_init(&r.e.targets[i], r.e.loop, &r.plan.targets[i]);
 	if (r.plan.report)

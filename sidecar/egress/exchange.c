@@ -9,18 +9,36 @@
 #include "http/grammar.h"
 
 enum {
-	RESOLVE_POLL_MS = 50, /* while the first answer of the resolver is awaited */
-	HOLD_MS = 3 * 1000,   /* a refusal, at most (design section 4) */
+	RESOLVE_POLL_MS = 50,            /* while the first answer of the resolver is awaited */
+	HOLD_MS = 3 * 1000,              /* a refusal, at most (design section 4) */
+	PIECES_MAX = 2 * FRAME_BODY_MAX, /* of a streamed body */
 };
 
 /* ---- ends ---- */
+
+static void
+tell_redactions(struct exchange *x)
+{
+	struct redactions *found = &x->outlet.redact.found;
+
+	for (size_t i = 0; i < 64 && found->matches > 0; i++) {
+		if ((found->secrets >> i & 1) == 0)
+			continue;
+		x->e->redacted(x->e, x->target, inject_redacted(&x->inject, i), found->matches);
+		found->matches = 0; /* counted once, whatever the number of secrets */
+	}
+	*found = (struct redactions){0};
+}
 
 void
 exchange_drop(struct exchange *x)
 {
 	struct transfer *t = x->transfer;
 
+	tell_redactions(x);
+	outlet_stop(&x->outlet);
 	timer_stop(x->e->loop, &x->timer);
+	later_stop(x->e->loop, &x->broken);
 	x->transfer = NULL;
 	transfer_cancel(t);
 	if (x->target != NULL)
@@ -28,6 +46,7 @@ exchange_drop(struct exchange *x)
 	held_free(&x->held);
 	inject_free(&x->inject);
 	x->e->buffered -= x->body == NULL ? 0 : x->body_len;
+	buf_free(&x->pieces);
 	free(x->body);
 	x->body = NULL;
 	x->paused = false;
@@ -56,11 +75,52 @@ relay(struct exchange *x)
 	timer_set(x->e->loop, &x->timer, x->target->plan->idle_ms);
 }
 
+static void
+say_failed(const struct exchange *x, enum verdict v)
+{
+	log_say(LOG_WARN, "upstream failed", LOG_S("target", x->target->plan->name),
+		LOG_C("code", verdict_row(v)->code));
+}
+
+static int
+pass_head(struct exchange *x, const struct frame_head *head)
+{
+	return outlet_head(&x->outlet, inject_redactor(&x->inject), head, &x->ev->sink, x->arg);
+}
+
+static enum outlet_answer
+pass_data(struct exchange *x, struct span piece)
+{
+	return outlet_data(&x->outlet, piece, &x->ev->sink, x->arg);
+}
+
+/* The answer is complete, and so is what goes on of it. */
+static void
+end(struct exchange *x)
+{
+	if (outlet_end(&x->outlet, &x->ev->sink, x->arg) != OUTLET_TAKEN) {
+		say_failed(x, VERDICT_UPSTREAM_INVALID);
+		fail(x, VERDICT_UPSTREAM_INVALID, true);
+		return;
+	}
+	exchange_drop(x);
+	x->ev->end(x->arg);
+}
+
+static void
+broken(struct later *l)
+{
+	struct exchange *x = ev_owner(l, struct exchange, broken);
+
+	say_failed(x, VERDICT_UPSTREAM_INVALID);
+	fail(x, VERDICT_UPSTREAM_INVALID, true);
+}
+
 /*
  * The held refusal goes on as it came, and what still comes of it follows. There is room: nothing
  * of this call's is on the way yet, and what is held is bounded accordingly.
  */
-static void
+static bool
 let_go(struct exchange *x)
 {
 	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
@@ -70,19 +130,12 @@ let_go(struct exchange *x)
 
 	assert(x->held.as.verdict == VERDICT_OK);
 	pool_over(&room, space, sizeof(space));
-	bad = held_take(&x->held, &room, &head) | x->ev->head(x->arg, &head);
-	if (x->held.body.len > 0 && !x->ev->data(x->arg, buf_span(&x->held.body)))
+	bad = held_take(&x->held, &room, &head) | pass_head(x, &head);
+	if (x->held.body.len > 0 && pass_data(x, buf_span(&x->held.body)) != OUTLET_TAKEN)
 		bad = -1;
-	assert(bad == 0);
 	held_free(&x->held);
 	relay(x);
-}
-
-static void
-say_failed(const struct exchange *x, enum verdict v)
-{
-	log_say(LOG_WARN, "upstream failed", LOG_S("target", x->target->plan->name),
-		LOG_C("code", verdict_row(v)->code));
+	return bad == 0;
 }
 
 /* No newer secret: the agent gets the refusal, or what stands in its place. */
@@ -96,14 +149,24 @@ give_up(struct exchange *x)
 		fail(x, v, true);
 		return;
 	}
-	let_go(x);
-	exchange_drop(x);
-	x->ev->end(x->arg);
+	if (let_go(x))
+		end(x);
+	else
+		broken(&x->broken);
+}
+
+static size_t
+number_of(const struct exchange *x)
+{
+	return (size_t)(x->target - x->e->targets);
 }
 
 static bool
 has_newer(const struct exchange *x)
 {
+	if (x->inject.loan != NULL &&
+	    signers_is_newer(x->e->signers, number_of(x), x->inject.loan->version))
+		return true;
 	return vault_is_newer(x->e->vault, x->inject.secrets) ||
 	       x->tls_version != x->target->tls_version;
 }
@@ -116,7 +179,7 @@ send_again(struct exchange *x)
 
 	if (!x->can_replay || !has_newer(x))
 		return false;
-	secrets = vault_headers(x->e->vault, (size_t)(x->target - x->e->targets));
+	secrets = vault_headers(x->e->vault, number_of(x));
 	if (secrets == NULL || x->target->lane == NULL) {
 		header_set_release(secrets);
 		return false;
@@ -140,6 +203,20 @@ looked_in_vain(struct look_call *c)
 	give_up(ev_owner(c, struct exchange, look));
 }
 
+/* Whether the refusal is of our credentials, and notes for the keeper which it was. */
+static bool
+is_worth_a_look(struct exchange *x)
+{
+	uint64_t date_s = 0;
+
+	if (x->held.as.refusal != REFUSAL_ACCESS && x->inject.loan != NULL &&
+	    !refusal_is_of_signature(&x->held, &date_s))
+		return false;
+	x->target->refused_version = x->inject.loan == NULL ? 0 : x->inject.loan->version;
+	x->target->refused_s = date_s;
+	return x->held.as.verdict != VERDICT_OK || !refusal_is_model(buf_span(&x->held.body));
+}
+
 /*
  * All of the refusal is here. While a look is under way its end is waited for even if there is
  * something newer: of two secrets that changed together one may be here before the other.
@@ -150,7 +227,7 @@ consider(struct exchange *x)
 	struct look *look = &x->target->look;
 	enum look_answer answer;
 
-	if (x->held.as.verdict == VERDICT_OK && refusal_is_model(buf_span(&x->held.body))) {
+	if (!is_worth_a_look(x)) {
 		give_up(x);
 		return;
 	}
@@ -189,8 +266,8 @@ is_sound(const struct frame_head *head)
 static bool
 may_hold(const struct exchange *x)
 {
-	return !x->replayed &&
-	       (header_set_has_secret(x->inject.secrets) || x->target->plan->has_tls_client);
+	return !x->replayed && (header_set_has_secret(x->inject.secrets) ||
+				x->inject.loan != NULL || x->target->plan->has_tls_client);
 }
 
 static enum verdict
@@ -199,15 +276,19 @@ on_head(void *arg, const struct frame_head *head)
 	struct exchange *x = arg;
 	struct judgement as = refusal_judge(head, x->target->plan->access);
 
+	if (x->target->plan->redact && !outlet_reads(head))
+		return VERDICT_UPSTREAM_INVALID;
 	if (as.refusal != REFUSAL_NONE && may_hold(x) && is_sound(head) &&
 	    held_head(&x->held, as, head, !x->can_replay) == 0) {
 		x->state = EXCHANGE_HELD;
 		timer_set(x->e->loop, &x->timer, HOLD_MS);
 		return as.verdict;
 	}
+	if (as.verdict == VERDICT_UPSTREAM_INVALID && x->may_be_html && head->status == 200)
+		as.verdict = VERDICT_OK;
 	if (as.verdict != VERDICT_OK)
 		return as.verdict;
-	if (!is_sound(head) || x->ev->head(x->arg, head) != 0)
+	if (!is_sound(head) || pass_head(x, head) != 0)
 		return VERDICT_UPSTREAM_INVALID;
 	relay(x);
 	return VERDICT_OK;
@@ -217,16 +298,38 @@ static bool
 on_data(void *arg, struct span piece)
 {
 	struct exchange *x = arg;
+	enum outlet_answer answer;
 
 	if (x->state == EXCHANGE_HELD) {
 		if (held_body(&x->held, piece) == 0)
 			return true;
-		let_go(x); /* too long to be an error's; it is not looked into */
+		/* Too long to be an error's: it is not looked into. */
+		answer = let_go(x) ? pass_data(x, piece) : OUTLET_BROKEN;
+	} else {
+		answer = pass_data(x, piece);
 	}
-	x->paused = !x->ev->data(x->arg, piece);
+	if (answer == OUTLET_BROKEN)
+		loop_later(x->e->loop, &x->broken);
+	x->paused = answer != OUTLET_TAKEN;
 	if (!x->paused)
 		x->last_piece = loop_now(x->e->loop);
 	return !x->paused;
+}
+
+/* What libcurl takes of a streamed body makes room for what waits at ingress. */
+static long
+on_more(void *arg, char *to, size_t max)
+{
+	struct exchange *x = arg;
+	size_t n = x->pieces.len < max ? x->pieces.len : max;
+
+	if (n == 0)
+		return x->body_ended ? 0 : -1;
+	memcpy(to, x->pieces.ptr, n);
+	buf_drop(&x->pieces, n);
+	x->last_piece = loop_now(x->e->loop);
+	x->ev->room(x->arg);
+	return (long)n;
 }
 
 static void
@@ -240,8 +343,11 @@ on_done(void *arg, enum verdict v, bool sent)
 		consider(x);
 		return;
 	}
-	if (x->state == EXCHANGE_HELD)
-		let_go(x); /* it broke off: the agent sees how far it came */
+	/* It broke off: the agent sees how far it came. */
+	if (x->state == EXCHANGE_HELD && !let_go(x)) {
+		broken(&x->broken);
+		return;
+	}
 	if (v == VERDICT_UPSTREAM_UNREACHABLE)
 		x->e->look_up(x->e, t);
 	if (v != VERDICT_OK) {
@@ -249,11 +355,10 @@ on_done(void *arg, enum verdict v, bool sent)
 		fail(x, v, sent);
 		return;
 	}
-	exchange_drop(x);
-	x->ev->end(x->arg);
+	end(x);
 }
 
-static const struct transfer_events events = {on_head, on_data, on_done};
+static const struct transfer_events events = {on_head, on_data, on_more, on_done};
 
 void
 exchange_resume(struct exchange *x)
@@ -266,16 +371,22 @@ exchange_resume(struct exchange *x)
 
 /* ---- starting ---- */
 
+/* A streamed body of which ingress has not sent the end: the answer is not due yet. */
+static bool
+is_coming(const struct exchange *x)
+{
+	return x->streamed && !x->body_ended;
+}
+
 static void
 start(struct exchange *x)
 {
 	struct transfer_request r = {
 		.method = span_of(x->method),
-		.target = x->inject.target,
-		.lines = x->inject.lines,
-		.nlines = x->inject.nlines,
 		.has_body = x->has_body,
-		.body = {x->body, x->body_len},
+		.body = {x->body, (size_t)x->body_len},
+		.streamed = x->streamed,
+		.length = x->chunked ? -1 : (int64_t)x->body_len,
 	};
 
 	if (!target_is_resolved(x->target)) {
@@ -294,9 +405,19 @@ start(struct exchange *x)
 		fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
 		return;
 	}
+	if (x->target->plan->is_signed &&
+	    inject_sign(&x->inject, x->e->signers, number_of(x), r.method, r.body) != 0) {
+		fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
+		return;
+	}
+	r.target = x->inject.target;
+	r.lines = x->inject.lines;
+	r.nlines = x->inject.nlines;
 	x->state = EXCHANGE_SENT;
 	x->tls_version = x->target->tls_version;
-	timer_set(x->e->loop, &x->timer, x->target->plan->first_byte_ms);
+	x->last_piece = loop_now(x->e->loop);
+	timer_set(x->e->loop, &x->timer,
+		  is_coming(x) ? x->target->plan->idle_ms : x->target->plan->first_byte_ms);
 	x->transfer = transfer_start(x->target->lane, &r, &events, x);
 	if (x->transfer == NULL)
 		fail(x, VERDICT_OVERLOADED, false);
@@ -306,7 +427,9 @@ static void
 held_too_long(struct exchange *x)
 {
 	if (x->state == EXCHANGE_HELD) {
-		let_go(x); /* an endless body: it is passed on as it comes */
+		/* An endless body: it is passed on as it comes. */
+		if (!let_go(x))
+			broken(&x->broken);
 		return;
 	}
 	if (look_late(&x->target->look, &x->look, loop_now(x->e->loop)))
@@ -327,6 +450,11 @@ timed_out(struct timer *timer)
 		start(x);
 		return;
 	}
+	/* Nor is an agent that does not send an upstream that does not take it. */
+	if (x->state == EXCHANGE_SENT && is_coming(x) && (x->pieces.len == 0 || quiet < idle)) {
+		timer_set(x->e->loop, &x->timer, x->pieces.len == 0 ? idle : idle - quiet);
+		return;
+	}
 	/* An agent that does not read is not an upstream that does not send. */
 	if (x->state == EXCHANGE_RELAY && (x->paused || quiet < idle)) {
 		timer_set(x->e->loop, &x->timer, x->paused ? idle : idle - quiet);
@@ -345,9 +473,25 @@ exchange_init(struct exchange *x, struct egress *e, const struct exchange_events
 {
 	*x = (struct exchange){.e = e, .ev = ev, .arg = arg};
 	x->timer.fn = timed_out;
+	x->broken.fn = broken;
 }
 
 /* ---- the request ---- */
+
+/* Ingress counts our copies too, and refuses sooner; this holds when it does not. */
+static bool
+has_room(const struct egress *e, uint64_t n)
+{
+	return n <= e->plan->buffer_total && e->buffered <= e->plan->buffer_total - n;
+}
+
+/* GET /files/{id}/content: what was stored may be a page; an error's page it is not (200 alone). */
+static bool
+is_stored_file(const struct frame_call *call)
+{
+	return call->operation == OPERATION_FILES && span_is(call->method, "GET") &&
+	       span_ends(call->path, SPAN("/content"));
+}
 
 const char *
 exchange_begin(struct exchange *x, const struct frame_call *call)
@@ -358,11 +502,16 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 	if (call->target >= x->e->plan->ntargets)
 		return "a target that does not exist";
 	x->target = &x->e->targets[call->target];
-	wrong = inject_check(x->target->plan, call, x->e->plan->body_bytes);
+	wrong = inject_check(x->target->plan, call, x->e->plan->body_bytes,
+			     x->e->plan->upload_bytes + FRAME_RENAME_MAX);
 	if (wrong != NULL)
 		return wrong;
 	x->state = EXCHANGE_BODY;
-	x->can_replay = true; /* every body is kept here until its call has ended */
+	x->can_replay = !call->streamed; /* any other is kept here until its call has ended */
+	x->streamed = call->streamed;
+	x->chunked = call->chunked;
+	x->body_ended = false;
+	x->may_be_html = is_stored_file(call) && !x->target->plan->access;
 	x->replayed = false;
 	memcpy(x->model, call->model.ptr, call->model.len);
 	x->model[call->model.len] = '\0';
@@ -378,6 +527,18 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 		return NULL;
 	}
 	inject_build(&x->inject, x->target->plan, call, secrets);
+	if (x->streamed) {
+		buf_init(&x->pieces, PIECES_MAX);
+		if (x->target->plan->is_signed) /* a signature covers the whole body */
+			fail(x, VERDICT_OPERATION_NOT_ALLOWED, false);
+		else
+			start(x);
+		return NULL;
+	}
+	if (!has_room(x->e, x->body_len)) {
+		fail(x, VERDICT_OVERLOADED, false);
+		return NULL;
+	}
 	x->body = malloc(x->body_len + 1);
 	if (x->body == NULL)
 		abort();
@@ -385,21 +546,55 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 	return NULL;
 }
 
+/*
+ * After an early answer, or while its refusal is looked into, the rest of a body is of no use: it
+ * is thrown away.
+ */
+static void
+take_piece(struct exchange *x, struct span piece)
+{
+	bool started = x->state == EXCHANGE_RESOLVE || x->transfer != NULL;
+
+	if (started && buf_add_span(&x->pieces, piece) != 0)
+		abort(); /* serve.c asks exchange_has_room first */
+	if (x->transfer != NULL)
+		transfer_more(x->transfer);
+}
+
 const char *
 exchange_body(struct exchange *x, struct span piece)
 {
-	if (piece.len > x->body_len - x->body_got)
+	uint64_t max = x->chunked ? x->e->plan->upload_bytes + FRAME_RENAME_MAX : x->body_len;
+
+	if (piece.len > max - x->body_got)
 		return "more body than was announced";
-	memcpy(x->body + x->body_got, piece.ptr, piece.len);
+	if (x->streamed)
+		take_piece(x, piece);
+	else
+		memcpy(x->body + x->body_got, piece.ptr, piece.len);
 	x->body_got += piece.len;
 	return NULL;
+}
+
+bool
+exchange_has_room(const struct exchange *x)
+{
+	return PIECES_MAX - x->pieces.len >= FRAME_BODY_MAX;
 }
 
 const char *
 exchange_send(struct exchange *x)
 {
-	if (x->body_got != x->body_len)
+	if (!x->chunked && x->body_got != x->body_len)
 		return "an end before the body was complete";
-	start(x);
+	if (!x->streamed) {
+		start(x);
+		return NULL;
+	}
+	x->body_ended = true;
+	if (x->state == EXCHANGE_SENT)
+		timer_set(x->e->loop, &x->timer, x->target->plan->first_byte_ms);
+	if (x->transfer != NULL)
+		transfer_more(x->transfer);
 	return NULL;
 }

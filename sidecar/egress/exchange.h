@@ -7,6 +7,7 @@
 #define EGRESS_EXCHANGE_H
 
 #include "egress/inject.h"
+#include "egress/outlet.h"
 #include "egress/target.h"
 
 /* What all streams share. */
@@ -14,19 +15,21 @@ struct egress {
 	struct loop *loop;
 	const struct egress_plan *plan;
 	struct vault *vault;
+	struct signers *signers;
 	struct target *targets;
 	size_t nstreams;
 	uint64_t buffered; /* bytes of request bodies held */
 	void (*look_up)(struct egress *e, const struct target *t); /* ask the resolver again */
 	void (*refused)(struct egress *e, const struct target *t); /* ask the keeper to look */
+	/* An answer had n matches of the secret of slot in it, which were overwritten. */
+	void (*redacted)(struct egress *e, const struct target *t, uint16_t slot, uint64_t n);
 };
 
 /* The answer, on its way to ingress. end and fail come last; the exchange is then free again. */
 struct exchange_events {
-	/* 0, or -1: it is too large. */
-	int (*head)(void *arg, const struct frame_head *head);
-	/* false: cannot be taken now (exchange_resume says when it can). */
-	bool (*data)(void *arg, struct span piece);
+	struct outlet_sink sink; /* exchange_resume says when it is ready again */
+	/* Of a streamed body more can be taken. */
+	void (*room)(void *arg);
 	void (*end)(void *arg);
 	void (*fail)(void *arg, const struct frame_fail *f);
 };
@@ -53,11 +56,17 @@ struct exchange {
 	bool has_body;
 	bool can_replay; /* the body is here, whole, and may be sent again */
 	bool replayed;   /* and was: once is enough */
+	struct outlet outlet;
+	struct later broken; /* fails the call outside of libcurl's callbacks */
 	struct held held;
 	struct look_call look;
 	uint32_t tls_version; /* that the call was made with */
 	char *body;
-	size_t body_len, body_got;
+	uint64_t body_len, body_got;
+	bool streamed, chunked;
+	bool body_ended;   /* of a streamed body, all has come from ingress */
+	struct buf pieces; /* of it, that libcurl has not taken yet */
+	bool may_be_html;  /* the answer is a file that somebody stored */
 	struct transfer *transfer;
 	bool paused;
 	uint64_t resolve_until;
@@ -73,6 +82,8 @@ void exchange_init(struct exchange *x, struct egress *e, const struct exchange_e
  */
 const char *exchange_begin(struct exchange *x, const struct frame_call *call);
 const char *exchange_body(struct exchange *x, struct span piece);
+/* Whether a streamed body's next piece can be taken now; events.room says when again. */
+bool exchange_has_room(const struct exchange *x);
 const char *exchange_send(struct exchange *x);
 
 /* There is room for data again. */

@@ -6,9 +6,9 @@
 
 #include "http/grammar.h"
 #include "policy/access/headers.h"
-#include "policy/access/operations.h"
+#include "policy/access/paths.h"
 
-enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 5 };
+enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 6, MEMBER_MAX = 1024 };
 
 /* Query members by which clients send a key (reference/llm.md 4.3). */
 static const char *const credential_members[] = {
@@ -37,17 +37,30 @@ check_route(const struct egress_target *t, const struct frame_call *call)
 	route = route_find(call->dialect, call->method, call->path, &known);
 	if (route == NULL || route->operation != call->operation)
 		return "a path that is not the operation's";
+	if (call->streamed && route->body != BODY_FORM && route->body != BODY_FORM_OR_JSON)
+		return "a stream where a whole body is due";
 	return NULL;
 }
 
+static bool
+is_body(const struct frame_call *call, uint64_t max)
+{
+	if (call->streamed && !call->has_body)
+		return false;
+	if (call->chunked && !call->streamed)
+		return false;
+	return call->body_len <= (call->has_body && !call->chunked ? max : 0);
+}
+
 const char *
-inject_check(const struct egress_target *t, const struct frame_call *call, uint64_t body_max)
+inject_check(const struct egress_target *t, const struct frame_call *call, uint64_t body_max,
+	     uint64_t upload_max)
 {
 	const char *wrong = check_route(t, call);
 
 	if (wrong != NULL)
 		return wrong;
-	if (call->body_len > body_max || (!call->has_body && call->body_len > 0))
+	if (!is_body(call, call->streamed ? upload_max : body_max))
 		return "a body that is too large";
 	for (size_t i = 0; i < call->nfields; i++) {
 		const struct http_field *f = &call->fields[i];
@@ -61,20 +74,27 @@ inject_check(const struct egress_target *t, const struct frame_call *call, uint6
 
 /* ---- the request target ---- */
 
-static struct span
-member_name(struct span member)
-{
-	return span_cut(member, 0, span_find(member, 0, '='));
-}
-
+/*
+ * Whether a member must not pass, by its name as servers read it: unescaped, and without regard
+ * to case (Azure's api-version has none).
+ */
 static bool
-is_replaced(const struct egress_target *t, struct span name)
+is_replaced(const struct egress_target *t, struct span member)
 {
+	struct span raw = span_cut(member, 0, span_find(member, 0, '=')), name;
+	char text[MEMBER_MAX + 1];
+
+	name = (struct span){text, 0};
+	if (paths_decode(raw, text, MEMBER_MAX, &name.len) != 0)
+		return true; /* ingress lets no such name through */
+	/* A signature of the client's own, presigned. */
+	if (t->is_signed && span_istarts(name, SPAN("x-amz-")))
+		return true;
 	for (size_t i = 0; i < sizeof(credential_members) / sizeof(credential_members[0]); i++)
 		if (span_iis(name, credential_members[i]))
 			return true;
 	for (size_t i = 0; i < t->nquery; i++)
-		if (span_eq(name, t->query[i].name))
+		if (span_ieq(name, t->query[i].name))
 			return true;
 	return false;
 }
@@ -89,7 +109,7 @@ add_query(struct buf *b, const struct egress_target *t, const struct frame_call 
 		struct span member = span_cut(call->query, at, end);
 
 		at = end + 1;
-		if (member.len == 0 || is_replaced(t, member_name(member)))
+		if (member.len == 0 || is_replaced(t, member))
 			continue;
 		(void)buf_add_char(b, mark);
 		(void)buf_add_span(b, member);
@@ -104,18 +124,11 @@ add_query(struct buf *b, const struct egress_target *t, const struct frame_call 
 	}
 }
 
-static void
-add_target(struct buf *b, const struct egress_target *t, const struct frame_call *call)
+void
+inject_target(struct buf *b, const struct egress_target *t, const struct frame_call *call)
 {
-	struct span base = t->base_path;
-
-	/* apiBase may end in the /v1 that Anthropic's paths begin with. */
-	if (span_ends(base, SPAN("/v1")) && span_starts(call->path, SPAN("/v1/")))
-		base = span_cut(base, 0, base.len - 3);
-	(void)buf_add_span(b, base);
-	(void)buf_add_span(b, call->path);
+	(void)paths_join(b, t->base_path, call->path);
 	add_query(b, t, call);
-	(void)buf_add_char(b, '\0');
 }
 
 /* ---- the header lines ---- */
@@ -176,6 +189,8 @@ add_lines(struct gather *g, const struct egress_target *t, const struct frame_ca
 	add_line(g, SPAN("Accept-Encoding"), SPAN("identity"));
 	add_removal(g,
 		    "Expect:"); /* else libcurl waits 1 s for a 100 when the body is over 1 MiB */
+	if (call->chunked)
+		add_line(g, SPAN("Transfer-Encoding"), SPAN("chunked"));
 	if (!has_field(call, "accept") && !is_configured(t, SPAN("accept")))
 		add_removal(g, "Accept:");
 	if (!has_field(call, "content-type") && !is_configured(t, SPAN("content-type")))
@@ -188,7 +203,7 @@ add_secrets(struct inject *in, size_t nown, struct header_set *secrets)
 {
 	size_t n = header_set_count(secrets);
 
-	in->lines = reallocarray(in->lines, nown + n + 1, sizeof(*in->lines));
+	in->lines = reallocarray(in->lines, nown + n + SIGN_LINES, sizeof(*in->lines));
 	if (in->lines == NULL)
 		abort();
 	for (size_t i = 0; i < n; i++)
@@ -207,11 +222,15 @@ inject_build(struct inject *out, const struct egress_target *t, const struct fra
 	g.at = calloc(call->nfields + OWN_LINES, sizeof(*g.at));
 	if (g.at == NULL)
 		abort();
-	add_target(&g.text, t, call);
+	inject_target(&g.text, t, call);
+	(void)buf_add_char(&g.text, '\0');
 	add_lines(&g, t, call);
 	out->text = g.text.ptr; /* ownership passes; never secret, so free(3) will do */
 	out->target = out->text;
 	out->lines = NULL;
+	out->loan = NULL;
+	out->nsigned = 0;
+	out->sign = (struct sign){0};
 	add_secrets(out, g.n, secrets);
 	for (size_t i = 0; i < g.n; i++)
 		out->lines[i] = out->text + g.at[i];
@@ -221,15 +240,57 @@ inject_build(struct inject *out, const struct egress_target *t, const struct fra
 void
 inject_renew(struct inject *in, struct header_set *secrets)
 {
-	size_t nown = in->nlines - header_set_count(in->secrets);
+	size_t nown = in->nlines - in->nsigned - header_set_count(in->secrets);
 
+	in->nsigned = 0;
 	header_set_release(in->secrets);
 	add_secrets(in, nown, secrets);
+}
+
+int
+inject_sign(struct inject *in, struct signers *signers, size_t target, struct span method,
+	    struct span body)
+{
+	uint64_t now_s;
+	struct signer_loan *loan = signers_lend(signers, target, &now_s);
+
+	in->nlines -= in->nsigned;
+	in->nsigned = 0;
+	sign_free(&in->sign);
+	signers_release(in->loan);
+	in->loan = loan;
+	if (loan == NULL || sign_build(&in->sign, &loan->signer, method, span_of(in->target),
+				       in->lines, in->nlines, body, now_s) != 0)
+		return -1;
+	in->nsigned = sign_lines(&in->sign, in->lines + in->nlines);
+	in->nlines += in->nsigned;
+	return 0;
+}
+
+static bool
+seeks_token(const struct inject *in)
+{
+	return in->loan != NULL && in->loan->redactor != NULL &&
+	       !header_set_has_secret(in->secrets);
+}
+
+const struct redactor *
+inject_redactor(const struct inject *in)
+{
+	return seeks_token(in) ? in->loan->redactor : header_set_redactor(in->secrets);
+}
+
+uint16_t
+inject_redacted(const struct inject *in, size_t i)
+{
+	return seeks_token(in) ? PLAN_NONE : header_set_slot(in->secrets, i);
 }
 
 void
 inject_free(struct inject *in)
 {
+	sign_free(&in->sign);
+	signers_release(in->loan);
 	header_set_release(in->secrets);
 	free(in->lines);
 	free(in->text);

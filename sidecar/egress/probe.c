@@ -111,7 +111,7 @@ probe_new(struct loop *l, struct target *t, uint16_t number, struct channel *par
 void
 probe_look(struct probe *p)
 {
-	static const struct transfer_events events = {on_head, on_data, on_done};
+	static const struct transfer_events events = {on_head, on_data, NULL, on_done};
 	struct transfer_request r = {
 		.method = SPAN("GET"), .target = p->path, .lines = p->lines, .report = &p->report};
 

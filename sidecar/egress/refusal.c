@@ -3,6 +3,8 @@
 
 #include "egress/refusal.h"
 
+#include "aws/error.h"
+#include "base/date.h"
 #include "base/json.h"
 
 /* A head with its body goes to ingress in one go, which must fit below serve.c's high mark. */
@@ -92,6 +94,23 @@ int
 held_take(const struct held *h, struct pool *room, struct frame_head *head)
 {
 	return pack_read(&frame_head_type, buf_span(&h->head), room, head);
+}
+
+bool
+refusal_is_of_signature(const struct held *h, uint64_t *date_s)
+{
+	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	struct frame_head head;
+	struct aws_error e;
+	struct pool room;
+
+	pool_over(&room, space, sizeof(space));
+	if (held_take(h, &room, &head) != 0)
+		return false;
+	(void)date_from_http(field_value(&head, "date"), date_s);
+	aws_error_read_rest(head.status, field_value(&head, "x-amzn-errortype"), buf_span(&h->body),
+			    &e);
+	return e.class == AWS_ERROR_CREDENTIALS || e.class == AWS_ERROR_CLOCK;
 }
 
 void

@@ -42,6 +42,11 @@ struct held {
 int held_head(struct held *h, struct judgement as, const struct frame_head *head, bool retry);
 /* 0, or -1: no more than a body frame is held. */
 int held_body(struct held *h, struct span piece);
+/*
+ * Whether one of AWS's is about the signature or its keys, and not about what they may do; *date_s
+ * is its Date, where it has one.
+ */
+bool refusal_is_of_signature(const struct held *h, uint64_t *date_s);
 /* The head as it came: 0, or -1. room: for its fields; it lasts as long as room and h. */
 int held_take(const struct held *h, struct pool *room, struct frame_head *head);
 void held_free(struct held *h);

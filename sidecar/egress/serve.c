@@ -13,15 +13,17 @@ enum {
 	IN_MAX = FRAME_HEADER + FRAME_HEAD_MAX + 2 * (FRAME_HEADER + FRAME_BODY_MAX),
 	READ_BYTES = 16 * 1024,
 	OUT_HIGH = 64 * 1024, /* unsent bytes of an answer above which the upstream is paused */
-	OUT_MAX = OUT_HIGH + 2 * FRAME_HEAD_MAX + FRAME_BODY_MAX,
+	/* What the redactor has held of a long secret's kind may come all at once. */
+	OUT_MAX = OUT_HIGH + 2 * FRAME_HEAD_MAX + 8 * (FRAME_HEADER + FRAME_BODY_MAX),
 	KEEP_BYTES = 16 * 1024, /* of a buffer, between calls */
 };
 
 enum serve_state {
-	SERVE_IDLE,  /* a call may come */
-	SERVE_BODY,  /* its body is coming */
-	SERVE_CALL,  /* it is under way */
-	SERVE_FLUSH, /* the end of the answer is on its way to ingress */
+	SERVE_IDLE,   /* a call may come */
+	SERVE_BODY,   /* its body is coming */
+	SERVE_STREAM, /* the same, and it is sent on as it comes: an answer may come too */
+	SERVE_CALL,   /* it is under way */
+	SERVE_FLUSH,  /* the end of the answer is on its way to ingress */
 };
 
 struct serve {
@@ -50,6 +52,16 @@ serve_drop(struct serve *s)
 
 static void next_frames(struct serve *s);
 
+/* A streamed body that the upstream does not take is left with ingress. */
+static void
+set_watch(struct serve *s)
+{
+	bool stalled = s->state == SERVE_STREAM && !exchange_has_room(&s->exchange);
+
+	watch_set(s->e->loop, &s->watch,
+		  EPOLLRDHUP | (stalled ? 0u : EPOLLIN) | (s->out.len > 0 ? EPOLLOUT : 0u));
+}
+
 static void
 flush_later(struct later *l)
 {
@@ -59,12 +71,13 @@ flush_later(struct later *l)
 		serve_drop(s);
 		return;
 	}
-	watch_set(s->e->loop, &s->watch,
-		  s->out.len > 0 ? EPOLLIN | EPOLLOUT | EPOLLRDHUP : EPOLLIN | EPOLLRDHUP);
+	set_watch(s);
 	if (s->out.len < OUT_HIGH / 2)
 		exchange_resume(&s->exchange);
 	if (s->state == SERVE_FLUSH && s->out.len == 0) {
 		s->state = SERVE_IDLE;
+		next_frames(s);
+	} else if (s->state == SERVE_STREAM) {
 		next_frames(s);
 	}
 }
@@ -80,16 +93,32 @@ pass_head(void *arg, const struct frame_head *head)
 	return 0;
 }
 
+/* libcurl gives a piece again after a pause: all of it is taken, or nothing. */
 static bool
+has_room(void *arg)
+{
+	const struct serve *s = arg;
+
+	return s->out.len < OUT_HIGH;
+}
+
+static int
 pass_data(void *arg, struct span piece)
 {
 	struct serve *s = arg;
 
-	/* libcurl gives a piece again after a pause: take all of it or nothing. */
-	if (s->out.len >= OUT_HIGH || frame_add_bytes(&s->out, FRAME_BODY, piece) != 0)
-		return false;
 	loop_later(s->e->loop, &s->later);
-	return true;
+	return frame_add_bytes(&s->out, FRAME_BODY, piece);
+}
+
+/* libcurl is at work: the frames are taken up at the round's end. */
+static void
+pass_room(void *arg)
+{
+	struct serve *s = arg;
+
+	if (s->state == SERVE_STREAM)
+		loop_later(s->e->loop, &s->later);
 }
 
 static void
@@ -112,7 +141,8 @@ pass_fail(void *arg, const struct frame_fail *f)
 	loop_later(s->e->loop, &s->later);
 }
 
-static const struct exchange_events events = {pass_head, pass_data, pass_end, pass_fail};
+static const struct exchange_events events = {
+	{pass_head, has_room, pass_data}, pass_room, pass_end, pass_fail};
 
 /* ---- from ingress ---- */
 
@@ -127,7 +157,7 @@ take_call(struct serve *s, struct span payload)
 	pool_over(&pool, room, sizeof(room));
 	if (pack_read(&frame_call_type, payload, &pool, &call) != 0)
 		return "a call that does not fit its form";
-	s->state = SERVE_BODY;
+	s->state = call.streamed ? SERVE_STREAM : SERVE_BODY;
 	return exchange_begin(&s->exchange, &call);
 }
 
@@ -156,13 +186,20 @@ take_frame(struct serve *s, const struct frame *f)
 	return exchange_send(&s->exchange);
 }
 
+static bool
+may_take(const struct serve *s)
+{
+	return s->state == SERVE_IDLE || s->state == SERVE_BODY || s->state == SERVE_FLUSH ||
+	       (s->state == SERVE_STREAM && exchange_has_room(&s->exchange));
+}
+
 /* Handles all whole frames that are here; may drop s. */
 static void
 next_frames(struct serve *s)
 {
 	size_t used = 0;
 
-	while (s->state == SERVE_IDLE || s->state == SERVE_BODY || s->state == SERVE_FLUSH) {
+	while (may_take(s)) {
 		struct span rest = span_cut(buf_span(&s->in), used, s->in.len);
 		struct frame f;
 		long n = frame_next(rest, &f);
@@ -183,6 +220,7 @@ next_frames(struct serve *s)
 		buf_clear(&s->in, KEEP_BYTES);
 	else
 		buf_drop(&s->in, used);
+	set_watch(s);
 }
 
 /* false: the stream was dropped. */
@@ -217,6 +255,11 @@ ready(struct watch *w, uint32_t got)
 {
 	struct serve *s = ev_owner(w, struct serve, watch);
 
+	/* What ingress had still to say of a streamed body is of no use without its end. */
+	if (s->state == SERVE_STREAM && (got & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+		serve_drop(s);
+		return;
+	}
 	if (got & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
 		if (!read_stream(s))
 			return;

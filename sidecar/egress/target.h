@@ -6,6 +6,7 @@
 #ifndef EGRESS_TARGET_H
 #define EGRESS_TARGET_H
 
+#include "box/msg_signing.h"
 #include "egress/look.h"
 #include "egress/transfer.h"
 
@@ -16,8 +17,11 @@ struct target {
 	uint32_t tls_version;
 	uint64_t certificate_expiry;
 	struct addresses addresses;
-	struct look look;                        /* of refused calls, at the store */
+	struct look look;         /* of refused calls, at the store */
+	uint32_t refused_version; /* of the last of them: what it was signed with; 0: it was not */
+	uint64_t refused_s;       /* and its Date, or 0 */
 	bool reported, was_usable, was_resolved; /* what ingress was told last */
+	enum signing_state was_signing;
 	uint64_t was_expiry;
 };
 

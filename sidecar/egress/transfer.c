@@ -45,6 +45,7 @@ struct transfer {
 	struct transfer_report *report;
 	unsigned requests; /* how often libcurl was about to send the request */
 	bool head_done, paused;
+	bool starved;         /* the rest of a streamed body is awaited */
 	enum verdict verdict; /* why we ended it, if we did */
 	struct buf head;
 };
@@ -252,6 +253,7 @@ head_complete(struct transfer *t)
 	if (head.status < 200)
 		return VERDICT_UPSTREAM_INVALID;
 	t->head_done = true;
+	transfer_more(t); /* an error ends the sending, but libcurl looks only once it goes on */
 	note_length(t->easy, &head);
 	return t->ev->head(t->arg, &head);
 }
@@ -291,12 +293,34 @@ on_data(char *bytes, size_t size, size_t n, void *arg)
 	return t->paused ? CURL_WRITEFUNC_PAUSE : size * n;
 }
 
+/* CURLOPT_READFUNCTION: the next piece of a streamed body. */
+static size_t
+on_read(char *to, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	long got = t->ev->more(t->arg, to, size * n);
+
+	t->starved = got < 0;
+	return got < 0 ? CURL_READFUNC_PAUSE : (size_t)got;
+}
+
+/* CURLOPT_SEEKFUNCTION: what has been sent is gone, and is never sent twice. */
+static int
+on_seek(void *arg, curl_off_t offset, int origin)
+{
+	(void)arg;
+	(void)offset;
+	(void)origin;
+	return CURL_SEEKFUNC_FAIL;
+}
+
 static bool
 transfer_is_paused(void *easy)
 {
 	struct transfer *t = NULL;
 
-	return curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t) == CURLE_OK && t != NULL && t->paused;
+	return curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t) == CURLE_OK && t != NULL &&
+	       (t->paused || t->starved);
 }
 
 /* ---- the end ---- */
@@ -390,6 +414,15 @@ transfer_resume(struct transfer *t)
 	multi_unpause(t->lane->multi, t->easy);
 }
 
+void
+transfer_more(struct transfer *t)
+{
+	if (!t->starved)
+		return;
+	t->starved = false;
+	multi_unpause(t->lane->multi, t->easy);
+}
+
 /* ---- the start ---- */
 
 /* What never changes between calls of a lane. */
@@ -417,6 +450,8 @@ new_easy(struct lane *lane)
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_request);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
 	return e;
 }
 
@@ -428,7 +463,12 @@ set_call(struct transfer *t, const struct transfer_request *r, char *method)
 
 	memcpy(method, r->method.ptr, r->method.len);
 	method[r->method.len] = '\0';
-	if (post) {
+	if (r->streamed) {
+		curl_easy_setopt(e, CURLOPT_POST, 1L);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDS, NULL);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->length);
+		curl_easy_setopt(e, CURLOPT_READDATA, t);
+	} else if (post) {
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, r->body.len > 0 ? r->body.ptr : "");

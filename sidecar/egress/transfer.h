@@ -47,6 +47,11 @@ struct transfer_events {
 	/* A piece of the body; false: cannot be taken now (transfer_resume says when it can). */
 	bool (*data)(void *arg, struct span piece);
 	/*
+	 * Of a streamed body up to max bytes at to: how many, 0 at its end, or -1: none now
+	 * (transfer_more says when there are).
+	 */
+	long (*more)(void *arg, char *to, size_t max);
+	/*
 	 * The end: VERDICT_OK when the answer is complete. sent: a byte of the request may have
 	 * gone out.
 	 */
@@ -67,6 +72,8 @@ struct transfer_request {
 	size_t nlines;
 	bool has_body;
 	struct span body;               /* valid until the end */
+	bool streamed;                  /* the body comes from `more` instead … */
+	int64_t length;                 /* … and is that long, or chunked: -1 */
 	struct transfer_report *report; /* filled in on the way; or NULL */
 };
 
@@ -77,6 +84,8 @@ struct transfer *transfer_start(struct lane *lane, const struct transfer_request
 void transfer_cancel(struct transfer *t);
 /* Lets a transfer whose data was refused go on. */
 void transfer_resume(struct transfer *t);
+/* There is more of a streamed body, or its end. */
+void transfer_more(struct transfer *t);
 
 /* "libcurl/7.88.1 OpenSSL/3.0.x" */
 const char *transfer_library(void);

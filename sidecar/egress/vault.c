@@ -19,6 +19,8 @@ struct header_set {
 	unsigned refs;
 	struct ingredient *of;
 	size_t nof;
+	struct redactor *redactor;
+	uint16_t *sought; /* by the redactor's number: whose value it is */
 	size_t n;
 	struct secret *lines[];
 };
@@ -177,6 +179,42 @@ note_versions(const struct vault *v, const struct egress_target *t, struct heade
 		}
 }
 
+/* The secrets in the line of h, as views into it. */
+static size_t
+secrets_of(const struct vault *v, const struct egress_header *h, struct span line, struct span *out,
+	   uint16_t *slots)
+{
+	size_t at = h->name.len + 2, n = 0;
+
+	for (size_t i = 0; i < h->nparts; i++) {
+		size_t len = part_bytes(v, &h->parts[i]).len;
+
+		if (h->parts[i].slot != PLAN_NONE) {
+			slots[n] = h->parts[i].slot;
+			out[n++] = span_cut(line, at, at + len);
+		}
+		at += len;
+	}
+	return n;
+}
+
+static void
+compile(const struct vault *v, const struct egress_target *t, struct header_set *s)
+{
+	struct span *secrets = calloc(s->nof + 1, sizeof(*secrets));
+	size_t n = 0, line = 0;
+
+	s->sought = calloc(s->nof + 1, sizeof(*s->sought));
+	if (secrets == NULL || s->sought == NULL)
+		abort();
+	for (size_t i = 0; i < t->nheaders; i++)
+		if (line_length(v, &t->headers[i]) > 0) /* else it was left out */
+			n += secrets_of(v, &t->headers[i], secret_span(s->lines[line++]),
+					secrets + n, s->sought + n);
+	s->redactor = redactor_new(secrets, n);
+	free(secrets);
+}
+
 static struct header_set *
 compose_all(const struct vault *v, const struct egress_target *t)
 {
@@ -199,6 +237,8 @@ compose_all(const struct vault *v, const struct egress_target *t)
 		}
 		s->lines[s->n++] = line;
 	}
+	if (t->redact)
+		compile(v, t, s);
 	return s;
 }
 
@@ -217,10 +257,24 @@ header_set_release(struct header_set *s)
 {
 	if (s == NULL || --s->refs > 0)
 		return;
+	redactor_free(s->redactor);
 	for (size_t i = 0; i < s->n; i++)
 		secret_free(s->lines[i]);
 	free(s->of);
+	free(s->sought);
 	free(s);
+}
+
+const struct redactor *
+header_set_redactor(const struct header_set *s)
+{
+	return s->redactor;
+}
+
+uint16_t
+header_set_slot(const struct header_set *s, size_t i)
+{
+	return s->sought[i];
 }
 
 bool

@@ -8,6 +8,7 @@
 #define EGRESS_VAULT_H
 
 #include "config/plan_egress.h"
+#include "egress/redact.h"
 
 struct vault;
 
@@ -29,6 +30,10 @@ struct header_set *vault_headers(struct vault *v, size_t target);
 void header_set_release(struct header_set *s);
 /* Whether any secret is in the lines at all. */
 bool header_set_has_secret(const struct header_set *s);
+/* What finds the secrets of these lines in an answer; NULL: the target does not redact. */
+const struct redactor *header_set_redactor(const struct header_set *s);
+/* The slot of the ith secret that it finds. */
+uint16_t header_set_slot(const struct header_set *s, size_t i);
 /* Whether a slot that the lines were composed of has a newer version now. */
 bool vault_is_newer(const struct vault *v, const struct header_set *s);
 /* Whether target's lines are composed of slot. */

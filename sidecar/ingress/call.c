@@ -6,6 +6,7 @@
 #include "ingress/call.h"
 
 #include "base/log.h"
+#include "ingress/admission.h"
 #include "ingress/metrics.h"
 #include "ingress/recent.h"
 #include "policy/access/headers.h"
@@ -22,6 +23,7 @@ call_new(struct ingress *in)
 	c->start_us = loop_clock_us();
 	c->decision.target = PLAN_NONE;
 	c->decision.rule = -1;
+	c->decision.caller = CALLER_NONE;
 	return c;
 }
 
@@ -30,8 +32,12 @@ call_free(struct ingress *in, struct call *c)
 {
 	if (c == NULL)
 		return;
+	admission_give(in, c);
 	in->buffered -= c->reserved;
 	buf_free(&c->body);
+	buf_free(&c->list_head);
+	buf_free(&c->list);
+	free(c->upload);
 	free(c);
 }
 
@@ -44,11 +50,22 @@ call_id(const struct call *c)
 bool
 call_reserve(struct ingress *in, struct call *c, uint64_t n)
 {
-	if (n > in->plan.buffer_total || in->buffered > in->plan.buffer_total - n)
+	if (n > in->plan.buffer_total / 2 || in->buffered > in->plan.buffer_total - 2 * n)
 		return false;
-	in->buffered += n;
-	c->reserved += n;
+	in->buffered += 2 * n;
+	c->reserved += 2 * n;
 	return true;
+}
+
+void
+call_handed_over(struct ingress *in, struct call *c)
+{
+	if (c->content.ptr == NULL)
+		return;
+	buf_free(&c->body);
+	c->content.ptr = NULL;
+	in->buffered -= c->reserved / 2;
+	c->reserved -= c->reserved / 2;
 }
 
 struct edit {
@@ -105,13 +122,12 @@ call_rewrite(struct call *c)
 	d->rewrite_to.ptr = d->usage_text.ptr = NULL;
 }
 
-int
-call_frame(const struct call *c, struct buf *up)
+void
+call_sent(const struct call *c, struct frame_call *out, struct http_field *passing)
 {
-	struct http_field passing[HTTP_FIELDS_MAX];
-	struct frame_call f = {
+	*out = (struct frame_call){
 		.target = c->decision.target,
-		.dialect = (uint8_t)c->decision.dialect,
+		.dialect = (uint8_t)c->decision.spoken,
 		.operation = (uint8_t)c->decision.route->operation,
 		.method = c->request.method,
 		.path = c->decision.rest,
@@ -122,26 +138,43 @@ call_frame(const struct call *c, struct buf *up)
 		.has_body = c->request.framing != HTTP_NO_BODY,
 		.body_len = c->content.len,
 	};
-
+	if (c->upload != NULL) {
+		out->streamed = true;
+		out->chunked = c->request.framing == HTTP_CHUNKED;
+		out->body_len = c->upload->length;
+	}
 	for (size_t i = 0; i < c->request.nfields; i++) {
 		const struct http_field *field = &c->request.fields[i];
 
 		if (header_request_passes(field->name) &&
 		    !http_is_nominated(&c->request, field->name))
-			passing[f.nfields++] = *field;
+			passing[out->nfields++] = *field;
 	}
+}
+
+int
+call_frame(const struct call *c, struct buf *up)
+{
+	struct http_field passing[HTTP_FIELDS_MAX];
+	struct frame_call f;
+
+	call_sent(c, &f, passing);
 	return frame_add(up, FRAME_CALL, &frame_call_type, &f);
 }
 
 void
 call_frame_body(struct call *c, struct buf *up)
 {
-	struct span piece = span_cut(c->content, c->sent, c->sent + FRAME_BODY_MAX);
+	bool open = c->upload != NULL && !c->upload->whole; /* more will come behind content */
+	struct span piece;
 
+	if (c->upload != NULL)
+		c->content = buf_span(&c->body);
+	piece = span_cut(c->content, c->sent, c->sent + FRAME_BODY_MAX);
 	if (piece.len > 0 && frame_add_bytes(up, FRAME_BODY, piece) != 0)
 		return; /* up is full: again when it has drained */
 	c->sent += piece.len;
-	if (c->sent == c->content.len &&
+	if (!open && c->sent == c->content.len &&
 	    frame_add_bytes(up, FRAME_END, (struct span){NULL, 0}) == 0)
 		c->end_sent = true;
 }
@@ -206,7 +239,7 @@ count(struct ingress *in, const struct call *c, uint64_t now)
 		.time_ms = loop_wall_ms(),
 		.target = m.target,
 		.operation = m.operation,
-		.caller = "local",
+		.caller = caller_name(in, d->caller),
 		.dialect = dialect_name(d->dialect),
 		.status = c->status,
 		.code = c->code == NULL ? "" : c->code,
@@ -244,7 +277,8 @@ write_log(const struct ingress *in, const struct call *c, uint64_t now)
 {
 	const struct decision *d = &c->decision;
 
-	log_say(LOG_INFO, "call", LOG_S("request_id", call_id(c)), LOG_C("caller", "local"),
+	log_say(LOG_INFO, "call", LOG_S("request_id", call_id(c)),
+		LOG_S("caller", caller_name(in, d->caller)),
 		LOG_C("dialect", dialect_name(d->dialect)),
 		LOG_C("operation", d->route != NULL ? operation_name(d->route->operation) : ""),
 		LOG_S("target",
@@ -268,6 +302,7 @@ call_over(struct ingress *in, struct call *c)
 	uint64_t now = loop_clock_us();
 
 	call_usage(in, c);
+	admission_charge(in, c);
 	count(in, c, now);
 	write_log(in, c, now);
 }

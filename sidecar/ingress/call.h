@@ -11,6 +11,7 @@
 #include "ingress/decide.h"
 #include "ingress/meter.h"
 #include "ingress/trace.h"
+#include "ingress/upload.h"
 
 enum { CALL_ID_LEN = 20 };
 
@@ -19,16 +20,21 @@ struct call {
 	size_t head_len;
 	struct decision decision;
 	struct chunked chunked;
-	struct buf body;     /* when it did not come whole with the head, or was rewritten */
-	struct span content; /* the body: a view into the input, or body */
-	size_t sent;         /* bytes of content framed for egress */
-	uint64_t reserved;   /* of limits.bufferTotal */
+	struct buf body;        /* when it did not come whole with the head, or was rewritten */
+	struct span content;    /* the body: a view into the input, or body */
+	size_t sent;            /* bytes of content framed for egress */
+	uint64_t reserved;      /* of limits.bufferTotal */
+	bool admitted;          /* it counts against its caller's limits (admission.h) */
+	unsigned retry_seconds; /* for Retry-After of a refusal; 0: no particular time */
+	struct upload *upload;  /* a form: body is then what waits for egress; else NULL */
 	bool end_sent;
+	struct buf list_head, list; /* an answer that lists models, kept until it is whole */
 	char id[CALL_ID_LEN + 1];
 	uint64_t start_us, first_byte_us;
 	uint64_t whole_us, handed_us; /* the request: all of it read, its front with egress */
 	uint64_t overhead_us;         /* set by the first write of the answer */
 	uint64_t bytes_in, bytes_out;
+	uint64_t bytes_relayed; /* of the answer's body, as it came from egress */
 	unsigned status;
 	const char *code;                /* of an error of ours; NULL: the upstream's answer */
 	char upstream_id[96];            /* x-request-id and its like */
@@ -46,12 +52,22 @@ void call_free(struct ingress *in, struct call *c);
 
 struct span call_id(const struct call *c);
 
-/* Takes n more bytes of limits.bufferTotal; false when there are none left. */
+/*
+ * Takes room for n more bytes of the body from limits.bufferTotal, twice: egress keeps a copy until
+ * the call has ended, to be able to send it again. False when there is none left.
+ */
 bool call_reserve(struct ingress *in, struct call *c, uint64_t n);
+/* All of the body is with egress: frees our copy, and gives back the room of it. */
+void call_handed_over(struct ingress *in, struct call *c);
 
 /* Puts what was decided into the body: the model's new name, the wish for usage. */
 void call_rewrite(struct call *c);
 
+/*
+ * What egress is told of a decided call: views into c, and of its fields those that may pass, in
+ * passing (room for HTTP_FIELDS_MAX).
+ */
+void call_sent(const struct call *c, struct frame_call *out, struct http_field *passing);
 /* Appends CALL to up. 0, or -1 when it is over a bound. */
 int call_frame(const struct call *c, struct buf *up);
 /* Appends the next piece of the body, and END behind the last. */

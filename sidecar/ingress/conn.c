@@ -166,6 +166,7 @@ conn_refuse(struct conn *c, enum verdict v, const char *why, bool whole)
 	c->close = r.close = c->close || !whole;
 	r.dialect = c->call->decision.dialect;
 	r.request_id = call_id(c->call);
+	r.retry_seconds = c->call->retry_seconds;
 	if (c->call->decision.why[0] != '\0' && why == NULL)
 		r.why = c->call->decision.why;
 	c->call->code = verdict_row(v)->code;
@@ -246,6 +247,10 @@ client_ready(struct watch *w, uint32_t got)
 		conn_abort(c, c->answer_done ? NULL : "client_gone");
 		return;
 	}
+	if (c->state == CONN_CALL && (got & EPOLLIN) != 0 && upload_wants(c)) {
+		upload_read(c);
+		return;
+	}
 	if (c->state == CONN_CALL) {
 		relay_out(c);
 		return;
@@ -257,7 +262,9 @@ client_ready(struct watch *w, uint32_t got)
 			conn_finished(c);
 		return;
 	}
-	if (c->state == CONN_BODY && c->call->request.framing == HTTP_CHUNKED)
+	if (c->state == CONN_BODY && c->call->upload != NULL)
+		upload_read(c);
+	else if (c->state == CONN_BODY && c->call->request.framing == HTTP_CHUNKED)
 		read_chunks(c);
 	else
 		read_counted(c);
@@ -286,6 +293,8 @@ conn_new(struct ingress *in, const struct ingress_listener *l, int fd)
 		abort();
 	*c = (struct conn){
 		.in = in, .listener = l, .client = {fd, 0, client_ready}, .stream = {-1, 0, NULL}};
+	if (l->is_unix)
+		c->peer = caller_peer_of(fd);
 	c->timer.fn = timed_out;
 	c->later.fn = advance_later;
 	buf_init(&c->inb, in->plan.header_bytes + BODY_READ_BYTES);

@@ -30,6 +30,7 @@ enum conn_state {
 struct conn {
 	struct ingress *in;
 	const struct ingress_listener *listener;
+	struct caller_peer peer;
 	struct conn *next, **prev;
 	struct watch client, stream;
 	struct timer timer;
@@ -86,6 +87,8 @@ void request_chunks(struct conn *c, struct span in);
 
 /* Hands the decided call to egress. May free c. */
 void relay_start(struct conn *c);
+/* More of an upload has come. May free c. */
+void relay_more(struct conn *c);
 /* Goes on sending the answer to the client. May free c. */
 void relay_out(struct conn *c);
 

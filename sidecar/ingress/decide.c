@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "ingress/decide.h"
+#include "ingress/decide_refuse.h"
 
 #include "http/grammar.h"
 #include "ingress/include_usage.h"
 #include "ingress/scan.h"
+#include "policy/access/paths.h"
 
-static enum verdict __attribute__((format(printf, 3, 4)))
-refuse(struct decision *d, enum verdict v, const char *format, ...)
+enum {
+	BEDROCK_BODY_MAX = 25000000,  /* of InvokeModel, the largest that there is */
+	DECIDE_PATH_MODEL_MAX = 2048, /* as long as Bedrock's ids may be, and as a body's */
+	/* A request line, and a name that takes a segment's place, each byte of it escaped. */
+	PATH_MAX_BYTES = HTTP_LINE_MAX + 3 * DECIDE_PATH_MODEL_MAX,
+};
+
+enum verdict
+decide_refuse(struct decision *d, enum verdict v, const char *format, ...)
 {
 	va_list args;
 
@@ -21,193 +28,19 @@ refuse(struct decision *d, enum verdict v, const char *format, ...)
 	return v;
 }
 
-/* ---- the listener's own names and browsers ---- */
-
-static bool
-is_ip_literal(struct span host)
-{
-	char text[INET6_ADDRSTRLEN];
-	unsigned char bytes[16];
-
-	if (host.len > 2 && host.ptr[0] == '[')
-		host = span_cut(host, 1, host.len - 1);
-	if (host.len == 0 || host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.ptr, host.len);
-	text[host.len] = '\0';
-	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
-}
-
-/*
- * A page that has rebound its name to 127.0.0.1 is same-origin and may send no Origin:
- * Host is the one field that names the attacker (reference/security.md 3.6).
- */
-static bool
-host_is_ours(const struct ingress_listener *l, struct span host)
-{
-	struct span name;
-	unsigned port;
-
-	if (!grammar_split_host(host, &name, &port))
-		return false;
-	if (l->is_unix)
-		return true;
-	for (size_t i = 0; i < l->nhosts; i++)
-		if (span_ieq(host, l->hosts[i].text))
-			return true;
-	return l->any_ip_host && is_ip_literal(name);
-}
-
-static bool
-is_browser(const struct http_request *r)
-{
-	const struct http_field *site = http_find(r, "sec-fetch-site");
-
-	if (http_find(r, "origin") != NULL)
-		return true;
-	return site != NULL && !span_iis(site->value, "none") &&
-	       !span_iis(site->value, "same-origin");
-}
-
-static bool
-asks_for_websocket(const struct http_request *r)
-{
-	const struct http_field *f = r->upgrade ? http_find(r, "upgrade") : NULL;
-
-	return f != NULL && span_istarts(f->value, SPAN("websocket"));
-}
-
-static enum verdict
-check_sender(const struct ingress_listener *l, const struct http_request *r, struct decision *d)
-{
-	if (!host_is_ours(l, r->host))
-		return refuse(d, VERDICT_HOST_NOT_ALLOWED,
-			      "The Host header names neither this listener (%.*s) nor an entry of "
-			      "`hosts`; call it by its own address or add the name to `hosts`.",
-			      (int)l->name.len, l->name.ptr);
-	if (is_browser(r))
-		return refuse(d, VERDICT_BROWSER_REFUSED,
-			      "This request was sent by a browser page (Origin or Sec-Fetch-Site); "
-			      "sidekey serves programs on this machine only.");
-	if (asks_for_websocket(r))
-		return refuse(d, VERDICT_UPGRADE_REFUSED,
-			      "WebSocket is not offered here; use the same path with POST, and "
-			      "\"stream\": true for server-sent events.");
-	return VERDICT_OK;
-}
-
-/* ---- the route ---- */
-
-static bool
-any_target_speaks(const struct ingress *in, const struct decision *d)
-{
-	for (size_t i = 0; i < in->plan.ntargets; i++) {
-		const struct ingress_target *t = &in->plan.targets[i];
-
-		if ((dialects_of(t->provider) >> d->dialect & 1) != 0 &&
-		    (t->operations >> d->route->operation & 1) != 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_json_type(struct span value)
-{
-	struct span type = span_trim(span_cut(value, 0, span_find(value, 0, ';')));
-
-	return span_iis(type, "application/json");
-}
-
-static enum verdict
-check_body_kind(const struct http_request *r, struct decision *d)
-{
-	const struct http_field *type = http_find(r, "content-type");
-	const struct http_field *coding = http_find(r, "content-encoding");
-
-	if (d->route->body == BODY_NONE &&
-	    (r->framing == HTTP_CHUNKED || (r->framing == HTTP_LENGTH && r->length > 0)))
-		return refuse(d, VERDICT_MALFORMED_REQUEST,
-			      "%s %s takes no body; send it without one.", d->route->method,
-			      d->route->path);
-	if (d->route->body != BODY_JSON)
-		return VERDICT_OK;
-	if (type == NULL || http_count(r, "content-type") > 1 || !is_json_type(type->value))
-		return refuse(d, VERDICT_MALFORMED_REQUEST,
-			      "%s %s takes JSON; send Content-Type: application/json.",
-			      d->route->method, d->route->path);
-	if (coding != NULL && !span_iis(coding->value, "identity"))
-		return refuse(d, VERDICT_MALFORMED_REQUEST,
-			      "A compressed body cannot be checked; send it without "
-			      "Content-Encoding.");
-	return VERDICT_OK;
-}
-
-static enum verdict
-check_query(const struct ingress *in, const struct http_request *r, struct decision *d)
-{
-	for (size_t at = 0; r->has_query && at < r->query.len;) {
-		size_t end = span_find(r->query, at, '&');
-		struct span member = span_cut(r->query, at, end);
-		struct span name = span_cut(member, 0, span_find(member, 0, '='));
-		char folded[SCAN_NAME_MAX + 1];
-		size_t n = name.len < SCAN_NAME_MAX ? name.len : SCAN_NAME_MAX;
-		bool azure = span_is(name, "api-version") || span_is(name, "api_version");
-
-		at = end + 1;
-		for (size_t i = 0; i < n; i++)
-			folded[i] = (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z'
-						   ? name.ptr[i] + ('a' - 'A')
-						   : name.ptr[i]);
-		folded[n] = '\0';
-		if (!azure && model_field_denied((struct span){folded, n},
-						 (const struct span *)in->plan.denied_fields,
-						 in->plan.ndenied_fields))
-			return refuse(d, VERDICT_FIELD_NOT_ALLOWED,
-				      "The query member \"%s\" would steer the upstream, which the "
-				      "configuration alone decides; leave it out.",
-				      folded);
-	}
-	return VERDICT_OK;
-}
-
-enum verdict
-decide_head(const struct ingress *in, const struct ingress_listener *l,
-	    const struct http_request *r, struct decision *d)
-{
-	enum verdict v = check_sender(l, r, d);
-	bool known = false;
-
-	if (v != VERDICT_OK)
-		return v;
-	d->dialect = dialect_of(r->path, &d->rest);
-	if (!grammar_is_path(r->path, d->dialect == DIALECT_BEDROCK) ||
-	    (r->has_query && !grammar_is_query(r->query)))
-		return refuse(d, VERDICT_MALFORMED_REQUEST,
-			      "The path or query is not in a form that means the same to everyone "
-			      "(dot segments, empty segments, encoded slashes or control bytes).");
-	d->route = route_find(d->dialect, r->method, d->rest, &known);
-	if (d->route == NULL && known)
-		return refuse(d, VERDICT_OPERATION_NOT_ALLOWED, "%.*s is not allowed on this path.",
-			      (int)r->method.len, r->method.ptr);
-	if (d->route == NULL)
-		return refuse(d, VERDICT_ROUTE_NOT_FOUND,
-			      "No operation has this path in the %s dialect; the base URL for an "
-			      "OpenAI client is http://HOST:PORT/v1.",
-			      dialect_name(d->dialect));
-	if (!any_target_speaks(in, d))
-		return refuse(d, VERDICT_OPERATION_NOT_ALLOWED,
-			      "The operation \"%s\" is not enabled for any target; add it to the "
-			      "target's `operations` if the agent may use it.",
-			      operation_name(d->route->operation));
-	v = check_body_kind(r, d);
-	return v != VERDICT_OK ? v : check_query(in, r, d);
-}
-
 /* ---- body, model, target ---- */
 
-static bool
-denies(const void *arg, struct span folded_name)
+static void
+note_model(struct decision *d, struct span model)
+{
+	size_t n = model.len < DECIDE_MODEL_MAX ? model.len : DECIDE_MODEL_MAX;
+
+	memcpy(d->model, model.ptr, n);
+	d->model[n] = '\0';
+}
+
+bool
+decide_denies(const void *arg, struct span folded_name)
 {
 	const struct ingress *in = arg;
 
@@ -228,32 +61,168 @@ refuse_scan(struct decision *d, enum scan_fault fault, const struct scan *s)
 	};
 
 	if (fault == SCAN_DENIED_FIELD)
-		return refuse(d, VERDICT_FIELD_NOT_ALLOWED,
-			      "The body member \"%s\" would steer the upstream or choose another "
-			      "model, which the configuration alone decides; leave it out.",
-			      s->denied);
-	return refuse(d, VERDICT_MALFORMED_REQUEST, "The body %s (near byte %zu).", texts[fault],
-		      s->error_at);
+		return decide_refuse(
+			d, VERDICT_FIELD_NOT_ALLOWED,
+			"The body member \"%s\" would steer the upstream or choose another "
+			"model, which the configuration alone decides; leave it out.",
+			s->denied);
+	return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The body %s (near byte %zu).",
+			     texts[fault], s->error_at);
+}
+
+/*
+ * May this caller use that model? The one place that says so: for the model of a body and of a
+ * path, and for each entry of a list of models. Without rules every model may be used, and *rule
+ * is DECIDE_NO_RULE.
+ */
+static bool
+may_use(const struct ingress *in, long caller, struct span model, long *rule)
+{
+	*rule = in->plan.has_models ? model_pick(in->plan.models, in->plan.nmodels, model)
+				    : DECIDE_NO_RULE;
+	return (*rule >= 0 || !in->plan.has_models) && caller_may_name(in, caller, model);
+}
+
+bool
+decide_may_list(const struct ingress *in, long caller, struct span model, uint16_t target,
+		struct span sent)
+{
+	long rule;
+
+	if (!may_use(in, caller, model, &rule))
+		return false;
+	if (rule < 0)
+		return span_eq(model, sent);
+	return in->plan.models[rule].target == target &&
+	       span_eq(model_sent(&in->plan.models[rule], model), sent);
 }
 
 static enum verdict
-pick_by_model(const struct ingress *in, const struct scan *s, struct decision *d)
+refuse_model(const struct ingress *in, struct span model, struct decision *d)
 {
-	struct span model = {s->model, s->model_len}, sent;
-	long rule = model_pick(in->plan.models, in->plan.nmodels, model);
+	int n = model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX;
+	struct span name = caller_name(in, d->caller);
 
+	if (!caller_may_name(in, d->caller, model))
+		return decide_refuse(
+			d, VERDICT_MODEL_NOT_ALLOWED,
+			"The caller \"%.*s\" may not use the model \"%.*s\": its `models` do "
+			"not name it.",
+			(int)name.len, name.ptr, n, model.ptr);
+	return decide_refuse(
+		d, VERDICT_MODEL_NOT_ALLOWED,
+		"The model \"%.*s\" matches no rule of `models`; use one that is configured, or "
+		"add a rule for it.",
+		n, model.ptr);
+}
+
+/* Holds model against the rules; *sent is what the target is to be told in its place. */
+static enum verdict
+pick_by_model(const struct ingress *in, struct span model, struct decision *d, struct span *sent)
+{
+	uint16_t before = d->rule >= 0 ? d->target : PLAN_NONE;
+	long rule;
+
+	*sent = model;
+	if (!may_use(in, d->caller, model, &rule))
+		return refuse_model(in, model, d);
 	if (rule < 0)
-		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
-			      "The model \"%s\" matches no rule of `models`; use one that is "
-			      "configured, or add a rule for it.",
-			      d->model);
-	d->target = in->plan.models[rule].target;
+		return VERDICT_OK;
 	d->rule = rule;
-	sent = model_sent(&in->plan.models[rule], model);
-	if (!span_eq(sent, model)) {
-		d->rewrite_at = s->model_raw;
-		d->rewrite_to = sent;
+	d->target = in->plan.models[rule].target;
+	*sent = model_sent(&in->plan.models[rule], model);
+	if (before != PLAN_NONE && before != d->target)
+		return decide_refuse(
+			d, VERDICT_MODEL_NOT_ALLOWED,
+			"The path and the body name two models, which `models` sends to two "
+			"targets; name the same one in both.");
+	return VERDICT_OK;
+}
+
+/* What the path of the upstream's request is put together in: one call at a time. */
+static char sent_path[PATH_MAX_BYTES];
+
+static struct span
+keep_path(struct buf *b)
+{
+	struct span path = {sent_path, b->len};
+
+	memcpy(sent_path, b->ptr, b->len);
+	buf_free(b);
+	return path;
+}
+
+/* A model that the path names, where a rule may rename it. */
+static enum verdict
+decide_path(const struct ingress *in, struct decision *d)
+{
+	bool slashes = d->dialect == DIALECT_BEDROCK;
+	char model[DECIDE_PATH_MODEL_MAX + 1];
+	struct span segment, named = {model, 0}, sent;
+	enum verdict v;
+	struct buf b;
+
+	if (!route_model(d->route, d->rest, &segment))
+		return VERDICT_OK;
+	if (paths_decode(segment, model, DECIDE_PATH_MODEL_MAX, &named.len) != 0 ||
+	    !grammar_is_utf8(named))
+		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+				     "The model that the path names is not UTF-8, or is too long.");
+	note_model(d, named);
+	v = pick_by_model(in, named, d, &sent);
+	if (v != VERDICT_OK || span_eq(sent, named))
+		return v;
+	buf_init(&b, sizeof(sent_path));
+	if (paths_rename(&b, d->rest, segment, sent, slashes) != 0) {
+		buf_free(&b);
+		return decide_refuse(
+			d, VERDICT_MODEL_NOT_ALLOWED,
+			"The rule for \"%s\" sends a name that cannot stand in a path; call it "
+			"where the body names the model.",
+			d->model);
 	}
+	d->rest = keep_path(&b);
+	return VERDICT_OK;
+}
+
+/* A call of the openai dialect for classic Azure, where the deployment stands in the path. */
+static enum verdict
+decide_classic(struct span method, struct span model, struct decision *d)
+{
+	struct buf b;
+
+	d->spoken = DIALECT_AZURE;
+	buf_init(&b, sizeof(sent_path));
+	if (paths_classic(&b, method, d->rest, model) == 0) {
+		d->rest = keep_path(&b);
+		return VERDICT_OK;
+	}
+	buf_free(&b);
+	return decide_refuse(
+		d, VERDICT_OPERATION_NOT_ALLOWED,
+		"The classic Azure API has no path for this operation%s; with an `apiBase` "
+		"that ends in /openai/v1 it may have one.",
+		model.len == 0 ? " without a model" : " and model");
+}
+
+/* What the target's calls are signed with, where they are. */
+static enum verdict
+check_signing(const struct ingress *in, struct decision *d)
+{
+	struct span name = in->plan.targets[d->target].name;
+
+	if (in->targets[d->target].signing == SIGNING_REFUSED)
+		return decide_refuse(
+			d, VERDICT_CREDENTIAL_REFUSED,
+			"There is no AWS identity to sign for the target \"%.*s\" with, and "
+			"none to be expected; sidekey's log says why.",
+			(int)name.len, name.ptr);
+	if (in->targets[d->target].signing == SIGNING_AWAITED)
+		return decide_refuse(
+			d, VERDICT_CREDENTIAL_UNAVAILABLE,
+			"The AWS identity that signs for the target \"%.*s\" is not there "
+			"yet; sidekey keeps asking for it, try again in a few seconds.",
+			(int)name.len, name.ptr);
 	return VERDICT_OK;
 }
 
@@ -265,37 +234,65 @@ check_target(const struct ingress *in, struct decision *d)
 
 	if ((dialects_of(t->provider) >> d->dialect & 1) == 0 ||
 	    (t->operations >> d->route->operation & 1) == 0)
-		return refuse(d, VERDICT_OPERATION_NOT_ALLOWED,
-			      "The operation \"%s\" is not enabled for the target \"%.*s\", where "
-			      "this call would go.",
-			      operation_name(d->route->operation), (int)t->name.len, t->name.ptr);
+		return decide_refuse(
+			d, VERDICT_OPERATION_NOT_ALLOWED,
+			"The operation \"%s\" is not enabled for the target \"%.*s\", where "
+			"this call would go.",
+			operation_name(d->route->operation), (int)t->name.len, t->name.ptr);
 	for (size_t i = 0; i < t->nslots; i++) {
 		const struct slot_view *s = &in->slots[t->slots[i].number];
 		struct span name = in->plan.slots[t->slots[i].number].name;
 
 		if (s->state == SLOT_REFUSED)
-			return refuse(d, VERDICT_CREDENTIAL_REFUSED,
-				      "The store refused the secret %.*s (%s); sidekey's log names "
-				      "the reference and the principal.",
-				      (int)name.len, name.ptr, s->error_type);
+			return decide_refuse(
+				d, VERDICT_CREDENTIAL_REFUSED,
+				"The store refused the secret %.*s (%s); sidekey's log names "
+				"the reference and the principal.",
+				(int)name.len, name.ptr, s->error_type);
 		missing |= s->state == SLOT_MISSING || s->state == SLOT_WAITING;
 	}
 	if (missing)
-		return refuse(d, VERDICT_CREDENTIAL_UNAVAILABLE,
-			      "A secret of the target \"%.*s\" is not there yet; sidekey keeps "
-			      "asking the store, try again in a few seconds.",
-			      (int)t->name.len, t->name.ptr);
-	return VERDICT_OK;
+		return decide_refuse(
+			d, VERDICT_CREDENTIAL_UNAVAILABLE,
+			"A secret of the target \"%.*s\" is not there yet; sidekey keeps "
+			"asking the store, try again in a few seconds.",
+			(int)t->name.len, t->name.ptr);
+	return check_signing(in, d);
 }
 
-static void
-note_model(struct decision *d, const struct scan *s)
+/* The model of a JSON body, and what is to stand there instead; *sent its final name. */
+static enum verdict
+decide_json(const struct ingress *in, struct span body, struct scan *s, struct decision *d,
+	    struct span *sent)
 {
-	size_t n = s->model_len < DECIDE_MODEL_MAX ? s->model_len : DECIDE_MODEL_MAX;
+	struct span model = {s->model, 0};
+	enum scan_fault fault = scan_json(s, body, decide_denies, in);
+	enum verdict v;
 
-	memcpy(d->model, s->model, n);
-	d->model[n] = '\0';
+	if (fault != SCAN_OK)
+		return refuse_scan(d, fault, s);
 	d->stream = s->stream;
+	if (!s->has_model)
+		return VERDICT_OK;
+	model.len = s->model_len;
+	if (d->model[0] == '\0')
+		note_model(d, model);
+	v = pick_by_model(in, model, d, sent);
+	if (v == VERDICT_OK && !span_eq(*sent, model)) {
+		d->rewrite_at = s->model_raw;
+		d->rewrite_to = *sent;
+	}
+	return v;
+}
+
+/* A list of models is cut down to those that the call may use (listing.h). */
+static bool
+is_listing(const struct ingress *in, const struct decision *d)
+{
+	struct span id;
+
+	return (in->plan.has_models || caller_has_models(in, d->caller)) &&
+	       d->route->operation == OPERATION_MODELS && !route_model(d->route, d->rest, &id);
 }
 
 /* Where the target's configuration wants usage in every stream of chat. */
@@ -310,42 +307,136 @@ want_usage(const struct ingress *in, struct span body, const struct scan *s, str
 		(void)include_usage(body, s, &d->usage_at, &d->usage_text);
 }
 
-enum verdict
-decide_body(const struct ingress *in, struct span body, struct decision *d)
+/* Bedrock's agents and knowledge bases are at a host of their own, which is a target beside it. */
+static uint16_t
+host_for(const struct ingress *in, const struct decision *d)
 {
-	static struct scan
-		s; /* d->rewrite_to is a view into it until the next call: one at a time */
-	enum verdict v;
+	uint16_t agents = in->plan.targets[d->target].agents;
+	bool theirs = (OPERATIONS_OF_AGENTS >> d->route->operation & 1) != 0;
 
-	s.has_model = false;
-	if (d->route->body == BODY_JSON) {
-		enum scan_fault fault = scan_json(&s, body, denies, in);
+	return theirs && agents > 0 ? agents : d->target;
+}
 
-		if (fault != SCAN_OK)
-			return refuse_scan(d, fault, &s);
-		note_model(d, &s);
-	}
-	if (s.has_model && in->plan.has_models) {
-		v = pick_by_model(in, &s, d);
-		if (v != VERDICT_OK)
-			return v;
-	}
+static enum verdict
+decide_begin(const struct ingress *in, struct decision *d)
+{
+	d->spoken = d->dialect;
+	d->rule = DECIDE_NO_RULE;
+	d->target = PLAN_NONE;
+	d->listing = is_listing(in, d);
+	return decide_path(in, d);
+}
+
+/* The target, when the body's model (if it has one) has been held against the rules. */
+static enum verdict
+decide_target(const struct ingress *in, bool has_model, struct decision *d)
+{
 	/*
 	 * Rules for models would be worth little if a call could leave its model to the
 	 * upstream.
 	 */
-	if (!s.has_model && in->plan.has_models && d->route->needs_model)
-		return refuse(
+	if (!has_model && d->route->needs_model &&
+	    (in->plan.has_models || caller_has_models(in, d->caller)))
+		return decide_refuse(
 			d, VERDICT_MODEL_NOT_ALLOWED,
-			"The call names no model, and `models` has rules for which model goes "
-			"where; name one that is configured.");
+			"The call names no model, and `models`, or this caller's own, has rules "
+			"for which may be used; name one that is configured.");
 	if (d->rule < 0)
 		d->target = in->plan.default_targets[d->dialect].number;
 	if (d->target == PLAN_NONE)
-		return refuse(d, VERDICT_MODEL_NOT_ALLOWED,
-			      "The call names no model and there is no `defaultTarget` for the %s "
-			      "dialect; name a model, or configure one.",
-			      dialect_name(d->dialect));
-	want_usage(in, body, &s, d);
+		return decide_refuse(
+			d, VERDICT_MODEL_NOT_ALLOWED,
+			"The call names no model and there is no `defaultTarget` for the %s "
+			"dialect; name a model, or configure one.",
+			dialect_name(d->dialect));
+	d->target = host_for(in, d);
 	return check_target(in, d);
+}
+
+/* sent: the body's model, as the target is to see it. */
+static enum verdict
+decide_spoken(const struct ingress *in, struct span sent, struct decision *d)
+{
+	if (!in->plan.targets[d->target].classic || d->dialect != DIALECT_OPENAI)
+		return VERDICT_OK;
+	return decide_classic(span_of(d->route->method), sent, d);
+}
+
+enum verdict
+decide_body(const struct ingress *in, struct span body, struct decision *d)
+{
+	static struct scan s; /* d->rewrite_to is a view into it until the next call */
+	struct span sent = {NULL, 0};
+	enum verdict v;
+
+	if (d->dialect == DIALECT_BEDROCK && body.len > BEDROCK_BODY_MAX)
+		return decide_refuse(d, VERDICT_BODY_TOO_LARGE,
+				     "Bedrock takes no body of more than %d bytes.",
+				     BEDROCK_BODY_MAX);
+	s.has_model = false;
+	v = decide_begin(in, d);
+	if (v == VERDICT_OK && d->body == BODY_JSON)
+		v = decide_json(in, body, &s, d, &sent);
+	if (v == VERDICT_OK && d->body == BODY_FORM)
+		v = decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The form is empty.");
+	if (v == VERDICT_OK)
+		v = decide_target(in, s.has_model, d);
+	if (v != VERDICT_OK)
+		return v;
+	want_usage(in, body, &s, d);
+	return decide_spoken(in, sent, d);
+}
+
+/* ---- forms ---- */
+
+/* A file is for no model in particular: one that names one would pass the rules by. */
+static bool
+is_upload(const struct decision *d)
+{
+	return d->route->operation == OPERATION_FILES;
+}
+
+bool
+decide_awaits_model(const struct ingress *in, const struct decision *d)
+{
+	uint16_t target = in->plan.default_targets[d->dialect].number;
+
+	if (is_upload(d))
+		return false;
+	return in->plan.has_models || caller_has_models(in, d->caller) ||
+	       (target != PLAN_NONE && in->plan.targets[target].classic);
+}
+
+enum verdict
+decide_form_fault(const struct multipart *form, struct decision *d)
+{
+	if (form->fault == MULTIPART_DENIED_FIELD)
+		return decide_refuse(
+			d, VERDICT_FIELD_NOT_ALLOWED,
+			"The form's field \"%s\" would steer the upstream or choose another "
+			"model, which the configuration alone decides; leave it out.",
+			form->current.name);
+	return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The form %s (near byte %llu).",
+			     multipart_fault_text(form), (unsigned long long)form->at);
+}
+
+enum verdict
+decide_form(const struct ingress *in, const struct multipart *form, struct decision *d)
+{
+	struct span model = {form->model, form->has_model ? form->model_len : 0}, sent = model;
+	enum verdict v = decide_begin(in, d);
+
+	if (v == VERDICT_OK && form->has_model && is_upload(d) && in->plan.has_models)
+		return decide_refuse(d, VERDICT_FIELD_NOT_ALLOWED,
+				     "A file is for no model in particular; leave \"model\" out.");
+	if (v == VERDICT_OK && form->has_model) {
+		if (d->model[0] == '\0')
+			note_model(d, model);
+		v = pick_by_model(in, model, d, &sent);
+		if (!span_eq(sent, model))
+			d->rewrite_to = sent;
+	}
+	if (v == VERDICT_OK)
+		v = decide_target(in, form->has_model, d);
+	return v != VERDICT_OK ? v : decide_spoken(in, sent, d);
 }

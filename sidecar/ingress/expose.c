@@ -135,6 +135,13 @@ errors(struct buf *b, const struct ingress *in)
 			label(b, ",", "kind", span_of(kind));
 			(void)buf_addf(b, "} %" PRIu64 "\n", m->upstream_errors[t][e]);
 		}
+	family(b, "sidekey_redactions_total", "counter",
+	       "Occurrences of a secret in an answer, which were overwritten.");
+	for (size_t t = 0; t < in->plan.ntargets; t++) {
+		(void)buf_add_str(b, "sidekey_redactions_total");
+		label(b, "{", "target", target_name(in, t));
+		(void)buf_addf(b, "} %" PRIu64 "\n", m->redactions[t]);
+	}
 }
 
 /* ---- secrets and certificates ---- */

@@ -3,13 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "ingress/ingress.h"
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "box/msg_answer.h"
 #include "box/spawn.h"
+#include "ingress/admission.h"
 #include "ingress/conn.h"
+#include "ingress/limits.h"
 #include "ingress/listen.h"
 #include "ingress/metrics.h"
 #include "ingress/ready.h"
@@ -121,6 +125,24 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 		take_digest(&r->in.slots[d->slot], d->digest);
 }
 
+/* An upstream that says a secret back may say it to others too. */
+static void
+take_redacted(struct ingress *in, const struct msg_redacted *m)
+{
+	struct span name = SPAN("the AWS session's token");
+
+	if (m->target >= in->plan.ntargets || (m->slot >= in->plan.nslots && m->slot != PLAN_NONE))
+		return;
+	if (m->slot != PLAN_NONE)
+		name = in->plan.slots[m->slot].name;
+	in->metrics->redactions[m->target] += m->matches;
+	log_say(LOG_WARN,
+		"an upstream's answer held one of our secrets, which was overwritten; find out "
+		"why it says it, and change it if others can see what it says",
+		LOG_S("target", in->plan.targets[m->target].name), LOG_S("slot", name),
+		LOG_U("matches", m->matches));
+}
+
 static void
 from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 {
@@ -131,9 +153,12 @@ from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 	r->in.egress_seen = loop_now(r->in.loop);
 	if (type == MSG_ALIVE)
 		r->in.egress_pages = ((const struct msg_alive *)obj)->secret_pages;
+	if (type == MSG_REDACTED)
+		take_redacted(&r->in, obj);
 	if (type == MSG_TARGET && m->target < r->in.plan.ntargets)
 		r->in.targets[m->target] =
-			(struct target_view){m->usable, m->resolved, m->certificate_expiry};
+			(struct target_view){m->usable, m->resolved, (enum signing_state)m->signing,
+					     m->certificate_expiry};
 	reassess(r);
 }
 
@@ -216,6 +241,18 @@ join(struct role_ingress *r, int fd, const char *peer, uint32_t accepts, channel
 	return channel_new(r->in.loop, fd, &o);
 }
 
+/* Who cannot be limited is not served. */
+static int
+open_limits(struct ingress *in)
+{
+	in->limits = limits_open(SPAWN_LIMITS);
+	close(SPAWN_LIMITS);
+	if (in->limits != NULL)
+		return admission_start(in);
+	log_write(LOG_ERROR, "the pages for the limits of callers could not be mapped", NULL, 0);
+	return -1;
+}
+
 static int
 start(struct role_ingress *r)
 {
@@ -235,6 +272,8 @@ start(struct role_ingress *r)
 	if (in->slots == NULL || in->targets == NULL || in->recent == NULL ||
 	    getrandom(&in->id_prefix, sizeof(in->id_prefix), 0) != sizeof(in->id_prefix))
 		return -1;
+	if (open_limits(in) != 0)
+		return -1;
 	o.require_landlock = in->plan.require_landlock;
 	o.require_landlock_net = in->plan.require_landlock_net;
 	if (box_enter(&ingress_box, &o, &in->level, &why) != 0) {
@@ -245,8 +284,8 @@ start(struct role_ingress *r)
 			 1u << MSG_ACCEPT | 1u << MSG_RETIRE | 1u << MSG_DRAIN, from_parent);
 	r->keeper = join(r, SPAWN_CHANNEL_A, "keeper",
 			 1u << MSG_SLOT | 1u << MSG_DIGEST | 1u << MSG_ALIVE, from_keeper);
-	in->egress =
-		join(r, SPAWN_CHANNEL_B, "egress", 1u << MSG_TARGET | 1u << MSG_ALIVE, from_egress);
+	in->egress = join(r, SPAWN_CHANNEL_B, "egress",
+			  1u << MSG_TARGET | 1u << MSG_REDACTED | 1u << MSG_ALIVE, from_egress);
 	return 0;
 }
 

@@ -9,10 +9,13 @@
 #include "base/digest.h"
 #include "box/box.h"
 #include "box/channel.h"
+#include "box/msg_signing.h"
 #include "config/plan_ingress.h"
 #include "ev/loop.h"
 
 struct conn;
+struct limits;
+struct limits_caller;
 struct metrics;
 struct recent;
 
@@ -30,6 +33,7 @@ struct slot_view {
 /* What egress last said of a target. */
 struct target_view {
 	bool usable, resolved;
+	enum signing_state signing; /* of what its calls are signed with */
 	uint64_t certificate_expiry;
 };
 
@@ -39,6 +43,8 @@ struct ingress {
 	struct channel *egress;
 	struct slot_view *slots;
 	struct target_view *targets;
+	struct limits *limits;
+	struct limits_caller **counters; /* by number of the caller */
 	struct metrics *metrics;
 	struct recent *recent;
 	uint64_t admin_told; /* loop_now when a wrong admin token was logged last */
@@ -47,7 +53,7 @@ struct ingress {
 	uint64_t keeper_seen, egress_seen;  /* loop_now of the last sign of life */
 	size_t nconns, ncalls;
 	struct conn *conns; /* all of them, for draining */
-	uint64_t buffered;  /* bytes of request bodies held, against limits.bufferTotal */
+	uint64_t buffered;  /* bytes of request bodies, against limits.bufferTotal (call_reserve) */
 	bool retiring;      /* no new connection, and every answer is the last of its own */
 	bool draining;      /* nor a new call */
 	bool started;       /* it has been ready once */

@@ -88,6 +88,7 @@ metrics_new(const struct ingress_plan *plan)
 	m->nseries = FIRST_SERIES;
 	m->first = room((plan->ntargets + 1) * (OPERATIONS + 1), sizeof(*m->first));
 	m->upstream_errors = room(plan->ntargets + 1, sizeof(*m->upstream_errors));
+	m->redactions = room(plan->ntargets + 1, sizeof(*m->redactions));
 	m->refreshes = room(plan->nslots + 1, sizeof(*m->refreshes));
 	m->tokens = room(plan->ntargets + plan->nmodels, sizeof(*m->tokens));
 	m->durations[DURATION_REQUEST].bounds = &call_bounds;
@@ -104,6 +105,7 @@ metrics_free(struct metrics *m)
 	free(m->series);
 	free(m->first);
 	free(m->upstream_errors);
+	free(m->redactions);
 	free(m->refreshes);
 	free(m->tokens);
 	free(m);

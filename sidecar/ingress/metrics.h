@@ -57,6 +57,7 @@ struct metrics {
 	uint32_t *first;                              /* of each target and operation */
 	uint64_t refusals[VERDICTS];                  /* by our own errors */
 	uint64_t (*upstream_errors)[UPSTREAM_ERRORS]; /* by target */
+	uint64_t *redactions;                         /* by target */
 	uint64_t (*refreshes)[REFRESHES];             /* by slot */
 	uint64_t (*tokens)[TOKEN_TYPES];              /* metrics_tokens_at */
 	uint64_t usage_unknown, admin_refused, calls;

@@ -3,6 +3,8 @@
 
 #include "ingress/ready.h"
 
+#include "ingress/caller.h"
+
 static bool
 target_is_usable(const struct ingress *in, size_t i)
 {
@@ -25,7 +27,7 @@ ready_now(const struct ingress *in)
 	for (size_t i = 0; i < in->plan.ntargets; i++)
 		if (in->plan.targets[i].required && !target_is_usable(in, i))
 			return false;
-	return !in->draining;
+	return caller_tokens_are_known(in) && !in->draining;
 }
 
 static void
@@ -112,6 +114,9 @@ ready_answer(const struct ingress *in, struct buf *b)
 		       ready ? "true" : "false", in->started ? "true" : "false",
 		       in->draining ? "true" : "false", in->plan.generation);
 	ready_add_slots(b, in, false);
+	if (in->plan.ncallers > 0)
+		(void)buf_addf(b, ",\"callerTokens\":\"%s\"",
+			       caller_tokens_are_known(in) ? "known" : "missing");
 	(void)buf_add_str(b, ",\"targets\":");
 	ready_add_targets(b, in);
 	(void)buf_add_str(b, ",\"sandbox\":");

@@ -14,7 +14,8 @@ struct recent_call {
 	char id[RECENT_ID + 1];
 	uint16_t target;   /* or PLAN_NONE */
 	uint8_t operation; /* or OPERATIONS */
-	const char *caller, *dialect;
+	struct span caller;
+	const char *dialect;
 	char model[RECENT_MODEL + 1]; /* as the agent named it: any text */
 	unsigned status;
 	const char *code; /* "": the answer was the upstream's */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "base/log.h"
 #include "ev/send.h"
 #include "http/grammar.h"
+#include "ingress/listing.h"
 
 enum {
 	OUT_HIGH = 256 * 1024, /* unsent bytes above which the upstream is held back */
@@ -23,7 +25,7 @@ static char scratch[SCRATCH_BYTES];
 static void
 relay_head(struct conn *c, const struct frame_head *head)
 {
-	if (c->in->retiring)
+	if (c->in->retiring || upload_is_open(c)) /* what comes of an answered upload is no call */
 		c->close = true;
 	if (reply_head(&c->out, head, c->minor, call_id(c->call), &c->close, &c->framing) != 0) {
 		c->answer_done = true;
@@ -43,6 +45,7 @@ relay_piece(struct conn *c, struct span piece)
 	if (c->framing == REPLY_LENGTH && piece.len > c->left)
 		return false;
 	meter_feed(&c->call->meter, piece);
+	c->call->bytes_relayed += piece.len;
 	c->left -= c->framing == REPLY_LENGTH ? piece.len : 0;
 	if (c->framing == REPLY_CHUNKED)
 		(void)buf_addf(&c->out, "%zx\r\n", piece.len);
@@ -63,6 +66,65 @@ is_head(const struct frame_head *head)
 	return head->status >= 200 && head->status <= 599;
 }
 
+/* ---- an answer that lists models: kept, cut down, sent as a whole ---- */
+
+/* The head waits for the list. Errors of the upstream are relayed as they are. */
+static bool
+list_begins(struct conn *c, const struct frame_head *head, struct span payload)
+{
+	struct call *call = c->call;
+
+	if (!call->decision.listing || head->status / 100 != 2)
+		return false;
+	buf_init(&call->list_head, FRAME_HEAD_MAX);
+	buf_init(&call->list, LISTING_MAX);
+	(void)buf_add_span(&call->list_head, payload);
+	return true;
+}
+
+static void
+list_piece(struct conn *c, struct span piece, enum verdict *failed)
+{
+	struct decision *d = &c->call->decision;
+
+	if (!call_reserve(c->in, c->call, piece.len)) {
+		*failed = VERDICT_OVERLOADED;
+	} else if (buf_add_span(&c->call->list, piece) != 0) {
+		snprintf(d->why, sizeof(d->why),
+			 "The upstream's list of models is longer than %d MiB, and cannot be held "
+			 "against `models`.",
+			 LISTING_MAX >> 20);
+		*failed = VERDICT_UPSTREAM_INVALID;
+	} else {
+		return;
+	}
+	conn_stream_close(c); /* its rest is of no use */
+}
+
+static void
+list_ends(struct conn *c, struct pool *pool, enum verdict *failed)
+{
+	struct call *call = c->call;
+	struct decision *d = &call->decision;
+	struct frame_head head;
+	const char *wrong;
+	struct buf out;
+
+	buf_init(&out, LISTING_OUT_MAX);
+	wrong = listing_filter(c->in, d->caller, d->target, buf_span(&call->list), &out);
+	if (wrong != NULL) {
+		snprintf(d->why, sizeof(d->why), "%s", wrong);
+		*failed = VERDICT_UPSTREAM_INVALID;
+	} else if (pack_read(&frame_head_type, buf_span(&call->list_head), pool, &head) == 0) {
+		head.has_length = true;
+		head.length = out.len;
+		relay_head(c, &head);
+		(void)relay_piece(c, buf_span(&out));
+		c->answer_done = true;
+	}
+	buf_free(&out);
+}
+
 /* What egress says; a static sentence when it broke the rules. Sets answer_done or fails. */
 static const char *
 take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
@@ -75,21 +137,31 @@ take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
 	pool_over(&pool, room, sizeof(room));
 	switch (f->type) {
 	case FRAME_HEAD:
-		if (c->head_relayed || pack_read(&frame_head_type, f->payload, &pool, &head) != 0 ||
-		    !is_head(&head))
+		if (c->head_relayed || c->call->list.max > 0 ||
+		    pack_read(&frame_head_type, f->payload, &pool, &head) != 0 || !is_head(&head))
 			return "a head out of turn or out of form";
-		relay_head(c, &head);
+		if (!list_begins(c, &head, f->payload))
+			relay_head(c, &head);
 		return NULL;
 	case FRAME_BODY:
+		if (c->call->list.max > 0) {
+			list_piece(c, f->payload, failed);
+			return NULL;
+		}
 		if (!c->head_relayed)
 			return "a body before its head";
 		return relay_piece(c, f->payload) ? NULL : "more body than it announced";
 	case FRAME_END:
+		if (c->call->list.max > 0) {
+			list_ends(c, &pool, failed);
+			return NULL;
+		}
 		if (!c->head_relayed || c->left > 0)
 			return "an end before its time";
 		if (c->framing == REPLY_CHUNKED)
 			(void)buf_add_str(&c->out, "0\r\n\r\n");
 		c->answer_done = c->call->whole = true;
+		c->unread = upload_is_open(c);
 		return NULL;
 	case FRAME_FAIL:
 		if (pack_read(&frame_fail_type, f->payload, &pool, &fail) != 0 ||
@@ -116,7 +188,7 @@ answer_failed(struct conn *c, enum verdict v)
 		meter_forget(&c->call->meter);
 	if (!c->call->end_sent)
 		conn_stream_close(c); /* it still waits for the rest of the body */
-	conn_refuse(c, v, NULL, true);
+	conn_refuse(c, v, NULL, !upload_is_open(c));
 	return false;
 }
 
@@ -149,13 +221,16 @@ relay_frames(struct conn *c, struct span in, size_t *used)
 static void
 balance(struct conn *c)
 {
-	bool full = c->out.len >= OUT_HIGH;
+	bool full = c->out.len >= OUT_HIGH, wants = upload_wants(c);
 
-	watch_set(c->in->loop, &c->client, c->out.len > 0 ? EPOLLRDHUP | EPOLLOUT : EPOLLRDHUP);
+	watch_set(c->in->loop, &c->client,
+		  EPOLLRDHUP | (c->out.len > 0 ? EPOLLOUT : 0u) | (wants ? EPOLLIN : 0u));
 	if (c->stream.fd >= 0)
 		watch_set(c->in->loop, &c->stream,
 			  (full ? 0u : EPOLLIN) | (c->up.len > 0 ? EPOLLOUT : 0u));
-	if (c->out.len > 0 && c->timer.slot == 0)
+	if (wants)
+		timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
+	else if (c->out.len > 0 && c->timer.slot == 0)
 		timer_set(c->in->loop, &c->timer, SEND_TIMEOUT_MS);
 	else if (c->out.len == 0)
 		timer_stop(c->in->loop, &c->timer);
@@ -223,12 +298,18 @@ stream_send(struct conn *c)
 		if (c->up.len > 0)
 			return true;
 	}
+	if (c->call->upload != NULL) {
+		c->in->buffered -= c->call->reserved; /* egress keeps no copy of a form */
+		c->call->reserved = 0;
+		buf_clear(&c->call->body, upload_is_open(c) ? BODY_READ_BYTES : 0);
+	}
+	if (upload_is_open(c)) {
+		c->call->sent = 0;
+		return true;
+	}
 	/* All of it is with egress: the request's bytes need not be kept through a long answer. */
 	buf_free(&c->up);
-	buf_free(&c->call->body);
-	c->call->content.ptr = NULL;
-	c->in->buffered -= c->call->reserved;
-	c->call->reserved = 0;
+	call_handed_over(c->in, c->call);
 	buf_drop(&c->inb, c->call->head_len);
 	c->call->head_len = 0;
 	if (c->inb.len == 0)
@@ -249,10 +330,7 @@ stream_ready(struct watch *w, uint32_t got)
 		stream_read(c);
 		return;
 	}
-	if (!stream_send(c))
-		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
-	else
-		balance(c);
+	relay_more(c);
 }
 
 /* One stream for each client connection, made when its first call needs it. */
@@ -278,10 +356,19 @@ stream_open(struct conn *c)
 }
 
 void
+relay_more(struct conn *c)
+{
+	if (!stream_send(c))
+		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
+	else
+		balance(c);
+}
+
+void
 relay_start(struct conn *c)
 {
 	if (!stream_open(c) || call_frame(c->call, &c->up) != 0) {
-		conn_refuse(c, VERDICT_OVERLOADED, NULL, true);
+		conn_refuse(c, VERDICT_OVERLOADED, NULL, !upload_is_open(c));
 		return;
 	}
 	meter_expect(&c->call->meter, c->call->decision.route);

@@ -32,7 +32,8 @@ reply_error(struct buf *out, const struct reply *r)
 			body.len, row->code, (int)r->request_id.len, r->request_id.ptr,
 			row->retry ? "true" : "false");
 	if (row->retry)
-		bad |= buf_add_str(out, "Retry-After: 1\r\n");
+		bad |= buf_addf(out, "Retry-After: %u\r\n",
+				r->retry_seconds > 0 ? r->retry_seconds : 1);
 	if (r->dialect == DIALECT_BEDROCK)
 		bad |= buf_addf(out, "x-amzn-ErrorType: %s\r\n", verdict_aws_type(r->verdict));
 	if (status == 426)

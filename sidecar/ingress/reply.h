@@ -11,7 +11,8 @@ struct reply {
 	enum dialect dialect;
 	const char *why; /* NULL: the verdict's own sentence */
 	struct span request_id;
-	bool close; /* the connection ends with it */
+	unsigned retry_seconds; /* for Retry-After where a retry helps; 0: one */
+	bool close;             /* the connection ends with it */
 };
 
 /* An error of ours. Returns the status sent, or 0 when out is full. */

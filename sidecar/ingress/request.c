@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "ingress/admin.h"
+#include "ingress/admission.h"
 
 /* ---- the request, from the client ---- */
 
@@ -26,6 +27,8 @@ body_complete(struct conn *c, bool more)
 	call->whole_us = loop_clock_us();
 	v = c->in->draining ? VERDICT_SHUTTING_DOWN
 			    : decide_body(c->in, call->content, &call->decision);
+	if (v == VERDICT_OK)
+		v = admission_take(c->in, call);
 	if (v != VERDICT_OK) {
 		conn_refuse(c, v, NULL, true);
 		return;
@@ -99,25 +102,38 @@ request_chunks(struct conn *c, struct span in)
 	}
 }
 
-static void
-body_start(struct conn *c)
+/* Makes sure that a body can be kept whole. False: it was refused. */
+static bool
+reserve_body(struct conn *c, uint64_t max)
 {
 	struct call *call = c->call;
-	uint64_t max = c->in->plan.body_bytes;
 
 	if (call->request.framing == HTTP_LENGTH && call->request.length > max) {
 		body_too_large(c);
-		return;
+		return false;
 	}
 	if (call->request.framing == HTTP_LENGTH &&
 	    !call_reserve(c->in, call, call->request.length)) {
 		conn_refuse(c, VERDICT_OVERLOADED, NULL, false);
-		return;
+		return false;
 	}
 	if (call->request.framing == HTTP_CHUNKED) {
 		chunked_init(&call->chunked, max);
 		buf_init(&call->body, max);
 	}
+	return true;
+}
+
+static void
+body_start(struct conn *c)
+{
+	struct call *call = c->call;
+	bool form = call->decision.body == BODY_FORM;
+
+	if (form && !upload_begin(c))
+		return;
+	if (!form && !reserve_body(c, c->in->plan.body_bytes))
+		return;
 	if (call->request.expect_continue && c->inb.len == call->head_len)
 		(void)buf_add_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
 	if (!conn_send(c)) {
@@ -125,11 +141,14 @@ body_start(struct conn *c)
 		return;
 	}
 	conn_state(c, CONN_BODY);
-	if (call->request.framing == HTTP_CHUNKED) {
+	if (form || call->request.framing == HTTP_CHUNKED) {
 		struct span came = span_cut(buf_span(&c->inb), call->head_len, c->inb.len);
 
 		c->inb.len = call->head_len; /* views point to the head */
-		request_chunks(c, came);
+		if (!form)
+			request_chunks(c, came);
+		else if (came.len > 0)
+			upload_came(c, came);
 		return;
 	}
 	take_counted(c);
@@ -175,6 +194,32 @@ answer_self(struct conn *c)
 	return true;
 }
 
+/* Whether the sender may not even be told whether sidekey lives. */
+static bool
+is_turned_away(enum verdict v)
+{
+	return v == VERDICT_HOST_NOT_ALLOWED || v == VERDICT_BROWSER_REFUSED ||
+	       v == VERDICT_UPGRADE_REFUSED;
+}
+
+/*
+ * Refuses a call by its head. Its body is not waited for: it costs the connection, unless it is
+ * here already, as a small one is. A client that sends what is malformed is not read on.
+ */
+static void
+refuse_early(struct conn *c, enum verdict v)
+{
+	struct call *call = c->call;
+	const struct http_request *r = &call->request;
+	size_t have = c->inb.len - call->head_len;
+	uint64_t body = r->framing == HTTP_LENGTH ? r->length : 0;
+	bool whole = v != VERDICT_MALFORMED_REQUEST && r->framing != HTTP_CHUNKED && have == body;
+
+	if (whole)
+		call->head_len += have;
+	conn_refuse(c, v, NULL, whole);
+}
+
 static void
 head_complete(struct conn *c)
 {
@@ -186,13 +231,14 @@ head_complete(struct conn *c)
 	c->close = !r->keep_alive || c->in->retiring;
 	c->minor = r->http10 ? 0 : 1;
 	call_note_trace(call);
+	call->decision.peer = c->peer;
 	v = decide_head(c->in, c->listener, r, &call->decision);
-	if ((v == VERDICT_OK || v == VERDICT_ROUTE_NOT_FOUND ||
-	     v == VERDICT_OPERATION_NOT_ALLOWED || v == VERDICT_MALFORMED_REQUEST) &&
-	    answer_self(c))
+	if (!is_turned_away(v) && answer_self(c))
 		return;
+	if (v == VERDICT_OK)
+		v = admission_look(c->in, call);
 	if (v != VERDICT_OK) {
-		conn_refuse(c, v, NULL, bodyless && c->inb.len == call->head_len);
+		refuse_early(c, v);
 		return;
 	}
 	if (bodyless) {

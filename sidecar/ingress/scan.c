@@ -473,3 +473,11 @@ scan_json(struct scan *out, struct span document, scan_denies_fn *denies, const 
 		return SCAN_NOT_UTF8;
 	return scan_document(&s) ? SCAN_OK : s.fault;
 }
+
+bool
+scan_string_text(struct span quoted, char *out, size_t max, size_t *len)
+{
+	bool cut;
+
+	return unescape(span_cut(quoted, 1, quoted.len - 1), false, out, max, len, &cut) && !cut;
+}

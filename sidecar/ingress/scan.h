@@ -54,4 +54,10 @@ typedef bool scan_denies_fn(const void *arg, struct span folded_name);
 enum scan_fault scan_json(struct scan *out, struct span document, scan_denies_fn *denies,
 			  const void *arg);
 
+/*
+ * The text of a string of a valid document, given with its quotes: unescaped, with a NUL behind it,
+ * room for max bytes and that. False: it is longer, or holds a NUL or a lone surrogate.
+ */
+bool scan_string_text(struct span quoted, char *out, size_t max, size_t *len);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ingress/standing.h"
 
+#include "ingress/caller.h"
 #include "ingress/ready.h"
 
 static bool
@@ -9,6 +10,8 @@ is_settled(const struct ingress *in, size_t target)
 	const struct ingress_target *t = &in->plan.targets[target];
 	bool usable = in->targets[target].usable && in->targets[target].resolved;
 
+	if (in->targets[target].signing == SIGNING_REFUSED)
+		return true;
 	for (size_t i = 0; i < t->nslots; i++) {
 		enum slot_state state = in->slots[t->slots[i].number].state;
 
@@ -22,7 +25,7 @@ is_settled(const struct ingress *in, size_t target)
 struct msg_standing
 standing_of(const struct ingress *in)
 {
-	struct msg_standing s = {.ready = ready_now(in), .settled = true};
+	struct msg_standing s = {.ready = ready_now(in), .settled = caller_tokens_are_settled(in)};
 
 	for (size_t i = 0; i < in->plan.ntargets; i++)
 		s.settled = s.settled && is_settled(in, i);

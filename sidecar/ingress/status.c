@@ -182,7 +182,7 @@ static void
 add_recent_call(struct buf *b, const struct ingress *in, const struct recent_call *r)
 {
 	(void)buf_addf(b, "{\"time_ms\":%" PRIu64 ",\"request_id\":\"%s\"", r->time_ms, r->id);
-	text(b, ",\"caller\":", span_of(r->caller));
+	text(b, ",\"caller\":", r->caller);
 	(void)buf_addf(b, ",\"dialect\":\"%s\",\"operation\":\"%s\"", r->dialect,
 		       name_of_operation(r->operation));
 	text(b, ",\"target\":", target_name(in, r->target));

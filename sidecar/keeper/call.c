@@ -85,7 +85,7 @@ call_start(struct fetcher *f, const struct call *c, fetch_fn *done, void *arg)
 				  .naddresses = c->naddresses,
 				  .path = c->path,
 				  .body = c->body};
-	auto_buf struct buf lines, host;
+	auto_buf struct buf lines = {0}, host = {0};
 
 	buf_init(&lines, LINES_MAX);
 	buf_init(&host, HOST_MAX);

@@ -11,14 +11,16 @@
 #include "base/log.h"
 #include "box/box.h"
 #include "box/channel.h"
+#include "box/msg_answer.h"
 #include "box/spawn.h"
 #include "keeper/report.h"
 #include "keeper/rotation.h"
+#include "keeper/signing.h"
 #include "keeper/store.h"
 #include "keeper/tls.h"
 #include "policy/box/boxes.h"
 
-enum { ALIVE_MS = 1000, CA_MAX = 4 * 1024 * 1024 };
+enum { ALIVE_MS = 1000, CA_MAX = 4 * 1024 * 1024, TOKEN_MIN = 16 };
 
 /* Where distributions keep the bundle of the system's certificate authorities. */
 static const char *const ca_bundles[] = {
@@ -30,6 +32,7 @@ static const char *const ca_bundles[] = {
 struct target_rotation {
 	struct rotation rotation; /* first: rotation.c hands it back */
 	struct keeper *k;
+	bool slots_looked; /* and the identity, if the target's calls are signed, has not yet */
 };
 
 struct keeper {
@@ -41,6 +44,7 @@ struct keeper {
 	struct slot *slots;
 	struct identity_options identity_options;
 	struct identity_set *identities;
+	struct signing *signing;
 	bool *reported;         /* by slot: to the parent, for check --resolve; else NULL … */
 	struct report_who *who; /* … and the identities */
 	struct tls_target *targets;
@@ -92,7 +96,12 @@ tell_digest(struct keeper *k, const struct slot *s)
 	struct span value = slot_value(s);
 	unsigned char digest[DIGEST_BYTES];
 
-	if (value.ptr != NULL) {
+	if (value.ptr != NULL && value.len < TOKEN_MIN) {
+		log_say(LOG_ERROR,
+			"a token is shorter than 16 bytes, which could be guessed, and lets nobody "
+			"in; `sidekey token` makes a good one",
+			LOG_S("slot", s->plan->name));
+	} else if (value.ptr != NULL) {
 		digest_sha256(value, digest);
 		m.digest = (struct span){(const char *)digest, sizeof(digest)};
 	}
@@ -146,17 +155,27 @@ is_local(const struct slot *s)
 	return s->reference.kind == REFERENCE_ENV || s->reference.kind == REFERENCE_FILE;
 }
 
+/* By the order of the channel, what the look brought is in egress's hands before this. */
+static void
+end_look(struct target_rotation *t)
+{
+	struct msg_look m = {.target = (uint16_t)(t - t->k->rotations)};
+
+	if (!t->slots_looked || signing_is_waiting(t->k->signing, m.target))
+		return;
+	t->slots_looked = false;
+	(void)channel_send(t->k->egress, MSG_LOOKED, &m, -1);
+}
+
 static void
 identity_changed(void *arg)
 {
 	struct keeper *k = arg;
 
-	bool ready = identity_get(k->store.identity) == IDENTITY_READY;
-
 	store_identity_changed(&k->store);
-	for (size_t i = 0; ready && i < k->plan.nslots; i++)
-		if (k->slots[i].state != SLOT_FRESH && !is_local(&k->slots[i]))
-			slot_refresh(&k->slots[i]); /* with the other keys it may be had */
+	signing_look(k->signing, k->egress);
+	for (size_t i = 0; i < k->plan.ntargets; i++)
+		end_look(&k->rotations[i]);
 	if (k->who != NULL)
 		report_who_look(k->who);
 }
@@ -221,6 +240,7 @@ begin(struct keeper *k)
 		return;
 	k->started = true;
 	refresh_all(k);
+	signing_look(k->signing, k->egress);
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		if (k->plan.targets[i].system_ca && k->plan.targets[i].cert == PLAN_NONE)
 			tls_send(&k->targets[i]);
@@ -258,24 +278,25 @@ static void
 from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 {
 	struct keeper *k = arg;
-	const struct msg_look *m = obj;
+	const struct msg_refused *m = obj;
 
 	(void)type;
 	(void)fd;
-	if (m->target >= k->plan.ntargets)
+	if (m->target >= k->plan.ntargets) {
 		lost(k, "egress named a target that does not exist");
-	else
-		rotation_look(&k->rotations[m->target].rotation);
+		return;
+	}
+	signing_refused(k->signing, k->egress, m);
+	rotation_look(&k->rotations[m->target].rotation);
 }
 
-/* By the order of the channel, what the look brought is in egress's hands before this. */
 static void
 looked(struct rotation *r)
 {
 	struct target_rotation *t = (struct target_rotation *)r;
-	struct msg_look m = {.target = (uint16_t)(t - t->k->rotations)};
 
-	(void)channel_send(t->k->egress, MSG_LOOKED, &m, -1);
+	t->slots_looked = true;
+	end_look(t);
 }
 
 /* Ingress has nothing to say here. */
@@ -304,6 +325,9 @@ say_alive(struct timer *t)
 	struct msg_alive m = {(uint8_t)secret_level()};
 
 	(void)channel_send(k->ingress, MSG_ALIVE, &m, -1);
+	/* Midnight, and a clock that was set or slept, are seen within the second. */
+	if (k->started)
+		signing_look(k->signing, k->egress);
 	timer_set(k->loop, t, ALIVE_MS);
 }
 
@@ -380,6 +404,10 @@ make_identities(struct keeper *k)
 	k->identities = identity_set_new(&o);
 	k->store.identity = identity_set_at(k->identities, 0);
 	k->identity_options = o;
+	k->signing = signing_new(&(struct signing_options){.loop = k->loop,
+							   .plan = &k->plan,
+							   .identities = k->identities,
+							   .skew = &k->store.skew});
 }
 
 static int

@@ -106,7 +106,7 @@ ask(struct asked *a)
 			    .region = plan->region,
 			    .service = SPAN("sts"),
 			    .now_s = skew_now_s(w->options.seams.skew)};
-	auto_buf struct buf body;
+	auto_buf struct buf body = {0};
 
 	call.naddresses = names_of(w->options.seams.names, &plan->sts, addresses);
 	if (call.naddresses == 0) { /* when they have come, or never */

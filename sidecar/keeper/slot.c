@@ -110,11 +110,14 @@ static const struct fault {
 	{"ValueTooLong", "the value is too long: 16 KiB at most for a header, 1 MiB for PEM"},
 	{"BadCharacter", "the value has a line break or another control byte, which no header "
 			 "may have"},
+	{"ValueTooShort",
+	 "a value of fewer than 12 bytes cannot be told from other text in an answer: "
+	 "use a longer one, or say redact: false for its target"},
 	{"SecretPagesFull", "there is no room left where secrets are kept: fewer or shorter "
 			    "values, or a higher limit of locked memory"},
 };
 
-enum { GOOD, EMPTY, TOO_LONG, BAD_CHARACTER, PAGES_FULL };
+enum { GOOD, EMPTY, TOO_LONG, BAD_CHARACTER, TOO_SHORT, PAGES_FULL };
 
 /* Takes the value in, or says what is wrong with it. */
 static const struct fault *
@@ -136,6 +139,8 @@ keep(struct slot *s, struct span value, bool *changed)
 	}
 	if (!s->is_tls && !grammar_is_field_value(value))
 		return &faults[BAD_CHARACTER];
+	if (value.len < s->plan->least)
+		return &faults[TOO_SHORT];
 	copy = secret_new(value);
 	if (copy == NULL)
 		return &faults[PAGES_FULL];

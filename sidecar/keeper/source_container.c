@@ -48,7 +48,7 @@ source_container(struct acquire *a)
 				  .nlines = 1,
 				  .timeout_ms = TIMEOUT_MS};
 	const char *wrong;
-	auto_buf struct buf line, path;
+	auto_buf struct buf line = {0}, path = {0};
 
 	buf_init(&line, LINE_MAX_BYTES);
 	buf_init(&path, LINE_MAX_BYTES);

@@ -19,7 +19,7 @@ static void
 get(struct acquire *a, const char *path, fetch_fn *done)
 {
 	struct fetch_request r = {.path = path, .nlines = 1, .timeout_ms = TIMEOUT_MS};
-	auto_buf struct buf line;
+	auto_buf struct buf line = {0};
 
 	buf_init(&line, 2 * TOKEN_MAX);
 	(void)buf_add_str(&line, "X-aws-ec2-metadata-token: ");

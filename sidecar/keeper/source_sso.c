@@ -60,7 +60,7 @@ static void
 ask(struct acquire *a, struct span token)
 {
 	struct fetch_request r = {.lines = {"Accept: application/json"}, .nlines = 2};
-	auto_buf struct buf line, path;
+	auto_buf struct buf line = {0}, path = {0};
 
 	buf_init(&line, FILE_MAX);
 	buf_init(&path, FILE_MAX);
@@ -83,7 +83,7 @@ source_sso(struct acquire *a)
 	struct json *doc = NULL;
 	struct span token, region;
 	uint64_t expires_s = 0;
-	auto_buf struct buf text;
+	auto_buf struct buf text = {0};
 
 	buf_init(&text, FILE_MAX);
 	if (file_read(a->plan->sso_cache, &text) != NULL) {

@@ -68,7 +68,7 @@ source_web(struct acquire *a)
 	const struct plan_role *r = &a->plan->web;
 	struct span file = a->plan->token_file;
 	const char *wrong;
-	auto_buf struct buf token, body;
+	auto_buf struct buf token = {0}, body = {0};
 
 	buf_init(&token, TOKEN_MAX);
 	buf_init(&body, BODY_MAX);
@@ -89,7 +89,7 @@ source_role(struct acquire *a)
 {
 	const struct plan_role *r = &a->plan->roles[a->step - 1];
 	struct span external_id = r->external_id;
-	auto_buf struct buf body;
+	auto_buf struct buf body = {0};
 
 	buf_init(&body, BODY_MAX);
 	if (r->external_id_slot != PLAN_NONE) {

@@ -185,10 +185,26 @@ store_fetch(struct store_context *c, struct slot *s)
 	start(d);
 }
 
+static bool
+is_fresh(const struct document *d)
+{
+	for (size_t i = 0; i < d->nslots; i++)
+		if (d->slots[i]->state != SLOT_FRESH)
+			return false;
+	return true;
+}
+
 void
 store_identity_changed(struct store_context *c)
 {
-	for (size_t i = 0; i < c->ndocuments; i++)
-		if (c->documents[i].waiting)
-			start(&c->documents[i]);
+	bool ready = identity_get(c->identity) == IDENTITY_READY;
+
+	for (size_t i = 0; i < c->ndocuments; i++) {
+		struct document *d = &c->documents[i];
+
+		if (d->waiting)
+			start(d);
+		else if (ready && d->store->needs_identity && !is_fresh(d))
+			slot_refresh(d->slots[0]); /* with the other keys it may be had */
+	}
 }

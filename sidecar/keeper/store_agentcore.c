@@ -111,7 +111,7 @@ ask_provider(struct document *d)
 				   .path = "/identities/GetApiKeyCredentialProvider",
 				   .content_type = "application/json",
 				   .answered = provider_answered};
-	auto_buf struct buf body;
+	auto_buf struct buf body = {0};
 
 	buf_init(&body, BODY_MAX);
 	if (agentcore_body(&s->reference, &body) != 0) {

@@ -81,7 +81,7 @@ start(struct document *d)
 	struct span name = d->slots[0]->reference.name;
 	struct mark mark, *held = d->memory;
 	bool is_marked = mark_of(name, &mark);
-	auto_buf struct buf content;
+	auto_buf struct buf content = {0};
 	const char *wrong;
 
 	if (is_marked && held != NULL && is_same_mark(&mark, held)) {

@@ -18,7 +18,7 @@ store_secret_ask(struct document *d, const struct reference *secret, const struc
 				   .target = "secretsmanager.GetSecretValue",
 				   .answered = answered,
 				   .denied = denied};
-	auto_buf struct buf body;
+	auto_buf struct buf body = {0};
 
 	buf_init(&body, BODY_MAX);
 	if (secretsmanager_body(secret, &body) != 0) {

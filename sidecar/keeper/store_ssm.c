@@ -36,7 +36,7 @@ start(struct document *d)
 				   .content_type = "application/x-amz-json-1.1",
 				   .target = "AmazonSSM.GetParameter",
 				   .answered = answered};
-	auto_buf struct buf body;
+	auto_buf struct buf body = {0};
 
 	buf_init(&body, BODY_MAX);
 	if (ssm_body(&s->reference, &body) != 0) {

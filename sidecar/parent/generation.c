@@ -179,7 +179,7 @@ spawn_all(struct generation *g, const struct plans *p, const struct wiring *w)
 			w->ingress_egress[1]};
 	int ingress[PLACES_MAX] = {seal_plan("ingress", &ingress_plan_type, &p->ingress),
 				   w->parent[ROLE_INGRESS][1], w->keeper_ingress[1],
-				   w->ingress_egress[0], -1};
+				   w->ingress_egress[0], g->o.limits};
 	const size_t first = SPAWN_FIRST_LISTENER - SPAWN_PROJECTION;
 
 	if (p->nlisteners > PLACES_MAX - first) {

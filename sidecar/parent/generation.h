@@ -22,6 +22,7 @@ struct generation_options {
 	struct loop *loop;
 	int self;             /* our own file (spawn_self) */
 	const int *listeners; /* as many as the plans name */
+	int limits;           /* limits_create's: the same for every generation */
 	const struct environment *env;
 	void (*changed)(void *arg, struct generation *g); /* its state */
 	/* A role tells what it found (MSG_REPORT_…); NULL: none is due. */

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "box/box.h"
+#include "ingress/limits.h"
 #include "parent/environ.h"
 #include "parent/listeners.h"
 #include "parent/settings.h"
@@ -340,7 +341,8 @@ start(struct parent *p)
 		.loop = p->loop, .listeners = p->listeners, .env = &p->source.env};
 
 	o.self = spawn_self();
-	if (o.self < 0 || watch_signals(p) != 0 || open_all(p) != 0)
+	o.limits = limits_create();
+	if (o.self < 0 || o.limits < 0 || watch_signals(p) != 0 || open_all(p) != 0)
 		return -1;
 	p->deadline.fn = deadline_over;
 	succession_init(&p->generations, &o, &ev);

@@ -65,6 +65,7 @@ EXPECTED = [
     ("unshare", ALL, KILLED, 0),
     ("dumpable", ROLES, KILLED, 0),
     ("seccomp", ROLES, KILLED, 0),
+    ("sockopt", ("ingress",), KILLED, 0),
     ("setown", ROLES, KILLED, 0),
     ("ioctl", ("ingress", *DIALS), KILLED, 0),
 ]

@@ -9,10 +9,13 @@ from pathlib import Path
 import openai
 import pytest
 from fakes.agent import Agent
+from fakes.cloud import Cloud
 from fakes.sidekey import Sidekey
 from fakes.world import World
 
 Start = Callable[..., Sidekey]
+Begin = Callable[..., Sidekey]
+QUICK = {"failureTtl": "1s", "ttl": "1s"}
 
 
 @pytest.fixture
@@ -53,6 +56,33 @@ def sidekey(world: World, start: Start) -> Sidekey:
 @pytest.fixture
 def plain_sidekey(plain_world: World, start: Start) -> Sidekey:
     return start(plain_world.config(), plain_world.env())
+
+
+@pytest.fixture
+def cloud(plain_world: World) -> Iterator[Cloud]:
+    """Every service of AWS that gives out keys or secrets, around the plain world."""
+    with Cloud(plain_world) as made:
+        yield made
+
+
+@pytest.fixture
+def begin(cloud: Cloud, start: Start) -> Iterator[Begin]:
+    """Starts sidekey in the cloud, with secrets that are asked for each second; no secret may
+    be in what it has said by the end."""
+    begun: list[Sidekey] = []
+
+    def run(env=None, aws=None, target=None, wait=True, **options) -> Sidekey:
+        config = cloud.world.config(target, aws=aws or {}, secrets=QUICK)
+        all_env = {**cloud.endpoints(), **(env or {})}
+        sidekey = start(config, all_env, wait=wait, **options)
+        begun.append(sidekey)
+        if not wait:
+            sidekey.wait_listening()
+        return sidekey
+
+    yield run
+    for sidekey in begun:
+        assert cloud.found_in(sidekey.output) == []
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ GOOD = TARGET.replace("KEY", "env:OPENAI_API_KEY")
         (GOOD + "listen: [127.0.0.1:99999]\n", "listen"),
         (GOOD + "secrets: {ttl: 5}\n", "secrets.ttl"),
         (GOOD + "defaultTarget: two\n", "two"),
-        (GOOD + "callers: [{name: a}]\n", "not available yet"),
+        (GOOD + "callers: [{name: a}]\n", "neither token nor uids"),
         (GOOD + "adminToken: literal-token\n", "put the secret into"),
         (GOOD + "adminToken: sha256:abc\n", "64 hexadecimal digits"),
         (GOOD.replace("https:", "http:"), "allowPlaintext"),

@@ -81,6 +81,9 @@ GOOD = [
     at("targets.a.apiBase", "https://${NOT_SET:-h.example}/v1"),
     at("targets.a.provider", "anthropic"),
     at("targets.a.provider", "${NOT_SET:-litellm}"),
+    at("targets.a.provider", "bedrock"),
+    {"targets": {"a": {"provider": "bedrock", "region": "us-east-1"}}},
+    target(provider="bedrock", auth="apiKey", region="us-east-1"),
     at("targets.a.required", False),
     at("targets.a.required", "${BOOL}"),
     target(apiBase="http://127.0.0.1:8000", allowPlaintext=True),
@@ -111,6 +114,9 @@ GOOD = [
     at("aws.assumeRole", {"roleArn": ROLE, "externalId": "env:E", "duration": "30m"}),
     at("aws.assumeRole", {"roleArn": ROLE, "sessionName": "me@x", "narrow": True}),
     at("targets.a.aws", {}),
+    at("callers", [{"name": "a", "token": "env:SET", "uids": [0, 1000]}]),
+    at("callers", [{"name": "a", "token": "sha256:" + "0" * 64, "models": ["m", "n*"]}]),
+    at("callers", [{"name": "a", "uids": [1], "tokenBudget": {"tokens": 1, "period": "1d"}}]),
     at("secrets", {"ttl": "1m", "maxStale": "7d", "failureTtl": "2s"}),
     at("limits", {"bodyBytes": 65536, "headerBytes": "32KiB", "connections": 5}),
     at("limits.drain", "0s"),
@@ -124,10 +130,7 @@ BAD = [
     {},
     {"targets": {}},
     {"targets": []},
-    {"targets": {"a": {}}},
     {"targets": {"a b": base()["targets"]["a"]}},
-    {"targets": {"a": {"apiBase": "https://h"}}},
-    {"targets": {"a": {"apiKey": "none"}}},
     at("unknown", 1),
     at("targets.a.apiKeyArn", ARN),
     at("targets.a.apiKey", "sk-literal"),
@@ -141,7 +144,8 @@ BAD = [
     at("targets.a.apiBase", "https://h.example/?q"),
     at("targets.a.apiBase", "https://h.example/#f"),
     at("targets.a.provider", "openia"),
-    at("targets.a.provider", "bedrock"),
+    at("targets.a.auth", "aws"),
+    at("targets.a.region", "us"),
     at("targets.a.required", "yes"),
     at("targets.a.required", "true"),
     at("targets.a.headers", ["X"]),
@@ -157,11 +161,18 @@ BAD = [
     at("targets.a.operations", []),
     at("targets.a.operations", "chat"),
     at("targets.a.query", {"a=b": "c"}),
-    at("targets.a.redact", True),
+    at("targets.a.redact", "maybe"),
     at("targets.a.includeUsage", "true"),
-    at("targets.a.region", "us-east-1"),
     at("targets.a.aws", {"endpoints": {}}),
     at("callers", []),
+    at("callers", [{"uids": [1]}]),
+    at("callers", [{"name": "a b", "uids": [1]}]),
+    at("callers", [{"name": "a", "uids": ["root"]}]),
+    at("callers", [{"name": "a", "uids": [4294967295]}]),
+    at("callers", [{"name": "a", "token": "literal"}]),
+    at("callers", [{"name": "a", "token": "env:SET", "models": []}]),
+    at("callers", [{"name": "a", "token": "env:SET", "requestsPerMinute": 0}]),
+    at("callers", [{"name": "a", "token": "env:SET", "tokenBudget": {"tokens": 1}}]),
     at("deniedFields", ["x"]),
     at("adminToken", "literal"),
     at("adminToken", "sha256:" + "0" * 63),
@@ -198,6 +209,12 @@ BAD = [
 
 # What depends on two keys, or on a value's meaning, only `check` can say.
 BAD_TOGETHER = [
+    {"targets": {"a": {}}},
+    {"targets": {"a": {"apiBase": "https://h"}}},
+    {"targets": {"a": {"apiKey": "none"}}},
+    {"targets": {"a": {"provider": "bedrock"}}},
+    at("targets.a.region", "us-east-1"),
+    target(auth="sigv4"),
     target(apiBase="http://127.0.0.1:8000"),
     target(tls={"clientCert": "/c"}),
     target(headers={"Authorization": "x"}),
@@ -236,8 +253,8 @@ def test_bad_together(document, validator, tmp_path):
 
 
 def test_not_available_yet_names_what_works(tmp_path):
-    result = check(at("targets.a.provider", "bedrock"), tmp_path)
-    assert "targets.a.provider: not available yet (openai azure" in result.stderr
+    result = check(at("deniedFields", ["x"]), tmp_path)
+    assert "deniedFields: not available yet (the built-in list holds)" in result.stderr
 
 
 def test_every_key_has_a_description(schema):

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: AWS's stand-ins answer as AWS does; botocore gets its keys and secrets from each of them."""
 
-from collections.abc import Iterator
-
 import botocore.config
 import botocore.session
 import pytest
@@ -14,18 +12,12 @@ from fakes.awsservice import Fault, error
 from fakes.cloud import Cloud, jwt
 from fakes.iam import Role, role_arn
 from fakes.sigv4 import Principal
-from fakes.world import World, principal
+from fakes.world import principal
 
 pytestmark = pytest.mark.once
 REGION = "us-east-1"
 UNSIGNED = botocore.config.Config(signature_version=botocore.UNSIGNED, retries={"max_attempts": 1})
 ONCE = botocore.config.Config(retries={"max_attempts": 1})
-
-
-@pytest.fixture
-def cloud(plain_world: World) -> Iterator[Cloud]:
-    with Cloud(plain_world) as made:
-        yield made
 
 
 def client(name: str, url: str, who: Principal | dict | None = None, config=ONCE):

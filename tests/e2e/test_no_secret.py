@@ -11,9 +11,11 @@ import pytest
 from fakes import processes
 from fakes.agent import CHAT, HELLO, STREAM, Agent
 from fakes.apibase import Act, refusal
+from fakes.cloud import Cloud
 from fakes.iam import Role, role_arn
 from fakes.sidekey import ROLES, SANITIZED, Sidekey
 from fakes.sts import Sts
+from fakes.wire import wait_for
 from fakes.world import World
 
 REST_SECONDS = 1.0
@@ -189,6 +191,38 @@ def test_memory_with_an_identity_of_files(world: World, start, tmp_path: Path) -
         assert processes.search_memory(pid, traces) == [], name
     assert not any(trace in sidekey.output for trace in traces.values())
     assert world.found_in(sidekey.output) == []
+
+
+def signed_in(cloud: Cloud) -> dict[str, str]:
+    cloud.sso.sign_in(cloud.home)
+    cloud.write_shared(cloud.sso.profile("dev"))
+    return {"AWS_PROFILE": "dev"}
+
+
+@pytest.mark.once
+@pytest.mark.usefixtures("searchable")
+@pytest.mark.parametrize(
+    "way",
+    [Cloud.web, Cloud.task, Cloud.pod, signed_in, lambda _: {}],
+    ids=["web identity", "container", "pod", "sign-in", "instance"],
+)
+def test_memory_with_an_identity_that_is_given(cloud: Cloud, begin, way) -> None:
+    """Keys, session tokens and what they are given for, renewed while calls are made: egress and
+    ingress never see them, and the rest have none of them at rest."""
+    for giver in (cloud.container, cloud.imds, cloud.sso):
+        giver.issuer.life = 4
+    sidekey = begin(way(cloud))
+    issued = [g.issuer.issued for g in (cloud.sts, cloud.container, cloud.imds, cloud.sso)]
+    renewed = 1 if way is Cloud.web else 2
+    wait_for(lambda: sum(len(i) for i in issued) >= renewed, 10, "keys")
+    work(cloud.world, sidekey)
+    pids = sidekey.pids()
+    for name in ("egress", "ingress", "resolver"):
+        assert processes.search_memory(pids[name], cloud.given()) == [], name
+    time.sleep(REST_SECONDS)
+    traces = {**cloud.world.traces(), **cloud.given()}
+    for name, pid in pids.items():
+        assert processes.search_memory(pid, traces) == [], name
 
 
 @pytest.mark.usefixtures("root")

@@ -83,7 +83,8 @@ def looping(sidekey: Sidekey, model: str, status: int):
     finally:
         over.set()
         thread.join(15)
-    assert set(seen) == {status}
+    # A call is sent again once: one that two rotations meet may end with the key's refusal.
+    assert status in seen and set(seen) <= {status, 401}
 
 
 # ---- nobody notices ----

@@ -2,9 +2,11 @@
 """An upstream that speaks the OpenAI protocol, demands its credentials, and can be told to fail."""
 
 import json
+import re
 from collections import deque
 from dataclasses import dataclass
 
+from fakes import anthropic_answers
 from fakes import openai_answers as answers
 from fakes.wire import Connection, Request, Server, head_bytes
 
@@ -15,6 +17,9 @@ NOT_FOR_AGENTS = [
     ("Alt-Svc", 'h3=":443"; ma=86400'),
     ("x-litellm-model-api-base", "https://inner.example.internal/v1"),
 ]
+PLAIN = {**answers.PLAIN, **anthropic_answers.PLAIN}
+STREAMED = {**answers.STREAMED, **anthropic_answers.STREAMED}
+DEPLOYMENT = re.compile("^/openai/deployments/[^/]+")  # classic Azure
 SSE = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-cache")]
 
 
@@ -120,16 +125,16 @@ class ApiBase(Server):
             await self._speak(request, body, act, connection)
 
     async def _speak(self, request: Request, body: dict, act: Act, connection: Connection) -> None:
-        path = request.path.removeprefix(self.prefix)
+        path = DEPLOYMENT.sub("", request.path.removeprefix(self.prefix))
         if request.method == "GET" and path.startswith("/models"):
             name = path.removeprefix("/models").strip("/")
             await self._send_json(
                 connection, answers.model(name) if name else answers.models(), act
             )
-        elif request.method == "POST" and body.get("stream") and path in answers.STREAMED:
-            await self._stream(request, answers.STREAMED[path](body), act, connection)
-        elif request.method == "POST" and path in answers.PLAIN:
-            await self._send_json(connection, answers.PLAIN[path](body), act)
+        elif request.method == "POST" and body.get("stream") and path in STREAMED:
+            await self._stream(request, STREAMED[path](body), act, connection)
+        elif request.method == "POST" and path in PLAIN:
+            await self._send_json(connection, PLAIN[path](body), act)
         else:
             connection.answer_json(404, {"error": {"message": "no such path", "code": "nowhere"}})
 

@@ -42,6 +42,7 @@ class Cloud:
         self.sso = Sso(self._issuer("signed-in"))
         self.container = ContainerCredentials(self._issuer("task"), "container-token-" + "t" * 40)
         self.token_file = world.folder / "token" / "token"
+        self.web_tokens: list[str] = []
         self._stack = ExitStack()
 
     def _issuer(self, name: str) -> Issuer:
@@ -76,6 +77,14 @@ class Cloud:
             path.write_text(text)
             path.chmod(0o600)
 
+    def keys_profile(self, name: str = "default") -> str:
+        """A section of ~/.aws/credentials."""
+        own = self.world.principal
+        return (
+            f"[{name}]\naws_access_key_id = {own.access_key}\n"
+            f"aws_secret_access_key = {own.secret_key}\n"
+        )
+
     # ---- what stands in the environment ----
 
     def endpoints(self) -> dict[str, str]:
@@ -101,6 +110,7 @@ class Cloud:
     def web(self, name: str = "irsa") -> dict[str, str]:
         """A service account's token, and the role that it is good for."""
         token = jwt()
+        self.web_tokens.append(token)
         role = self.sts.add(Role(role_arn(name), tokens={token}))
         return {
             "AWS_WEB_IDENTITY_TOKEN_FILE": str(self.write_token(token)),
@@ -120,3 +130,23 @@ class Cloud:
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.container.uri,
             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(self.write_token(self.container.token)),
         }
+
+    # ---- what nobody may find ----
+
+    def given(self) -> dict[str, bytes]:
+        """What was given out, and what it was given out for."""
+        found = {}
+        for giver in (self.sts, self.imds, self.sso, self.container):
+            for n, given in enumerate(giver.issuer.issued):
+                name = f"{type(giver).__name__} {n}"
+                found[f"{name} secret key"] = given.secret_key.encode()
+                found[f"{name} session token"] = str(given.token).encode()
+        for n, token in enumerate(self.web_tokens):
+            found[f"web identity token {n}"] = token.encode()
+        found["container token"] = self.container.token.encode()
+        found["sign-in"] = self.sso.token.encode()
+        return found
+
+    def found_in(self, data: bytes) -> list[str]:
+        everything = {**self.world.wire_secrets(), **self.given()}
+        return [name for name, value in everything.items() if value in data]

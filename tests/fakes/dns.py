@@ -30,6 +30,7 @@ class NameServer:
         self.names, self.host = names, host
         self.silent = False
         self.asked = 0
+        self.questions: set[str] = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((host, 53))
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -58,6 +59,7 @@ class NameServer:
 
     def _answer(self, packet: bytes) -> bytes:
         name, kind, asked = question(packet)
+        self.questions.add(name)
         number = struct.unpack_from("!H", packet)[0]
         addresses = self.names.get(name, "").split()
         records = [

@@ -34,12 +34,16 @@ class Issuer:
     issued: list[Principal] = field(default_factory=list)
 
     def issue(self, now: float, **changes) -> Principal:
+        defaults = {
+            "arn": self.arn,
+            "expires": now + self.life,
+            # As long as real ones are, with the characters that an encoder could get wrong.
+            "token": "IQoJb3JpZ2luX2Vj/+==" + secrets.token_urlsafe(400) + "+/==",
+        }
         given = Principal(
             "ASIA" + secrets.token_hex(8).upper(),
             secrets.token_urlsafe(30),
-            # As long as real ones are, with the characters that an encoder could get wrong.
-            token="IQoJb3JpZ2luX2Vj/+==" + secrets.token_urlsafe(400) + "+/==",
-            **{"arn": self.arn, "expires": now + self.life, **changes},
+            **{**defaults, **changes},
         )
         self.principals[given.access_key] = given
         self.issued.append(given)

@@ -69,6 +69,8 @@ static const struct {
 	{"connect-other", KEEPER | EGRESS | RESOLVER, EACCES, 4, "a port that is not theirs"},
 	{"fastopen", INGRESS | KEEPER | EGRESS | RESOLVER, KILLED, 0,
 	 "connects without asking Landlock"},
+	{"peer", INGRESS, EBADF, 0, "who is at the other end of a Unix socket …"},
+	{"sockopt", INGRESS, KILLED, 0, "… and nothing else of a socket"},
 	{"bind", INGRESS | KEEPER | EGRESS, KILLED, 0, "listeners are inherited"},
 	{"listen", ALL, KILLED, 0, "listeners are inherited"},
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A caller's limits, held against its calls. A call counts from when it is handed to egress,
+ * whatever becomes of it there; one that is refused counts nowhere.
+ */
+#ifndef INGRESS_ADMISSION_H
+#define INGRESS_ADMISSION_H
+
+#include "ingress/call.h"
+
+/* Finds every caller's counters. 0, or -1 when there are more names than there is room (logged). */
+int admission_start(struct ingress *in);
+
+/* Whether there would be room now: asked before the body is read. Sets why and retry in c. */
+enum verdict admission_look(const struct ingress *in, struct call *c);
+/* Takes the room: from here on the call counts. */
+enum verdict admission_take(const struct ingress *in, struct call *c);
+/* The call is over: the permit, if it had one, is the next one's. */
+void admission_give(const struct ingress *in, struct call *c);
+
+/*
+ * Charges what the call used, once its end is metered. Unknown usage (a broken stream, an agent
+ * that left before it was told) is charged with the bytes that went in and came out, since a token
+ * is a byte at least: hanging up early saves nothing. What the upstream had thought out and not yet
+ * sent is not seen.
+ */
+void admission_charge(const struct ingress *in, const struct call *c);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the head of a request alone decides: who sends it, who calls, and what for. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "ingress/decide_refuse.h"
+
+#include "http/grammar.h"
+#include "ingress/scan.h"
+#include "policy/access/paths.h"
+
+enum { QUERY_NAME_MAX = 192 }; /* several times the longest that any of the APIs has */
+
+/* ---- the listener's own names and browsers ---- */
+
+static bool
+is_ip_literal(struct span host)
+{
+	char text[INET6_ADDRSTRLEN];
+	unsigned char bytes[16];
+
+	if (host.len > 2 && host.ptr[0] == '[')
+		host = span_cut(host, 1, host.len - 1);
+	if (host.len == 0 || host.len >= sizeof(text))
+		return false;
+	memcpy(text, host.ptr, host.len);
+	text[host.len] = '\0';
+	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+/*
+ * A page that has rebound its name to 127.0.0.1 is same-origin and may send no Origin:
+ * Host is the one field that names the attacker (reference/security.md 3.6).
+ */
+static bool
+host_is_ours(const struct ingress_listener *l, struct span host)
+{
+	struct span name;
+	unsigned port;
+
+	if (!grammar_split_host(host, &name, &port))
+		return false;
+	if (l->is_unix)
+		return true;
+	for (size_t i = 0; i < l->nhosts; i++)
+		if (span_ieq(host, l->hosts[i].text))
+			return true;
+	return l->any_ip_host && is_ip_literal(name);
+}
+
+static bool
+is_browser(const struct http_request *r)
+{
+	const struct http_field *site = http_find(r, "sec-fetch-site");
+
+	if (http_find(r, "origin") != NULL)
+		return true;
+	return site != NULL && !span_iis(site->value, "none") &&
+	       !span_iis(site->value, "same-origin");
+}
+
+static bool
+asks_for_websocket(const struct http_request *r)
+{
+	const struct http_field *f = r->upgrade ? http_find(r, "upgrade") : NULL;
+
+	return f != NULL && span_istarts(f->value, SPAN("websocket"));
+}
+
+static enum verdict
+check_sender(const struct ingress_listener *l, const struct http_request *r, struct decision *d)
+{
+	if (!host_is_ours(l, r->host))
+		return decide_refuse(
+			d, VERDICT_HOST_NOT_ALLOWED,
+			"The Host header names neither this listener (%.*s) nor an entry of "
+			"`hosts`; call it by its own address or add the name to `hosts`.",
+			(int)l->name.len, l->name.ptr);
+	if (is_browser(r))
+		return decide_refuse(
+			d, VERDICT_BROWSER_REFUSED,
+			"This request was sent by a browser page (Origin or Sec-Fetch-Site); "
+			"sidekey serves programs on this machine only.");
+	if (asks_for_websocket(r))
+		return decide_refuse(
+			d, VERDICT_UPGRADE_REFUSED,
+			"WebSocket is not offered here; use the same path with POST, and "
+			"\"stream\": true for server-sent events.");
+	return VERDICT_OK;
+}
+
+static enum verdict
+check_caller(const struct ingress *in, const struct http_request *r, struct decision *d)
+{
+	enum caller_fault fault;
+
+	if (in->plan.ncallers == 0 || d->caller != CALLER_NONE)
+		return VERDICT_OK;
+	fault = caller_find(in, d->peer, r, &d->caller);
+	if (fault == CALLER_OK)
+		return VERDICT_OK;
+	return decide_refuse(d,
+			     fault == CALLER_NOT_YET ? VERDICT_CREDENTIAL_UNAVAILABLE
+						     : VERDICT_CALLER_UNAUTHENTICATED,
+			     "%s", caller_fault_text(fault));
+}
+
+/* ---- the route ---- */
+
+static bool
+any_target_speaks(const struct ingress *in, const struct decision *d)
+{
+	for (size_t i = 0; i < in->plan.ntargets; i++) {
+		const struct ingress_target *t = &in->plan.targets[i];
+
+		if ((dialects_of(t->provider) >> d->dialect & 1) != 0 &&
+		    (t->operations >> d->route->operation & 1) != 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_json_type(struct span value)
+{
+	struct span type = span_trim(span_cut(value, 0, span_find(value, 0, ';')));
+
+	return span_iis(type, "application/json");
+}
+
+/* What the body is to be read as, where the route leaves a choice. */
+static enum body_kind
+kind_of(enum body_kind route, const struct http_field *type)
+{
+	if (route != BODY_FORM_OR_JSON)
+		return route;
+	return type != NULL && is_json_type(type->value) ? BODY_JSON : BODY_FORM;
+}
+
+static enum verdict
+check_type(const struct http_request *r, const struct http_field *type, struct decision *d)
+{
+	bool one = type != NULL && http_count(r, "content-type") == 1;
+	struct span boundary;
+
+	if (d->body == BODY_JSON && (!one || !is_json_type(type->value)))
+		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+				     "%s %s takes JSON; send Content-Type: application/json.",
+				     d->route->method, d->route->path);
+	if (d->body == BODY_FORM && (!one || !part_boundary(type->value, &boundary)))
+		return decide_refuse(
+			d, VERDICT_MALFORMED_REQUEST,
+			"%s %s takes a form; send Content-Type: multipart/form-data with a "
+			"boundary of 1 to 70 characters and no other parameter.",
+			d->route->method, d->route->path);
+	return VERDICT_OK;
+}
+
+static enum verdict
+check_body_kind(const struct http_request *r, struct decision *d)
+{
+	const struct http_field *type = http_find(r, "content-type");
+	const struct http_field *coding = http_find(r, "content-encoding");
+	enum verdict v;
+
+	d->body = kind_of(d->route->body, type);
+	if (d->body == BODY_NONE &&
+	    (r->framing == HTTP_CHUNKED || (r->framing == HTTP_LENGTH && r->length > 0)))
+		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+				     "%s %s takes no body; send it without one.", d->route->method,
+				     d->route->path);
+	if (d->body != BODY_JSON && d->body != BODY_FORM)
+		return VERDICT_OK;
+	v = check_type(r, type, d);
+	if (v == VERDICT_OK && coding != NULL && !span_iis(coding->value, "identity"))
+		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+				     "A compressed body cannot be checked; send it without "
+				     "Content-Encoding.");
+	return v;
+}
+
+/* The name of a query member as a server would read it, unescaped and folded. -1: too long. */
+static int
+folded_name(struct span member, char text[static QUERY_NAME_MAX + 1], struct span *out)
+{
+	struct span name = span_cut(member, 0, span_find(member, 0, '='));
+	size_t n;
+
+	if (paths_decode(name, text, QUERY_NAME_MAX, &n) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (text[i] >= 'A' && text[i] <= 'Z')
+			text[i] = (char)(text[i] + ('a' - 'A'));
+	*out = (struct span){text, n};
+	return 0;
+}
+
+static enum verdict
+check_query(const struct ingress *in, const struct http_request *r, struct decision *d)
+{
+	for (size_t at = 0; r->has_query && at < r->query.len;) {
+		size_t end = span_find(r->query, at, '&');
+		char text[QUERY_NAME_MAX + 1];
+		struct span name;
+
+		if (folded_name(span_cut(r->query, at, end), text, &name) != 0)
+			return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+					     "A query member has a name of more than %d bytes.",
+					     QUERY_NAME_MAX);
+		at = end + 1;
+		if (span_is(name, "api-version") || span_is(name, "api_version"))
+			continue; /* Azure's own; the target's `query` can fix it */
+		if (model_field_denied(name, (const struct span *)in->plan.denied_fields,
+				       in->plan.ndenied_fields))
+			return decide_refuse(
+				d, VERDICT_FIELD_NOT_ALLOWED,
+				"The query member \"%.*s\" would steer the upstream, which the "
+				"configuration alone decides; leave it out.",
+				(int)name.len, name.ptr);
+	}
+	return VERDICT_OK;
+}
+
+static enum verdict
+check_operation(const struct ingress *in, struct decision *d)
+{
+	struct span name = caller_name(in, d->caller);
+
+	if (caller_may_call(in, d->caller, d->route->operation))
+		return VERDICT_OK;
+	return decide_refuse(
+		d, VERDICT_OPERATION_NOT_ALLOWED,
+		"The caller \"%.*s\" may not call the operation \"%s\": its `operations` do not "
+		"name it, or it has `models`, against which this one cannot be held.",
+		(int)name.len, name.ptr, operation_name(d->route->operation));
+}
+
+enum verdict
+decide_head(const struct ingress *in, const struct ingress_listener *l,
+	    const struct http_request *r, struct decision *d)
+{
+	enum verdict v = check_sender(l, r, d);
+	bool known = false;
+
+	if (v != VERDICT_OK)
+		return v;
+	d->dialect = dialect_of(r->path, &d->rest);
+	if (!grammar_is_path(r->path, d->dialect == DIALECT_BEDROCK) ||
+	    (r->has_query && !grammar_is_query(r->query)))
+		return decide_refuse(
+			d, VERDICT_MALFORMED_REQUEST,
+			"The path or query is not in a form that means the same to everyone "
+			"(dot segments, empty segments, encoded slashes or control bytes).");
+	v = l->is_admin ? VERDICT_OK : check_caller(in, r, d);
+	if (v != VERDICT_OK)
+		return v;
+	d->route = route_find(d->dialect, r->method, d->rest, &known);
+	if (d->route == NULL && known)
+		return decide_refuse(d, VERDICT_OPERATION_NOT_ALLOWED,
+				     "%.*s is not allowed on this path.", (int)r->method.len,
+				     r->method.ptr);
+	if (d->route == NULL)
+		return decide_refuse(
+			d, VERDICT_ROUTE_NOT_FOUND,
+			"No operation has this path in the %s dialect; the base URL for an "
+			"OpenAI client is http://HOST:PORT/v1.",
+			dialect_name(d->dialect));
+	if (!any_target_speaks(in, d))
+		return decide_refuse(
+			d, VERDICT_OPERATION_NOT_ALLOWED,
+			"The operation \"%s\" is not enabled for any target; add it to the "
+			"target's `operations` if the agent may use it.",
+			operation_name(d->route->operation));
+	v = l->is_admin ? VERDICT_OK : check_operation(in, d);
+	if (v == VERDICT_OK)
+		v = check_body_kind(r, d);
+	return v != VERDICT_OK ? v : check_query(in, r, d);
+}

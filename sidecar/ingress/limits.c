@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ingress/limits.h"
+
+#include "base/auto.h"
+
+enum {
+	SECOND_MS = 1000,
+	/* A permit is given back when it is: there is no time to name. */
+	CONCURRENT_WAIT_MS = 1000,
+	SIZE_SEALS = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
+};
+
+/* What was used in one second. */
+struct used {
+	uint64_t second;
+	uint64_t calls, tokens;
+};
+
+struct limits_caller {
+	atomic_uint lock;
+	char name[LIMITS_NAME]; /* padded with zeros */
+	uint64_t running;
+	uint64_t spent, since_ms; /* of the budget, and when its period began */
+	struct used seconds[LIMITS_SECONDS];
+};
+
+struct limits {
+	atomic_uint lock; /* of the list of names */
+	uint32_t n;
+	struct limits_caller callers[LIMITS_CALLERS];
+};
+
+/*
+ * Held for a look at some sixty numbers, so waiting costs less than sleeping would, and no system
+ * call. A process that dies with it takes all of sidekey with it.
+ */
+static void
+lock(atomic_uint *l)
+{
+	while (atomic_exchange_explicit(l, 1, memory_order_acquire) != 0)
+		while (atomic_load_explicit(l, memory_order_relaxed) != 0)
+			;
+}
+
+static void
+unlock(atomic_uint *l)
+{
+	atomic_store_explicit(l, 0, memory_order_release);
+}
+
+/* ---- the pages ---- */
+
+int
+limits_create(void)
+{
+	auto_close int fd = memfd_create("limits", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, sizeof(struct limits)) != 0 ||
+	    fcntl(fd, F_ADD_SEALS, SIZE_SEALS) != 0)
+		return -1;
+	return take_fd(&fd);
+}
+
+struct limits *
+limits_open(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	void *at;
+
+	/* Pages that another process could cut off would be a SIGBUS. */
+	if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS || fstat(fd, &st) != 0 ||
+	    (size_t)st.st_size != sizeof(struct limits))
+		return NULL;
+	at = mmap(NULL, sizeof(struct limits), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static struct limits_caller *
+find_or_add(struct limits *l, const char name[static LIMITS_NAME])
+{
+	uint32_t n = l->n;
+	struct limits_caller *c;
+
+	for (uint32_t i = 0; i < n && i < LIMITS_CALLERS; i++)
+		if (memcmp(l->callers[i].name, name, LIMITS_NAME) == 0)
+			return &l->callers[i];
+	if (n >= LIMITS_CALLERS)
+		return NULL;
+	c = &l->callers[n];
+	memcpy(c->name, name, LIMITS_NAME);
+	l->n = n + 1;
+	return c;
+}
+
+struct limits_caller *
+limits_caller(struct limits *l, struct span name)
+{
+	char padded[LIMITS_NAME] = {0};
+	struct limits_caller *c;
+
+	if (name.len == 0 || name.len > LIMITS_NAME)
+		return NULL;
+	memcpy(padded, name.ptr, name.len);
+	lock(&l->lock);
+	c = find_or_add(l, padded);
+	unlock(&l->lock);
+	return c;
+}
+
+/* ---- windows ---- */
+
+static uint64_t
+sum(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* A second that is ahead of now was written by a process that read the clock after us. */
+static bool
+is_in_window(const struct used *u, uint64_t now)
+{
+	return sum(u->second, LIMITS_SECONDS - 1) >= now;
+}
+
+static struct used *
+used_at(struct limits_caller *c, uint64_t now_ms)
+{
+	uint64_t now = now_ms / SECOND_MS;
+	struct used *u = &c->seconds[now % LIMITS_SECONDS];
+
+	if (u->second < now)
+		*u = (struct used){.second = now};
+	return u;
+}
+
+static uint64_t
+of_calls(const struct used *u)
+{
+	return u->calls;
+}
+
+static uint64_t
+of_tokens(const struct used *u)
+{
+	return u->tokens;
+}
+
+/* Until less than limit is left in the window: 0 when that is so now, or limit is none. */
+static uint64_t
+wait_for_room(const struct limits_caller *c, uint64_t (*of)(const struct used *), uint64_t limit,
+	      uint64_t now_ms)
+{
+	uint64_t now = now_ms / SECOND_MS, total = 0, wait = 0;
+	uint64_t oldest = now < LIMITS_SECONDS ? 0 : now - (LIMITS_SECONDS - 1);
+
+	if (limit == 0)
+		return 0;
+	for (size_t i = 0; i < LIMITS_SECONDS; i++)
+		if (is_in_window(&c->seconds[i], now))
+			total = sum(total, of(&c->seconds[i]));
+	for (uint64_t s = oldest; s <= now && total >= limit; s++) {
+		const struct used *u = &c->seconds[s % LIMITS_SECONDS];
+		uint64_t gone = u->second == s ? of(u) : 0;
+
+		total -= gone < total ? gone : total;
+		wait = (s + LIMITS_SECONDS) * SECOND_MS - now_ms;
+	}
+	return wait;
+}
+
+/* ---- the budget ---- */
+
+/* Until its period is over: 0 when it is not spent. */
+static uint64_t
+wait_for_budget(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms)
+{
+	uint64_t passed = now_ms > c->since_ms ? now_ms - c->since_ms : 0;
+
+	if (rules->budget_tokens == 0)
+		return 0;
+	if (passed >= rules->budget_ms)
+		c->spent = 0;
+	return c->spent < rules->budget_tokens ? 0 : rules->budget_ms - passed;
+}
+
+/* ---- calls ---- */
+
+static enum limit
+judge(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
+      uint64_t *wait_ms)
+{
+	uint64_t budget = wait_for_budget(c, rules, now_ms);
+	uint64_t calls = wait_for_room(c, of_calls, rules->requests_per_minute, now_ms);
+	uint64_t tokens = wait_for_room(c, of_tokens, rules->tokens_per_minute, now_ms);
+
+	/* What lasts is told first: it is no use to come back for less. */
+	if (budget > 0) {
+		*wait_ms = budget;
+		return LIMIT_BUDGET;
+	}
+	if (calls > 0 || tokens > 0) {
+		*wait_ms = calls > tokens ? calls : tokens;
+		return calls > tokens ? LIMIT_REQUESTS : LIMIT_TOKENS;
+	}
+	if (rules->concurrent_requests > 0 && c->running >= rules->concurrent_requests) {
+		*wait_ms = CONCURRENT_WAIT_MS;
+		return LIMIT_CONCURRENT;
+	}
+	return LIMIT_NONE;
+}
+
+enum limit
+limits_look(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
+	    uint64_t *wait_ms)
+{
+	enum limit over;
+
+	lock(&c->lock);
+	over = judge(c, rules, now_ms, wait_ms);
+	unlock(&c->lock);
+	return over;
+}
+
+/* Counted without a rule too: the next generation may have one. */
+enum limit
+limits_take(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
+	    uint64_t *wait_ms)
+{
+	enum limit over;
+
+	lock(&c->lock);
+	over = judge(c, rules, now_ms, wait_ms);
+	if (over == LIMIT_NONE) {
+		used_at(c, now_ms)->calls++;
+		c->running++;
+	}
+	unlock(&c->lock);
+	return over;
+}
+
+void
+limits_give(struct limits_caller *c)
+{
+	lock(&c->lock);
+	c->running -= c->running > 0 ? 1 : 0;
+	unlock(&c->lock);
+}
+
+void
+limits_spend(struct limits_caller *c, const struct caller_limits *rules, uint64_t tokens,
+	     uint64_t now_ms)
+{
+	struct used *u;
+
+	if (tokens == 0)
+		return;
+	lock(&c->lock);
+	u = used_at(c, now_ms);
+	u->tokens = sum(u->tokens, tokens);
+	(void)wait_for_budget(c, rules, now_ms); /* a period that is over is closed first */
+	if (rules->budget_tokens > 0) {
+		c->since_ms = c->spent == 0 ? now_ms : c->since_ms;
+		c->spent = sum(c->spent, tokens);
+	}
+	unlock(&c->lock);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "egress/redact.h"
+
+#define KEY   "sk-proj-Zq8+/x%7Yt_0vWmN4"
+#define OTHER "9f8e7d6c5b4a39281706"
+
+#define VIEW(literal)                                                                              \
+	{                                                                                          \
+		(literal), sizeof(literal) - 1                                                     \
+	}
+
+static const struct span secrets[] = {VIEW(KEY), VIEW(OTHER), VIEW("short")};
+
+static struct redactor *
+make(void)
+{
+	return redactor_new(secrets, COUNT(secrets));
+}
+
+static uint64_t
+matches_in(const struct redactor *r, char *text, size_t n)
+{
+	struct redactions found = {0};
+
+	redact_text(r, text, n, &found);
+	return found.matches;
+}
+
+/* ---- each form, in the middle of a text ---- */
+
+struct form_row {
+	char what[128], text[512];
+	char left[512]; /* of the text: the match as stars */
+};
+
+enum { ROWS_MAX = 64 };
+
+static struct form_row rows[ROWS_MAX];
+static size_t nrows;
+
+static bool
+read_line(FILE *file, char *line, size_t size)
+{
+	if (fgets(line, (int)size, file) == NULL)
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	return true;
+}
+
+/*
+ * Three lines and an empty one for each, made with Python: base64.b64encode(b"<before>" + secret),
+ * bytes.hex, urllib.parse.quote, json.dumps.
+ */
+static int
+read_rows(void **state)
+{
+	FILE *file = fopen("tests/vectors/redact.txt", "r");
+	char empty[4];
+
+	(void)state;
+	assert_non_null(file);
+	while (nrows < ROWS_MAX && read_line(file, rows[nrows].what, sizeof(rows[0].what))) {
+		assert_true(read_line(file, rows[nrows].text, sizeof(rows[0].text)));
+		assert_true(read_line(file, rows[nrows].left, sizeof(rows[0].left)));
+		assert_true(read_line(file, empty, sizeof(empty)) && empty[0] == '\0');
+		nrows++;
+	}
+	fclose(file);
+	return nrows > 20 ? 0 : -1;
+}
+
+static void
+each_form_is_overwritten(void **state)
+{
+	struct redactor *r = make();
+
+	(void)state;
+	for (size_t i = 0; i < nrows; i++) {
+		char text[512];
+		size_t n = strlen(rows[i].text);
+
+		memcpy(text, rows[i].text, n + 1);
+		assert_int_equal(matches_in(r, text, n), 1);
+		assert_string_equal(text, rows[i].left);
+	}
+	redactor_free(r);
+}
+
+static void
+what_is_no_secret_stays(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"short",
+		"a short text",
+		"sk-proj-Zq8+/x%7Yt_0vWmN",
+		"k-proj-Zq8+/x%7Yt_0vWmN4",
+		"\\",
+		"\\u00",
+		"%",
+		"%4",
+		"{\"a\":\"\\n\\\"\\\\\"}",
+	};
+	struct redactor *r = make();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		char text[128];
+		size_t n = strlen(texts[i]);
+
+		memcpy(text, texts[i], n + 1);
+		assert_int_equal(matches_in(r, text, n), 0);
+		assert_string_equal(text, texts[i]);
+	}
+	redactor_free(r);
+}
+
+/* ---- streams ---- */
+
+static void
+feed(const struct redactor *r, struct span text, size_t piece, struct buf *out)
+{
+	struct redact s = {.r = r};
+
+	for (size_t at = 0; at < text.len; at += piece)
+		assert_int_equal(redact_feed(&s, span_cut(text, at, at + piece), out), 0);
+	assert_int_equal(redact_end(&s, out), 0);
+}
+
+static void
+pieces_make_no_difference(void **state)
+{
+	struct redactor *r = make();
+	struct buf all, whole, split;
+
+	(void)state;
+	buf_init(&all, 64 * 1024);
+	for (size_t i = 0; i < nrows; i++)
+		(void)buf_addf(&all, "data: %s\n\n", rows[i].text);
+	buf_init(&whole, 64 * 1024);
+	feed(r, buf_span(&all), all.len, &whole);
+	assert_int_equal(whole.len, all.len);
+	for (size_t piece = 1; piece < 200; piece++) {
+		buf_init(&split, 64 * 1024);
+		feed(r, buf_span(&all), piece, &split);
+		assert_true(span_eq(buf_span(&whole), buf_span(&split)));
+		buf_free(&split);
+	}
+	buf_free(&whole);
+	buf_free(&all);
+	redactor_free(r);
+}
+
+static void
+an_event_is_never_held(void **state)
+{
+	struct redactor *r = make();
+	struct redact s = {.r = r};
+	struct span event = SPAN("data: {\"delta\":\"aGVsbG8\"}\n\n"), word = SPAN("aGVsbG8");
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1024);
+	assert_int_equal(redact_feed(&s, event, &out), 0);
+	assert_int_equal(out.len, event.len);
+	assert_int_equal(redact_feed(&s, word, &out), 0);
+	assert_int_equal(out.len, event.len); /* it could go on: by its kind, not its letters */
+	assert_int_equal(redact_feed(&s, SPAN(" "), &out), 0);
+	assert_int_equal(out.len, event.len + word.len + 1);
+	redact_stop(&s);
+	buf_free(&out);
+	redactor_free(r);
+}
+
+/* What is held depends on the kind of the bytes alone: a guess at the secret changes nothing. */
+static void
+there_is_no_oracle(void **state)
+{
+	struct redactor *r = make();
+
+	(void)state;
+	for (size_t n = 1; n < sizeof(KEY) - 1; n++) {
+		struct redact right = {.r = r}, wrong = {.r = r};
+		struct buf a, b;
+		char guess[64];
+
+		memcpy(guess, KEY, n);
+		guess[n - 1] = guess[n - 1] == 'Q' ? 'R' : 'Q';
+		buf_init(&a, 256);
+		buf_init(&b, 256);
+		assert_int_equal(redact_feed(&right, (struct span){KEY, n}, &a), 0);
+		assert_int_equal(redact_feed(&wrong, (struct span){guess, n}, &b), 0);
+		assert_int_equal(a.len, b.len);
+		redact_stop(&right);
+		redact_stop(&wrong);
+		buf_free(&a);
+		buf_free(&b);
+	}
+	redactor_free(r);
+}
+
+static void
+what_is_held_is_bounded(void **state)
+{
+	struct redactor *r = make();
+	struct redact s = {.r = r};
+	char text[4096];
+	struct buf out;
+	size_t most = 2 * (sizeof(KEY) - 1) * 6 - 1; /* hexadecimal, each digit as \u00XX */
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	buf_init(&out, 1024 * 1024);
+	for (size_t i = 1; i < 50; i++) {
+		assert_int_equal(redact_feed(&s, (struct span){text, sizeof(text)}, &out), 0);
+		assert_int_equal(out.len, i * sizeof(text) - most);
+	}
+	redact_stop(&s);
+	buf_free(&out);
+	redactor_free(r);
+}
+
+static void
+overlapping_secrets_all_go(void **state)
+{
+	const struct span both[] = {SPAN("AAAABBBBCCCCDDDD"), SPAN("CCCCDDDDEEEEFFFF")};
+	struct redactor *r = redactor_new(both, COUNT(both));
+	char text[] = "x AAAABBBBCCCCDDDDEEEEFFFF y";
+
+	(void)state;
+	assert_int_equal(matches_in(r, text, strlen(text)), 2);
+	assert_string_equal(text, "x ************************ y");
+	redactor_free(r);
+}
+
+static void
+a_long_secret_is_found_behind_escapes(void **state)
+{
+	struct buf secret, escaped;
+	struct redactor *r;
+	struct span all;
+
+	(void)state;
+	buf_init(&secret, 16 * 1024);
+	buf_init(&escaped, 256 * 1024);
+	for (unsigned i = 0; i < 12000; i++) {
+		char c = (char)('!' + i * 7919 % 90);
+
+		(void)buf_add_char(&secret, c);
+		(void)buf_addf(&escaped, "\\u%04x", (unsigned)c);
+	}
+	all = buf_span(&secret);
+	r = redactor_new(&all, 1);
+	assert_int_equal(matches_in(r, escaped.ptr, escaped.len), 1);
+	for (size_t i = 0; i < escaped.len; i++)
+		assert_int_equal(escaped.ptr[i], '*');
+	redactor_free(r);
+	buf_free(&secret);
+	buf_free(&escaped);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_form_is_overwritten),
+		cmocka_unit_test(what_is_no_secret_stays),
+		cmocka_unit_test(pieces_make_no_difference),
+		cmocka_unit_test(an_event_is_never_held),
+		cmocka_unit_test(there_is_no_oracle),
+		cmocka_unit_test(what_is_held_is_bounded),
+		cmocka_unit_test(overlapping_secrets_all_go),
+		cmocka_unit_test(a_long_secret_is_found_behind_escapes),
+	};
+
+	return cmocka_run_group_tests(tests, read_rows, NULL);
+}
