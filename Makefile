@@ -137,6 +137,10 @@ $(B)/unit/%: tests/unit/%.c $(LIBRARY) Makefile
 $(CURL_DIR)/revision:
 	@CC='$(CC)' CFLAGS='$(CURL_FLAGS)' deploy/libcurl.sh $(CURL_DIR)
 
+# Its assembly takes in the page's files, of which -MMD does not know.
+$(B)/obj/sidecar/ingress/page.o $(B)/obj-test/sidecar/ingress/page.o: \
+	$(wildcard sidecar/ingress/page/*)
+
 -include $(OBJECTS:.o=.d) $(HOOKS:.o=.d) $(UNITS:=.d)
 
 ## deps: install what is missing to build and test (Debian 12; asks apt only then)

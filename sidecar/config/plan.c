@@ -237,6 +237,8 @@ static const struct pack_field ingress_fields[] = {
 	PACK_FIELD_U64(ingress_plan, header_timeout_ms),
 	PACK_FIELD_U64(ingress_plan, keep_alive_ms),
 	PACK_FIELD_U64(ingress_plan, drain_ms),
+	PACK_FIELD_U64(ingress_plan, ttl_ms),
+	PACK_FIELD_U64(ingress_plan, max_stale_ms),
 };
 
 const struct pack_type ingress_plan_type = PACK_TYPE(ingress_plan, ingress_fields);

@@ -96,8 +96,8 @@ set_common(struct projector *pr)
 		p->ingress.require_landlock_net = (require & CONFIG_REQUIRE_LANDLOCK_NET) != 0;
 	p->keeper.require_secret_pages = p->egress.require_secret_pages =
 		(require & CONFIG_REQUIRE_SECRET_PAGES) != 0;
-	p->keeper.ttl_ms = c->secrets.ttl_ms;
-	p->keeper.max_stale_ms = c->secrets.max_stale_ms;
+	p->keeper.ttl_ms = p->ingress.ttl_ms = c->secrets.ttl_ms;
+	p->keeper.max_stale_ms = p->ingress.max_stale_ms = c->secrets.max_stale_ms;
 	p->keeper.failure_ttl_ms = c->secrets.failure_ttl_ms;
 	p->egress.header_bytes = p->ingress.header_bytes = c->limits.header_bytes;
 	p->egress.body_bytes = p->ingress.body_bytes = c->limits.body_bytes;

@@ -204,6 +204,15 @@ metrics_last_minute(const struct metrics *m, uint64_t now_ms)
 	return n;
 }
 
+uint32_t
+metrics_in_second(const struct metrics *m, uint64_t now_ms, unsigned ago)
+{
+	uint64_t second = now_ms / 1000 - ago;
+	size_t i = second % METRICS_RATE_SECONDS;
+
+	return m->rate[i].second == second ? m->rate[i].count : 0;
+}
+
 /* ---- the rest ---- */
 
 void

@@ -102,6 +102,9 @@ void metrics_admin_refused(struct metrics *m);
 /* Calls that ended in the last minute. */
 uint32_t metrics_last_minute(const struct metrics *m, uint64_t now_ms);
 
+/* Calls that ended in the second that was ago seconds back, of the last METRICS_RATE_SECONDS. */
+uint32_t metrics_in_second(const struct metrics *m, uint64_t now_ms, unsigned ago);
+
 /* The upstream's fault that a verdict stands for, or UPSTREAM_ERRORS. */
 enum metrics_upstream_error metrics_upstream_error(enum verdict v);
 

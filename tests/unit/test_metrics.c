@@ -160,6 +160,11 @@ calls_are_counted(void **state)
 	assert_int_equal(metrics_last_minute(w->in.metrics, 90000), 5);
 	assert_int_equal(metrics_last_minute(w->in.metrics, 149999), 5);
 	assert_int_equal(metrics_last_minute(w->in.metrics, 150000), 0);
+	assert_int_equal(metrics_in_second(w->in.metrics, 90999, 0), 5);
+	assert_int_equal(metrics_in_second(w->in.metrics, 91000, 0), 0);
+	assert_int_equal(metrics_in_second(w->in.metrics, 91000, 1), 5);
+	assert_int_equal(metrics_in_second(w->in.metrics, 149000, 59), 5);
+	assert_int_equal(metrics_in_second(w->in.metrics, 209000, 59), 0);
 }
 
 static void
