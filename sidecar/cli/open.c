@@ -126,8 +126,8 @@ put_entry(const struct open *o, struct buf *out)
 		 "Set-Cookie: sidekey=%s; Path=/%s/; HttpOnly; SameSite=Strict\r\n",
 		 PAGE_FIELDS, PAGE_NAME, o->session, o->key);
 	put(out, 200, "text/html; charset=utf-8", fields,
-	    SPAN("<!doctype html><title>sidekey</title><link rel=\"icon\" href=\"data:,\"><a href=\"" PAGE_NAME
-		 "\">sidekey</a>\n"));
+	    SPAN("<!doctype html><title>sidekey</title><link rel=\"icon\" href=\"data:,\">"
+		 "<a href=\"" PAGE_NAME "\">sidekey</a>\n"));
 	explicit_bzero(fields, sizeof(fields));
 }
 

@@ -75,11 +75,13 @@ function showRate({ calls }) {
 function showFirstByte({ latency_seconds: { first_byte: first } }) {
   const most = Math.max(1, ...first.counts), wide = 300 / first.counts.length;
   const bound = (i) => i < first.le.length ? `up to ${latency(first.le[i])}` : "more";
-  $("p50").textContent = latency(first.p50);
+  // Below the lowest bound the histogram knows no more.
+  const at = (s) => (s < first.le[0] ? "< " : "") + latency(s < first.le[0] ? first.le[0] : s);
+  $("p50").textContent = at(first.p50);
   $("first-note").textContent = first.count === 0 ? "no call has had an answer yet"
-    : `90% ${latency(first.p90)} · 99% ${latency(first.p99)}`;
-  picture($("histogram"), `First byte: half within ${latency(first.p50)}, 90% within ` +
-    `${latency(first.p90)}, 99% within ${latency(first.p99)}, of ${first.count} calls.`,
+    : `90% ${at(first.p90)} · 99% ${at(first.p99)}`;
+  picture($("histogram"), `First byte: half within ${at(first.p50)}, 90% within ` +
+    `${at(first.p90)}, 99% within ${at(first.p99)}, of ${first.count} calls.`,
   ...first.counts.map((n, i) => {
     const high = n === 0 ? 1 : 4 + n / most * 60;
     return draw("rect", { class: n === 0 ? "none" : "some", x: i * wide + 1, width: wide - 2,
