@@ -65,14 +65,14 @@ class Team:
     def __init__(self, world: World, proxy: LiteLlmProxy) -> None:
         self.world, self.proxy = world, proxy
         self.models = [HAIKU, "team-sonnet", SONNET]
-        self.keys = [self._new()]
+        self.keys = [self.new_key()]
         self.arn = world.store.create("virtual-key", self.key)
         proxy.admit({self.key: self.models})
         for service in (proxy.api, proxy.bedrock):
             service.requests.clear()
 
     @staticmethod
-    def _new() -> str:
+    def new_key() -> str:
         return "sk-" + secrets.token_urlsafe(24)
 
     @property
@@ -81,7 +81,7 @@ class Team:
 
     def rotate(self) -> None:
         """The store has the new one first; then the old one is revoked, at once."""
-        self.keys.append(self._new())
+        self.keys.append(self.new_key())
         self.world.store.put(self.arn, self.key)
         self.proxy.admit({self.key: self.models})
 
@@ -205,6 +205,55 @@ def test_a_key_that_nothing_replaces(team: Team, sdk: openai.OpenAI) -> None:
     assert team.fetches() == fetched + 1
     team.proxy.admit({team.key: team.models})
     assert say(sdk) == SAID, "and a key that is good again is used again"
+
+
+# ---- what an agent tries ----
+
+
+KEY_HEADERS = [  # wherever this proxy looks for a key; the first one goes before all others
+    "x-litellm-api-key",
+    "Authorization",
+    "API-Key",
+    "x-api-key",
+    "x-goog-api-key",
+    "Ocp-Apim-Subscription-Key",
+]
+
+
+def test_an_agent_that_brings_another_s_key(team: Team, sidekey: Sidekey) -> None:
+    """A key that it found somewhere is good at the proxy, and worth nothing here."""
+    found = Team.new_key()
+    team.proxy.admit({team.key: team.models, found: [OPUS]})
+    ask = {"model": OPUS, "messages": MESSAGES}
+    for name in KEY_HEADERS:
+        value = f"Bearer {found}" if name == "Authorization" else found
+        with Agent(team.proxy.port) as agent:
+            assert agent.chat(ask, [(name, value)]).status == 200, f"{name} is a way in"
+        with Agent(sidekey.port) as agent:
+            answer = agent.chat(ask, [(name, value)])
+        assert answer.status == 403, name
+        assert answer.json()["error"]["type"] == "key_model_access_denied"
+    assert len(team.chats()) == len(KEY_HEADERS)
+
+
+STEERING = ["api_base", "base_url", "aws_bedrock_runtime_endpoint", "aws_sts_endpoint"]
+
+
+def test_an_agent_that_wants_the_proxy_to_call_it(team: Team, sidekey: Sidekey) -> None:
+    """The body of an invoke is the model's alone, and unread: there the proxy has the last word."""
+    chat = {"model": HAIKU, "messages": MESSAGES}
+    with ApiBase() as own:
+        for name in STEERING:
+            for path, body in (
+                ("/v1/chat/completions", chat),
+                (f"/bedrock/model/{SONNET}/converse", {"messages": ASKED}),
+                (f"/bedrock/model/{SONNET}/invoke", {"messages": ASKED}),
+            ):
+                with Agent(sidekey.port) as agent:
+                    answer = agent.call("POST", path, {**body, name: own.url})
+                assert answer.code == "field_not_allowed" or path.endswith("/invoke"), name
+        assert own.connections == 0
+    assert team.chats() == []
 
 
 # ---- a new key ----
