@@ -18,7 +18,7 @@ from fakes.wire import free_port, wait_for
 
 VENV = ROOT / ".cache" / "venv-proxy"
 KEEPER = ROOT / "tests" / "clients" / "virtual_keys.py"
-START_SECONDS = 90
+START_SECONDS = 150
 MODELS = ("team-haiku", "team-opus")
 SONNET = "us.anthropic.claude-sonnet-4-20250514-v1:0"  # Bedrock's, under two names
 
