@@ -131,7 +131,7 @@ def test_javascript_has_every_operation(aws: BedrockWorld, start, node) -> None:
         ("refusedModel", "AccessDeniedException", 403, "matches no rule", "model_not_allowed"),
         ("refusedGuardrail", "AccessDeniedException", 403, "guardrails", "operation_not_allowed"),
         ("refusedAgent", "AccessDeniedException", 403, "agents", "operation_not_allowed"),
-        ("refusedRoute", "ResourceNotFoundException", 404, "No operation", "route_not_found"),
+        ("refusedRoute", "ResourceNotFoundException", 404, "/bedrock for an AWS SDK", "route_not_found"),
         ("refusedBody", "ValidationException", 413, "25000000", "body_too_large"),
         ("brokenUpstream", "ModelErrorException", 424, "lost", "upstream_broken"),
     ],
