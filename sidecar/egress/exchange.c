@@ -9,9 +9,8 @@
 #include "http/grammar.h"
 
 enum {
-	RESOLVE_POLL_MS = 50,            /* while the first answer of the resolver is awaited */
-	HOLD_MS = 3 * 1000,              /* a refusal, at most (design section 4) */
-	PIECES_MAX = 2 * FRAME_BODY_MAX, /* of a streamed body */
+	RESOLVE_POLL_MS = 50, /* while the first answer of the resolver is awaited */
+	HOLD_MS = 3 * 1000,   /* a refusal, at most (design section 4) */
 };
 
 /* ---- ends ---- */
@@ -45,10 +44,8 @@ exchange_drop(struct exchange *x)
 		look_leave(&x->target->look, &x->look);
 	held_free(&x->held);
 	inject_free(&x->inject);
-	x->e->buffered -= x->body == NULL ? 0 : x->body_len;
-	buf_free(&x->pieces);
-	free(x->body);
-	x->body = NULL;
+	x->e->buffered -= inlet_kept(&x->inlet);
+	inlet_free(&x->inlet);
 	x->paused = false;
 	x->state = EXCHANGE_NONE;
 }
@@ -177,7 +174,7 @@ send_again(struct exchange *x)
 {
 	struct header_set *secrets;
 
-	if (!x->can_replay || !has_newer(x))
+	if (x->inlet.streamed || !has_newer(x))
 		return false;
 	secrets = vault_headers(x->e->vault, number_of(x));
 	if (secrets == NULL || x->target->lane == NULL) {
@@ -279,7 +276,7 @@ on_head(void *arg, const struct frame_head *head)
 	if (x->target->plan->redact && !outlet_reads(head))
 		return VERDICT_UPSTREAM_INVALID;
 	if (as.refusal != REFUSAL_NONE && may_hold(x) && is_sound(head) &&
-	    held_head(&x->held, as, head, !x->can_replay) == 0) {
+	    held_head(&x->held, as, head, x->inlet.streamed) == 0) {
 		x->state = EXCHANGE_HELD;
 		timer_set(x->e->loop, &x->timer, HOLD_MS);
 		return as.verdict;
@@ -321,15 +318,13 @@ static long
 on_more(void *arg, char *to, size_t max)
 {
 	struct exchange *x = arg;
-	size_t n = x->pieces.len < max ? x->pieces.len : max;
+	long n = inlet_give(&x->inlet, to, max);
 
-	if (n == 0)
-		return x->body_ended ? 0 : -1;
-	memcpy(to, x->pieces.ptr, n);
-	buf_drop(&x->pieces, n);
-	x->last_piece = loop_now(x->e->loop);
-	x->ev->room(x->arg);
-	return (long)n;
+	if (n > 0) {
+		x->last_piece = loop_now(x->e->loop);
+		x->ev->room(x->arg);
+	}
+	return n;
 }
 
 static void
@@ -371,22 +366,15 @@ exchange_resume(struct exchange *x)
 
 /* ---- starting ---- */
 
-/* A streamed body of which ingress has not sent the end: the answer is not due yet. */
-static bool
-is_coming(const struct exchange *x)
-{
-	return x->streamed && !x->body_ended;
-}
-
 static void
 start(struct exchange *x)
 {
 	struct transfer_request r = {
 		.method = span_of(x->method),
-		.has_body = x->has_body,
-		.body = {x->body, (size_t)x->body_len},
-		.streamed = x->streamed,
-		.length = x->chunked ? -1 : (int64_t)x->body_len,
+		.has_body = x->inlet.has_body,
+		.body = {x->inlet.whole, (size_t)x->inlet.len},
+		.streamed = x->inlet.streamed,
+		.length = x->inlet.chunked ? -1 : (int64_t)x->inlet.len,
 	};
 
 	if (!target_is_resolved(x->target)) {
@@ -417,7 +405,8 @@ start(struct exchange *x)
 	x->tls_version = x->target->tls_version;
 	x->last_piece = loop_now(x->e->loop);
 	timer_set(x->e->loop, &x->timer,
-		  is_coming(x) ? x->target->plan->idle_ms : x->target->plan->first_byte_ms);
+		  inlet_is_coming(&x->inlet) ? x->target->plan->idle_ms
+					     : x->target->plan->first_byte_ms);
 	x->transfer = transfer_start(x->target->lane, &r, &events, x);
 	if (x->transfer == NULL)
 		fail(x, VERDICT_OVERLOADED, false);
@@ -445,14 +434,15 @@ timed_out(struct timer *timer)
 {
 	struct exchange *x = ev_owner(timer, struct exchange, timer);
 	uint64_t idle = x->target->plan->idle_ms, quiet = loop_now(x->e->loop) - x->last_piece;
+	bool unsent = x->inlet.pieces.len > 0;
 
 	if (x->state == EXCHANGE_RESOLVE) {
 		start(x);
 		return;
 	}
 	/* Nor is an agent that does not send an upstream that does not take it. */
-	if (x->state == EXCHANGE_SENT && is_coming(x) && (x->pieces.len == 0 || quiet < idle)) {
-		timer_set(x->e->loop, &x->timer, x->pieces.len == 0 ? idle : idle - quiet);
+	if (x->state == EXCHANGE_SENT && inlet_is_coming(&x->inlet) && (!unsent || quiet < idle)) {
+		timer_set(x->e->loop, &x->timer, unsent ? idle - quiet : idle);
 		return;
 	}
 	/* An agent that does not read is not an upstream that does not send. */
@@ -507,19 +497,13 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 	if (wrong != NULL)
 		return wrong;
 	x->state = EXCHANGE_BODY;
-	x->can_replay = !call->streamed; /* any other is kept here until its call has ended */
-	x->streamed = call->streamed;
-	x->chunked = call->chunked;
-	x->body_ended = false;
+	inlet_begin(&x->inlet, call);
 	x->may_be_html = is_stored_file(call) && !x->target->plan->access;
 	x->replayed = false;
 	memcpy(x->model, call->model.ptr, call->model.len);
 	x->model[call->model.len] = '\0';
 	memcpy(x->method, call->method.ptr, call->method.len);
 	x->method[call->method.len] = '\0';
-	x->has_body = call->has_body;
-	x->body_len = call->body_len;
-	x->body_got = 0;
 	secrets = vault_headers(x->e->vault, call->target);
 	if (secrets == NULL || x->target->lane == NULL) {
 		header_set_release(secrets);
@@ -527,71 +511,52 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 		return NULL;
 	}
 	inject_build(&x->inject, x->target->plan, call, secrets);
-	if (x->streamed) {
-		buf_init(&x->pieces, PIECES_MAX);
+	if (x->inlet.streamed) {
 		if (x->target->plan->is_signed) /* a signature covers the whole body */
 			fail(x, VERDICT_OPERATION_NOT_ALLOWED, false);
 		else
 			start(x);
 		return NULL;
 	}
-	if (!has_room(x->e, x->body_len)) {
+	if (!has_room(x->e, x->inlet.len)) {
 		fail(x, VERDICT_OVERLOADED, false);
 		return NULL;
 	}
-	x->body = malloc(x->body_len + 1);
-	if (x->body == NULL)
-		abort();
-	x->e->buffered += x->body_len;
+	inlet_keep(&x->inlet);
+	x->e->buffered += x->inlet.len;
 	return NULL;
-}
-
-/*
- * After an early answer, or while its refusal is looked into, the rest of a body is of no use: it
- * is thrown away.
- */
-static void
-take_piece(struct exchange *x, struct span piece)
-{
-	bool started = x->state == EXCHANGE_RESOLVE || x->transfer != NULL;
-
-	if (started && buf_add_span(&x->pieces, piece) != 0)
-		abort(); /* serve.c asks exchange_has_room first */
-	if (x->transfer != NULL)
-		transfer_more(x->transfer);
 }
 
 const char *
 exchange_body(struct exchange *x, struct span piece)
 {
-	uint64_t max = x->chunked ? x->e->plan->upload_bytes + FRAME_RENAME_MAX : x->body_len;
+	/* After an early answer, or while its refusal is looked into, the rest is of no use. */
+	bool wanted = x->state == EXCHANGE_RESOLVE || x->transfer != NULL;
+	const char *wrong =
+		inlet_add(&x->inlet, piece, x->e->plan->upload_bytes + FRAME_RENAME_MAX, wanted);
 
-	if (piece.len > max - x->body_got)
-		return "more body than was announced";
-	if (x->streamed)
-		take_piece(x, piece);
-	else
-		memcpy(x->body + x->body_got, piece.ptr, piece.len);
-	x->body_got += piece.len;
-	return NULL;
+	if (wrong == NULL && x->transfer != NULL)
+		transfer_more(x->transfer);
+	return wrong;
 }
 
 bool
 exchange_has_room(const struct exchange *x)
 {
-	return PIECES_MAX - x->pieces.len >= FRAME_BODY_MAX;
+	return inlet_has_room(&x->inlet);
 }
 
 const char *
 exchange_send(struct exchange *x)
 {
-	if (!x->chunked && x->body_got != x->body_len)
-		return "an end before the body was complete";
-	if (!x->streamed) {
+	const char *wrong = inlet_end(&x->inlet);
+
+	if (wrong != NULL)
+		return wrong;
+	if (!x->inlet.streamed) {
 		start(x);
 		return NULL;
 	}
-	x->body_ended = true;
 	if (x->state == EXCHANGE_SENT)
 		timer_set(x->e->loop, &x->timer, x->target->plan->first_byte_ms);
 	if (x->transfer != NULL)

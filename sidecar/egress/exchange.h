@@ -7,6 +7,7 @@
 #define EGRESS_EXCHANGE_H
 
 #include "egress/inject.h"
+#include "egress/inlet.h"
 #include "egress/outlet.h"
 #include "egress/target.h"
 
@@ -53,20 +54,14 @@ struct exchange {
 	struct target *target;
 	struct inject inject;
 	char method[20], model[FRAME_MODEL_MAX + 1];
-	bool has_body;
-	bool can_replay; /* the body is here, whole, and may be sent again */
-	bool replayed;   /* and was: once is enough */
+	struct inlet inlet;
+	bool replayed; /* it was sent again: once is enough */
 	struct outlet outlet;
 	struct later broken; /* fails the call outside of libcurl's callbacks */
 	struct held held;
 	struct look_call look;
 	uint32_t tls_version; /* that the call was made with */
-	char *body;
-	uint64_t body_len, body_got;
-	bool streamed, chunked;
-	bool body_ended;   /* of a streamed body, all has come from ingress */
-	struct buf pieces; /* of it, that libcurl has not taken yet */
-	bool may_be_html;  /* the answer is a file that somebody stored */
+	bool may_be_html;     /* the answer is a file that somebody stored */
 	struct transfer *transfer;
 	bool paused;
 	uint64_t resolve_until;
