@@ -9,6 +9,7 @@
 #include "egress/inject.h"
 #include "egress/inlet.h"
 #include "egress/outlet.h"
+#include "egress/spread.h"
 #include "egress/target.h"
 
 /* What all streams share. */
@@ -24,6 +25,12 @@ struct egress {
 	void (*refused)(struct egress *e, const struct target *t); /* ask the keeper to look */
 	/* An answer had n matches of the secret of slot in it, which were overwritten. */
 	void (*redacted)(struct egress *e, const struct target *t, uint16_t slot, uint64_t n);
+	/*
+	 * t, a deployment, failed a call, which has left it for another or not, and is to cool for
+	 * so many ms from now; 0: it is not, or does not any more.
+	 */
+	void (*deployment)(struct egress *e, const struct target *t, bool left, enum verdict why,
+			   uint64_t cools_ms);
 };
 
 /* The answer, on its way to ingress. end and fail come last; the exchange is then free again. */
@@ -41,6 +48,7 @@ enum exchange_state {
 	EXCHANGE_RESOLVE, /* all is here but an address */
 	EXCHANGE_SENT,    /* the upstream has it */
 	EXCHANGE_HELD,    /* it refuses our credentials; the rest of the refusal is coming */
+	EXCHANGE_SPARED,  /* it has too much to do; the rest of what it says of it is coming */
 	EXCHANGE_LOOK,    /* the keeper looks for newer ones */
 	EXCHANGE_RELAY,   /* its answer is being passed on */
 };
@@ -51,7 +59,8 @@ struct exchange {
 	void *arg;
 	enum exchange_state state;
 	struct timer timer;
-	struct target *target;
+	struct target *target; /* the call's, or the deployment of it that the call is with */
+	struct spread spread;
 	struct inject inject;
 	char method[20], model[FRAME_MODEL_MAX + 1];
 	struct inlet inlet;
