@@ -23,6 +23,12 @@ balance_is_cool(const struct balance *b, size_t i, uint64_t now)
 	return !b->at[i].cools || !is_before(now, b->at[i].until);
 }
 
+bool
+balance_may_ask(const struct balance *b, size_t i, uint64_t now)
+{
+	return balance_is_cool(b, i, now) || b->at[i].guessed;
+}
+
 /*
  * Smooth weighted round-robin, as nginx has it: each gains its weight, and the richest, which is
  * chosen, pays for all. In a cycle of as many calls as all weights together each has its share, and
@@ -78,22 +84,23 @@ bounded(uint64_t ms)
 }
 
 bool
-balance_failed(struct balance *b, size_t i, uint64_t started, uint64_t now, uint64_t retry_ms)
+balance_failed(struct balance *b, size_t i, const struct balance_failure *f)
 {
 	struct balance_member *m = &b->at[i];
-	bool known = m->wait_ms > 0 && !is_before(m->failed, started);
+	bool known = m->wait_ms > 0 && !is_before(m->failed, f->started);
 	uint64_t until;
 
 	if (!known) {
 		m->wait_ms = m->wait_ms == 0 ? BALANCE_COOL_MS : bounded(2 * m->wait_ms);
-		m->failed = now;
-	} else if (retry_ms == 0) {
+		m->failed = f->now;
+	} else if (f->retry_ms == 0) {
 		return false;
 	}
-	until = now + (retry_ms > 0 ? bounded(retry_ms) : m->wait_ms);
+	until = f->now + (f->retry_ms > 0 ? bounded(f->retry_ms) : m->wait_ms);
 	if (m->cools && !is_before(m->until, until))
 		return false;
 	m->cools = true;
+	m->guessed = f->answered && f->retry_ms == 0;
 	m->until = until;
 	return true;
 }

@@ -22,6 +22,7 @@ struct balance_member {
 	uint32_t weight;
 	int64_t credit;   /* of smooth weighted round-robin */
 	bool cools;       /* until then, at least */
+	bool guessed;     /* how long is our own guess, and it does answer */
 	uint64_t until;   /* when that ends */
 	uint64_t failed;  /* when it failed last */
 	uint64_t wait_ms; /* how long it cooled for it; 0: there was none since it answered well */
@@ -36,6 +37,11 @@ struct balance {
 void balance_add(struct balance *b, uint32_t weight);
 
 bool balance_is_cool(const struct balance *b, size_t i, uint64_t now);
+/*
+ * Whether i may be asked when another has turned a call away: it is cool, or cools for its last
+ * answer, which did not say for how long. From one that is not reached nothing better would come.
+ */
+bool balance_may_ask(const struct balance *b, size_t i, uint64_t now);
 
 /*
  * Chooses one of those whose bits are in may: of those that do not cool the one whose turn it is,
@@ -43,12 +49,18 @@ bool balance_is_cool(const struct balance *b, size_t i, uint64_t now);
  */
 long balance_pick(struct balance *b, uint32_t may, uint64_t now);
 
+/* How a call failed. */
+struct balance_failure {
+	uint64_t started, now; /* when it went there, and when it failed */
+	bool answered;         /* by a proper answer … */
+	uint64_t retry_ms;     /* … which asks to be left alone for so long; 0: it does not say */
+};
+
 /*
- * A call that went to i at started has failed at now; retry_ms: how long i asks to be left alone,
- * or 0. What it failed of calls that were under way already says nothing new, and doubles nothing.
- * Whether it begins to cool, or does so for longer.
+ * A call has failed at i. What i fails of calls that were under way already says nothing new, and
+ * doubles nothing. Whether it begins to cool, or does so for longer.
  */
-bool balance_failed(struct balance *b, size_t i, uint64_t started, uint64_t now, uint64_t retry_ms);
+bool balance_failed(struct balance *b, size_t i, const struct balance_failure *f);
 
 /* Such a call was answered well. Whether i has cooled, and does not any more. */
 bool balance_succeeded(struct balance *b, size_t i, uint64_t started);

@@ -210,15 +210,11 @@ is_of_aws(const struct exchange *x)
 	return x->target->plan->is_signed || x->target->plan->provider == PROVIDER_BEDROCK;
 }
 
-/*
- * Gives the call to another deployment, which gets a request of its own: nothing that was made for
- * the one before goes there. False: there is none.
- */
 bool
-exchange_move_on(struct exchange *x, enum verdict why, bool cool)
+exchange_move_on(struct exchange *x, enum verdict why, bool answers)
 {
 	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
-	struct target *left = x->target, *next = spread_next(&x->spread, x->e, cool);
+	struct target *left = x->target, *next = spread_next(&x->spread, x->e, answers);
 	struct header_set *secrets;
 	struct frame_call call;
 	struct pool room;
@@ -264,8 +260,8 @@ consider_throttle(struct exchange *x)
 }
 
 /*
- * Notes that the call failed where it is. Of one that was not reached nothing was sent, and the
- * call goes to another, be it one that failed a moment ago: there is no answer to pass on.
+ * Notes that the call failed where it is. If that was not reached, nothing was sent, and the call
+ * goes to another, be it one that failed a moment ago: there is no answer to pass on.
  */
 static bool
 went_elsewhere(struct exchange *x, enum verdict v, bool sent)

@@ -25,9 +25,9 @@ extern const struct transfer_events exchange_answer;
 
 /*
  * Gives the call to another deployment, which gets a request of its own: nothing that was made for
- * the one before goes there. cool: only to one that did not fail a moment ago. False: there is none.
+ * the one before goes there. answers: only to one that is likely to answer. False: there is none.
  */
-bool exchange_move_on(struct exchange *x, enum verdict why, bool cool);
+bool exchange_move_on(struct exchange *x, enum verdict why, bool answers);
 /* Whether an answer is held back, and still coming. */
 bool exchange_is_held(const struct exchange *x);
 /* It is held no longer, nor is a look waited for. */

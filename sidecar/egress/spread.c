@@ -43,10 +43,10 @@ untried(const struct spread *s, struct egress *e, bool resolved)
 }
 
 static uint32_t
-only_cool(const struct spread *s, const struct egress *e, uint32_t may)
+those_that_answer(const struct spread *s, const struct egress *e, uint32_t may)
 {
 	for (size_t i = 0; i < s->over->balance.n; i++)
-		if (!balance_is_cool(&s->over->balance, i, loop_now(e->loop)))
+		if (!balance_may_ask(&s->over->balance, i, loop_now(e->loop)))
 			may &= ~(1U << i);
 	return may;
 }
@@ -82,23 +82,25 @@ spread_begin(struct spread *s, struct egress *e, struct target *target,
 }
 
 bool
-spread_has_next(const struct spread *s, struct egress *e, bool cool)
+spread_has_next(const struct spread *s, struct egress *e, bool answers)
 {
 	uint32_t may = s->over == NULL ? 0 : untried(s, e, true);
 
-	return (cool && may != 0 ? only_cool(s, e, may) : may) != 0;
+	return (answers && may != 0 ? those_that_answer(s, e, may) : may) != 0;
 }
 
 struct target *
-spread_next(struct spread *s, struct egress *e, bool cool)
+spread_next(struct spread *s, struct egress *e, bool answers)
 {
 	uint32_t may;
 	long at;
 
-	if (!spread_has_next(s, e, cool))
+	if (!spread_has_next(s, e, answers))
 		return NULL;
 	may = untried(s, e, true);
-	at = balance_pick(&s->over->balance, cool ? only_cool(s, e, may) : may, loop_now(e->loop));
+	if (answers)
+		may = those_that_answer(s, e, may);
+	at = balance_pick(&s->over->balance, may, loop_now(e->loop));
 	return go_to(s, e, (size_t)at);
 }
 
@@ -118,9 +120,10 @@ void
 spread_failed(struct spread *s, struct egress *e, enum verdict why, uint64_t retry_ms)
 {
 	uint64_t now = loop_now(e->loop), cools_ms;
+	struct balance_failure f = {s->started, now, why == VERDICT_OK, retry_ms};
 	const struct balance *b;
 
-	if (s->over == NULL || !balance_failed(&s->over->balance, s->at, s->started, now, retry_ms))
+	if (s->over == NULL || !balance_failed(&s->over->balance, s->at, &f))
 		return;
 	b = &s->over->balance;
 	cools_ms = b->at[s->at].until - now;

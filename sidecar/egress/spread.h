@@ -25,11 +25,11 @@ struct target *spread_begin(struct spread *s, struct egress *e, struct target *t
 			    const struct frame_call *call);
 
 /*
- * Another, which is usable and where the call was not; cool: and which did not fail a moment ago.
- * NULL: there is none. spread_next goes there.
+ * Another, which is usable and where the call was not; answers: and of which an answer is to be
+ * expected (balance_may_ask). NULL: there is none. spread_next goes there.
  */
-bool spread_has_next(const struct spread *s, struct egress *e, bool cool);
-struct target *spread_next(struct spread *s, struct egress *e, bool cool);
+bool spread_has_next(const struct spread *s, struct egress *e, bool answers);
+struct target *spread_next(struct spread *s, struct egress *e, bool answers);
 /* Whether there is time to dial another: time-outs must not add up. */
 bool spread_may_dial(const struct spread *s, const struct egress *e);
 

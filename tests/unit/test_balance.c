@@ -15,6 +15,19 @@ balance_of(const uint32_t *weights, size_t n)
 	return b;
 }
 
+/* Of a call that went there at started: lost, or answered with how long to wait. */
+static bool
+lost(struct balance *b, size_t i, uint64_t started, uint64_t now)
+{
+	return balance_failed(b, i, &(struct balance_failure){started, now, false, 0});
+}
+
+static bool
+asked(struct balance *b, size_t i, uint64_t started, uint64_t now, uint64_t retry_ms)
+{
+	return balance_failed(b, i, &(struct balance_failure){started, now, true, retry_ms});
+}
+
 /* In each cycle of as many calls as the weights together, each has exactly its share. */
 static void
 test_shares(void **state)
@@ -82,7 +95,7 @@ test_cooling(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(waits); i++) {
-		assert_true(balance_failed(&b, 0, now, now + 1, 0));
+		assert_true(lost(&b, 0, now, now + 1));
 		now += 1 + waits[i];
 		assert_false(balance_is_cool(&b, 0, now - 1));
 		assert_int_equal(balance_pick(&b, ALL & 3, now - 1), 1);
@@ -91,7 +104,7 @@ test_cooling(void **state)
 	}
 	assert_true(balance_succeeded(&b, 0, now));
 	assert_false(balance_succeeded(&b, 0, now)); /* nothing new */
-	assert_true(balance_failed(&b, 0, now, now, 0));
+	assert_true(lost(&b, 0, now, now));
 	assert_true(balance_is_cool(&b, 0, now + BALANCE_COOL_MS));
 }
 
@@ -103,9 +116,9 @@ test_calls_under_way(void **state)
 	struct balance b = balance_of(weights, COUNT(weights));
 
 	(void)state;
-	assert_true(balance_failed(&b, 0, START, START + 10, 0));
+	assert_true(lost(&b, 0, START, START + 10));
 	for (int i = 0; i < 100; i++)
-		assert_false(balance_failed(&b, 0, START, START + 11, 0));
+		assert_false(lost(&b, 0, START, START + 11));
 	assert_true(balance_is_cool(&b, 0, START + 10 + BALANCE_COOL_MS));
 	assert_false(balance_succeeded(&b, 0, START));
 	assert_false(balance_is_cool(&b, 0, START + 12));
@@ -125,13 +138,12 @@ test_asked_to_wait(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct balance b = balance_of(weights, COUNT(weights));
 
-		assert_true(balance_failed(&b, 1, START, START, cases[i].asked));
+		assert_true(asked(&b, 1, START, START, cases[i].asked));
 		assert_false(balance_is_cool(&b, 1, START + cases[i].waits - 1));
 		assert_true(balance_is_cool(&b, 1, START + cases[i].waits));
 		/* It is never cut short by another that asks for less, but may be made longer. */
-		assert_int_equal(balance_failed(&b, 1, START, START + 1, 60000),
-				 cases[i].waits < 60000 || cases[i].waits == 60000);
-		assert_false(balance_failed(&b, 1, START, START + 1, 1));
+		assert_int_equal(asked(&b, 1, START, START + 1, 60000), true);
+		assert_false(asked(&b, 1, START, START + 1, 1));
 		assert_false(balance_is_cool(&b, 1, START + 60000));
 	}
 }
@@ -144,13 +156,32 @@ test_all_cool(void **state)
 	struct balance b = balance_of(weights, COUNT(weights));
 
 	(void)state;
-	assert_true(balance_failed(&b, 0, START, START, 30000));
-	assert_true(balance_failed(&b, 1, START, START, 50000));
-	assert_true(balance_failed(&b, 2, START, START, 10000));
+	assert_true(asked(&b, 0, START, START, 30000));
+	assert_true(asked(&b, 1, START, START, 50000));
+	assert_true(asked(&b, 2, START, START, 10000));
 	assert_int_equal(balance_pick(&b, 7, START + 1), 2);
 	assert_int_equal(balance_pick(&b, 3, START + 1), 0);
 	assert_int_equal(balance_pick(&b, 7, START + 10000), 2);
 	assert_int_equal(balance_pick(&b, 3, START + 40000), 0);
+}
+
+/* Who may be asked when another has turned a call away. */
+static void
+test_may_ask(void **state)
+{
+	static const uint32_t weights[] = {1, 1, 1, 1};
+	struct balance b = balance_of(weights, COUNT(weights));
+
+	(void)state;
+	assert_true(lost(&b, 1, START, START));        /* it would only fail to be reached */
+	assert_true(asked(&b, 2, START, START, 0));    /* how long it needs is our guess */
+	assert_true(asked(&b, 3, START, START, 9000)); /* it said so */
+	for (size_t i = 0; i < COUNT(weights); i++)
+		assert_int_equal(balance_may_ask(&b, i, START + 1), i == 0 || i == 2);
+	assert_true(asked(&b, 2, START, START + 1, 9000)); /* now it has said so too */
+	assert_false(balance_may_ask(&b, 2, START + 2));
+	for (size_t i = 0; i < COUNT(weights); i++)
+		assert_true(balance_may_ask(&b, i, START + 9001));
 }
 
 static void
@@ -161,13 +192,13 @@ test_clock_wraps(void **state)
 	uint64_t now = UINT64_MAX - 1000;
 
 	(void)state;
-	assert_true(balance_failed(&b, 0, now, now, 0));
+	assert_true(lost(&b, 0, now, now));
 	assert_false(balance_is_cool(&b, 0, now + 4999));
 	assert_int_equal(balance_pick(&b, 3, now + 4999), 1);
 	assert_true(balance_is_cool(&b, 0, now + 5000));
-	assert_true(balance_failed(&b, 1, now, now, 0));
+	assert_true(lost(&b, 1, now, now));
 	assert_int_equal(balance_pick(&b, 3, now + 1), 0);
-	assert_false(balance_failed(&b, 0, now - 1, now + 2000, 0));
+	assert_false(lost(&b, 0, now - 1, now + 2000));
 	assert_true(balance_succeeded(&b, 0, now + 2000));
 }
 
@@ -182,6 +213,7 @@ main(void)
 		cmocka_unit_test(test_calls_under_way),
 		cmocka_unit_test(test_asked_to_wait),
 		cmocka_unit_test(test_all_cool),
+		cmocka_unit_test(test_may_ask),
 		cmocka_unit_test(test_clock_wraps),
 	};
 
