@@ -13,18 +13,6 @@
 #include "config/values.h"
 #include "policy/access/operations.h"
 
-struct config_deployment { /* one of the places that a target's calls are spread over */
-	struct span name;  /* where none is given: its region, or d1, d2 … */
-	struct span api_base, region;
-	struct span api_key; /* empty: the target's */
-	uint64_t weight;
-};
-
-struct config_deployments {
-	struct config_deployment *items;
-	size_t n;
-};
-
 struct config_target {
 	struct span name;
 	uint8_t provider;     /* enum provider */
@@ -153,7 +141,6 @@ void config_free(struct config *c);
 
 /* Whether t stands in the file, and may be named there; the others are made of these. */
 bool config_target_is_named(const struct config_target *t);
-
 /* The target of that name, or -1. */
 long config_target_find(const struct config *c, struct span name);
 

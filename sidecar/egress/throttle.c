@@ -50,7 +50,7 @@ enum throttle
 throttle_by_head(const struct frame_head *head, bool aws)
 {
 	if (head->status == 429)
-		return THROTTLE_YES; /* ThrottlingException, ModelNotReadyException of Bedrock too */
+		return THROTTLE_YES; /* Bedrock's ModelNotReadyException too */
 	if (head->status != 503 && head->status != 529)
 		return THROTTLE_NO;
 	if (!aws && head->status == 503 && field_value(head, "retry-after").len > 0)

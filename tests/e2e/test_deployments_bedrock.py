@@ -29,9 +29,11 @@ ROUNDS, EACH = 3, (6 if SANITIZED else 20)
 @pytest.fixture
 def regions(plain_world: World) -> Iterator[list[Bedrock]]:
     principals = plain_world.store.principals
-    with Bedrock(REGIONS[0], principals=principals) as first:
-        with Bedrock(REGIONS[1], principals=principals) as second:
-            yield [first, second]
+    with (
+        Bedrock(REGIONS[0], principals=principals) as first,
+        Bedrock(REGIONS[1], principals=principals) as second,
+    ):
+        yield [first, second]
 
 
 @pytest.fixture
@@ -52,6 +54,14 @@ def targets(sidekey: Sidekey) -> dict[str, dict]:
     return json.loads(sidekey.admin("/readyz")[1])["targets"]
 
 
+def wait_usable(sidekey: Sidekey, names: list[str]) -> None:
+    def are() -> bool:
+        found = targets(sidekey)
+        return all(found[name]["state"] == "usable" for name in names)
+
+    wait_for(are, SECONDS, f"{names} are usable")
+
+
 @pytest.fixture
 def run(plain_world: World, regions: list[Bedrock], sts: Sts, start) -> Callable[..., Sidekey]:
     def begin(*places: dict, **changes) -> Sidekey:
@@ -63,8 +73,7 @@ def run(plain_world: World, regions: list[Bedrock], sts: Sts, start) -> Callable
         }
         env = plain_world.env(AWS_ENDPOINT_URL_STS=sts.url)
         sidekey = start({"targets": {"bedrock": target}}, env)
-        usable = lambda: all(t["state"] == "usable" for t in targets(sidekey).values())  # noqa: E731
-        wait_for(usable, SECONDS, "all are usable")
+        wait_usable(sidekey, list(targets(sidekey)))
         return sidekey
 
     return begin
@@ -194,9 +203,7 @@ def test_agents_are_spread_too(plain_world: World, sts: Sts, start) -> None:
         config["targets"]["bedrock"]["required"] = False
         sidekey = start(config, plain_world.env(AWS_ENDPOINT_URL_STS=sts.url))
         names = ["bedrock.agents.eu-west-1", "bedrock.agents.us-east-1"]
-        wait_for(
-            lambda: all(targets(sidekey)[n]["state"] == "usable" for n in names), SECONDS
-        )
+        wait_usable(sidekey, names)
         with Agent(sidekey.port) as agent:
             path = "/bedrock/knowledgebases/KB/retrieve"
             body = {"retrievalQuery": {"text": "what?"}}
