@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
+import yaml
 from fakes.agent import HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act, ApiBase
 from fakes.pki import Authority, server_context
 from fakes.reload import reload, rewrite
-from fakes.sidekey import SANITIZED, Sidekey
+from fakes.sidekey import SANITIZED, Sidekey, run
 from fakes.wire import free_port, wait_for
 from fakes.world import World
 
@@ -89,13 +91,13 @@ def spread() -> Iterator[Spread]:
 
 @pytest.fixture
 def serve(start) -> Callable[..., Sidekey]:
-    def run(config: dict, env: dict[str, str], all_usable: bool = True) -> Sidekey:
+    def begin(config: dict, env: dict[str, str], all_usable: bool = True) -> Sidekey:
         sidekey = start(config, env)
         if all_usable:
             wait_usable(sidekey)
         return sidekey
 
-    return run
+    return begin
 
 
 def targets(sidekey: Sidekey) -> dict[str, dict]:
@@ -543,12 +545,12 @@ def work(sidekey: Sidekey, count: int, threads: int = 4) -> list[int]:
     """So many calls, each with a number of its own, side by side; their statuses."""
     seen: list[int] = []
 
-    def run(first: int) -> None:
+    def share(first: int) -> None:
         with Agent(sidekey.port) as agent:
             for n in range(first, count, threads):
                 seen.append(agent.chat({**HELLO, "user": f"call {n}"}).status)
 
-    pool = [threading.Thread(target=run, args=(n,)) for n in range(threads)]
+    pool = [threading.Thread(target=share, args=(n,)) for n in range(threads)]
     for thread in pool:
         thread.start()
     for thread in pool:
@@ -597,6 +599,32 @@ def test_a_reload_changes_the_list(spread: Spread, serve) -> None:
     before = spread.executed()
     assert statuses(chat(sidekey, 8)) == [200] * 8
     assert [n - b for n, b in zip(spread.executed(), before, strict=True)] == [6, 2]
+
+
+def write(spread: Spread, folder: Path) -> str:
+    path = folder / "sidekey.yaml"
+    path.write_text(yaml.safe_dump(spread.config(dead(), {**spread.places()[1], "weight": 7})))
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_check_tries_each(spread: Spread, tmp_path: Path) -> None:
+    result = run("check", "--resolve", "--json", "-c", write(spread, tmp_path), env=spread.env)
+    assert result.returncode == 1, "one of them is dead"
+    checks = {c["name"]: c for c in json.loads(result.stdout)["checks"] if c["kind"] == "target"}
+    assert set(checks) == {"main", "main.d1", "main.d2"}
+    assert checks["main.d1"]["code"] == "upstream_unreachable"
+    assert checks["main.d2"]["ok"] and checks["main.d2"]["status"] == 401
+    assert not any(r.header("authorization") for r in spread.apis[1].requests)
+
+
+def test_route_shows_them(spread: Spread, tmp_path: Path) -> None:
+    path = write(spread, tmp_path)
+    result = run("route", "POST", "/v1/chat/completions", "--json", "-c", path, env=spread.env)
+    said = json.loads(result.stdout)
+    assert said["target"] == "main"
+    assert "main.d1 (weight 1, http://" in said["deployments"]
+    assert f"main.d2 (weight 7, {spread.apis[1].base})" in said["deployments"]
 
 
 def test_a_key_that_is_missing(plain_world: World, spread: Spread, serve) -> None:
