@@ -222,13 +222,15 @@ def test_dead_address(spread: Spread, serve) -> None:
     gone(sidekey, spread, "unreachable")
 
 
-def test_it_comes_back(spread: Spread, serve) -> None:
+def test_it_goes_and_comes_back(spread: Spread, serve) -> None:
+    """With a connection of it in the pool."""
     sidekey = serve(spread.config(), spread.env)
+    assert statuses(chat(sidekey, 4)) == [200] * 4
     spread.apis[0].stop()
     assert statuses(chat(sidekey, 4)) == [200] * 4
-    assert spread.executed() == [0, 4]
+    assert spread.executed() == [2, 6]
     spread.apis[0].start()
-    wait_for(lambda: chat(sidekey) and spread.executed()[0] > 0, SECONDS + 5, "it is tried again")
+    wait_for(lambda: chat(sidekey) and spread.executed()[0] > 2, SECONDS + 5, "it is tried again")
     wait_for(lambda: "cooling_seconds" not in targets(sidekey)["main.d1"], SECONDS, "it is well")
     assert sidekey.records(msg="a deployment answers well again", target="main.d1")
 
@@ -448,6 +450,17 @@ def test_throttle_that_breaks_off(spread: Spread, serve) -> None:
     with pytest.raises(Closed):
         chat(sidekey)
     assert spread.asked() == [1, 0]
+
+
+def test_the_agent_leaves_while_a_throttle_is_held(spread: Spread, serve) -> None:
+    sidekey = serve(spread.config(), spread.env)
+    spread.apis[0].script(Act(429, (JSON,), b"x" * 900, drip=0.5, unexecuted=True))
+    with Agent(sidekey.port) as agent:
+        agent.begin("POST", "/v1/chat/completions", HELLO)
+        wait_for(lambda: "main.d1" in cooling(sidekey), SECONDS, "its head is here")
+    wait_for(lambda: b"inflight 0" in sidekey.admin("/metrics")[1], SECONDS, "it is over")
+    assert statuses(chat(sidekey, 2)) == [200] * 2
+    assert spread.asked() == [1, 2], "the call that was left went nowhere"
 
 
 def test_a_throttle_that_says_our_key(spread: Spread, serve) -> None:
