@@ -112,6 +112,7 @@ target_row(void *arg, struct span name, const struct json *target)
 	table_cell(t, string(target, "state"));
 	table_cell(t, json_doc_is_true(target, "required") ? SPAN("yes") : SPAN("no"));
 	table_cell(t, json_doc_is_true(target, "resolved") ? SPAN("yes") : SPAN("no"));
+	span_cell(t, target, "cooling_seconds");
 	span_cell(t, target, "certificate_expiry_seconds");
 }
 
@@ -248,7 +249,7 @@ print_all(const struct json *doc)
 	       json_doc_is_true(doc, "draining") ? "ending"
 	       : json_doc_is_true(doc, "ready")  ? "ready"
 						 : "not ready");
-	HEADS(&t, "TARGET", "STATE", "REQUIRED", "RESOLVED", "CERTIFICATE ENDS IN");
+	HEADS(&t, "TARGET", "STATE", "REQUIRED", "RESOLVED", "COOLS FOR", "CERTIFICATE ENDS IN");
 	json_doc_members(json_doc_get(doc, "targets"), target_row, &t);
 	table_end(&t, stdout);
 	HEADS(&t, "SECRET", "STATE", "VERSION", "AGE", "NEXT", "LAST ERROR");

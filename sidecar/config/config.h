@@ -37,6 +37,15 @@ struct config_target {
 	bool is_agents;
 	uint16_t agents; /* of the other: where that is among the targets; 0: there is none */
 	struct config_identity aws; /* its own, where it differs from the stores' */
+	/*
+	 * Each deployment is a target too, "NAME.DEPLOYMENT", behind all others (deployment.h); the
+	 * one that has them is called by its name alone, and is nowhere itself.
+	 */
+	struct config_deployments deployments;
+	uint16_t first; /* where they are among the targets, once they are; 0: none */
+	bool is_deployment;
+	bool has_own_key;
+	struct span file_name; /* of a deployment: the name of the target in the file */
 };
 
 struct config_targets {
@@ -130,6 +139,8 @@ int config_read_text(struct span text, const char *name, const struct environmen
 
 void config_free(struct config *c);
 
+/* Whether t stands in the file, and may be named there; the others are made of these. */
+bool config_target_is_named(const struct config_target *t);
 /* The target of that name, or -1. */
 long config_target_find(const struct config *c, struct span name);
 

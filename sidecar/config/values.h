@@ -87,6 +87,18 @@ struct config_identity {     /* what is not said is 0 or empty */
 	struct config_role role;
 };
 
+struct config_deployment { /* one of the places that a target's calls are spread over */
+	struct span name;  /* where none is given: its region, or d1, d2 … */
+	struct span api_base, region;
+	struct span api_key; /* empty: the target's */
+	uint64_t weight;
+};
+
+struct config_deployments {
+	struct config_deployment *items;
+	size_t n;
+};
+
 struct config_budget { /* of no tokens when there is none */
 	uint64_t tokens, period_ms;
 };

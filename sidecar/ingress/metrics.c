@@ -61,6 +61,7 @@ static const struct {
 	[UPSTREAM_ACCESS_DENIED] = {VERDICT_ACCESS_DENIED_BY_GATEWAY, "access_denied"},
 	[UPSTREAM_INVALID] = {VERDICT_UPSTREAM_INVALID, "invalid"},
 	[UPSTREAM_TIMEOUT] = {VERDICT_UPSTREAM_TIMEOUT, "timeout"},
+	[UPSTREAM_THROTTLED] = {VERDICTS, "throttled"}, /* no error of a call's */
 };
 
 static const char *const refreshes[REFRESHES] = {"success", "failure", "denied"};
@@ -150,6 +151,16 @@ count_error(struct metrics *m, const struct metrics_call *c)
 		m->refusals[v]++;
 	else if (c->target < m->plan->ntargets)
 		m->upstream_errors[c->target][e]++;
+}
+
+void
+metrics_attempt(struct metrics *m, uint16_t target, enum verdict why)
+{
+	enum metrics_upstream_error e =
+		why == VERDICT_OK ? UPSTREAM_THROTTLED : metrics_upstream_error(why);
+
+	if (target < m->plan->ntargets && e < UPSTREAM_ERRORS)
+		m->upstream_errors[target][e]++;
 }
 
 static void

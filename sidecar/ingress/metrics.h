@@ -34,6 +34,7 @@ enum metrics_upstream_error {
 	UPSTREAM_ACCESS_DENIED,
 	UPSTREAM_INVALID,
 	UPSTREAM_TIMEOUT,
+	UPSTREAM_THROTTLED, /* only of a call that then went to another deployment */
 	UPSTREAM_ERRORS
 };
 
@@ -84,6 +85,9 @@ struct metrics_call {
 };
 
 void metrics_call(struct metrics *m, const struct metrics_call *c);
+
+/* A deployment of target failed a call (why; OK: by a throttle), which then went to another. */
+void metrics_attempt(struct metrics *m, uint16_t target, enum verdict why);
 
 /* An attempt to fetch a slot is over. */
 void metrics_refresh(struct metrics *m, uint16_t slot, enum metrics_refresh result);
