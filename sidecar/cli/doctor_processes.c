@@ -33,17 +33,16 @@ opens(pid_t pid, const char *door)
 	return fd >= 0;
 }
 
-/* Takes hold without stopping it, and lets go at once. */
+/* Tried by a child: when it ends, the kernel lets go of what it holds, which has not stopped. */
 static bool
 can_trace(pid_t pid)
 {
-	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) != 0)
-		return false;
-	/* To be let go it must stand still. */
-	if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0)
-		(void)waitpid(pid, NULL, __WALL);
-	(void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
-	return true;
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0 ? 0 : 1);
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
 static void

@@ -14,7 +14,7 @@
 #include "cli/ask.h"
 #include "cli/procfs.h"
 
-enum { PATH_BYTES = 512, DEPTH = 4, ENTRIES_MAX = 512 };
+enum { PATH_BYTES = 512, DEPTH = 4, ENTRIES_MAX = 512, SOCKETS_MAX = 4 };
 
 #define CONFIG_DIR "/etc/sidekey"
 #define RUN_DIR    "/run/sidekey"
@@ -30,7 +30,7 @@ static const char *const engines[] = {
 
 struct tour {
 	const struct place *place;
-	unsigned entries;
+	unsigned entries, sockets;
 	bool told;
 };
 
@@ -93,7 +93,8 @@ static void
 try_entry(struct tour *t, const char *path, const struct stat *st)
 {
 	if (S_ISSOCK(st->st_mode)) {
-		if (is_connectable(path) && tells_status(path))
+		/* One that does not answer costs seconds. */
+		if (t->sockets++ < SOCKETS_MAX && is_connectable(path) && tells_status(path))
 			weak(t, "admin_socket",
 			     "leave the admin socket at mode 0600, in a directory that the agent "
 			     "does not have",

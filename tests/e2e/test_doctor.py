@@ -4,8 +4,9 @@ in a place without one nothing may be found."""
 
 import json
 import os
+import shlex
 import socket
-import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from fakes.iam import Issuer
 from fakes.imds import Imds
 from fakes.pki import Authority, Pair
 from fakes.place import Place, why_not
+from fakes.sidekey import ROOT
 from fakes.sidekey import run as run_program
 from fakes.wire import Connection, Request, Server
 
@@ -31,6 +33,7 @@ IMDS, TASK, POD = "169.254.169.254", "169.254.170.2", "169.254.170.23"
 STRANGER = 999
 KEY = "sk-planted-0123456789abcdef0123456789abcdef"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.planted-token-of-a-pod.c2lnbmF0dXJl"
+POD_TOKEN = "/secrets/pods.eks.amazonaws.com/serviceaccount/token"  # in /var/run
 PORT, ADMIN = 7717, 7718
 
 
@@ -44,6 +47,18 @@ class Says(Server):
     async def handle(self, request: Request, connection: Connection) -> None:
         known = request.path in self.paths
         connection.answer(200 if known else 404, [], self.body if known else b"")
+
+
+class Pod(ContainerCredentials):
+    """Pod Identity's own path."""
+
+    async def handle(self, request: Request, connection: Connection) -> None:
+        request.target = request.target.replace("/v1/credentials", "/creds")
+        await super().handle(request, connection)
+
+
+def over(path: str, file: object) -> str:
+    return f"mount --bind {file} {path}"
 
 
 @dataclass
@@ -122,12 +137,12 @@ class Scene:
         """doctor in sidekey's place."""
         if "-c" not in arguments:
             arguments = ("-c", self.write_config(), *arguments)
-        return self._report("--json", *arguments, **options)
+        return self.report("--json", *arguments, **options)
 
     def look_as_agent(self, *arguments: str, **options) -> "Report":
-        return self._report("--as-agent", "--json", *arguments, **options)
+        return self.report("--as-agent", "--json", *arguments, **options)
 
-    def _report(self, *arguments: str, **options) -> "Report":
+    def report(self, *arguments: str, **options) -> "Report":
         result = self.place.run("doctor", *arguments, **options)
         said = result.stdout + result.stderr
         for secret in self.secrets:
@@ -237,6 +252,61 @@ def test_without_a_configuration(scene: Scene) -> None:
     assert scene.place.run("doctor", "-c", "/no/such/file").returncode == 2
 
 
+# ---- the layouts that we ship ----
+
+
+def test_the_pod_that_we_ship(authority: Authority) -> None:
+    """Pod Identity answers to both; sidekey has its token, and files of its group's."""
+    documents = list(yaml.safe_load_all((ROOT / "k8s" / "sidecar.yaml").read_text()))
+    config, pod = documents[1]["data"], documents[2]["spec"]["template"]["spec"]
+    sidekey, agent = pod["initContainers"][0], pod["containers"][0]
+    user, group = sidekey["securityContext"]["runAsUser"], pod["securityContext"]["fsGroup"]
+    mode = pod["volumes"][1]["secret"]["defaultMode"]
+    pair = authority.client()
+    with Place(uid=user) as place, ExitStack() as stack:
+        scene = Scene(place, authority, stack)
+        scene.serve(Pod(Issuer({}), TOKEN, host=POD, port=80), POD + "/32")
+        place.write("etc/sidekey/sidekey.yaml", config["sidekey.yaml"], 0o644, 0, group)
+        place.write("etc/sidekey/tls/ca.crt", authority.pem, mode, 0, group)
+        place.write("etc/sidekey/tls/tls.crt", pair.cert, mode, 0, group)
+        place.write("etc/sidekey/tls/tls.key", pair.key, mode, 0, group)
+        place.write(f"run{POD_TOKEN}", TOKEN, 0o640, 0, group)
+        mounts = [over(f"/{name}", place.folder / name) for name in ("etc", "run")]
+        env = {e["name"]: e["value"] for e in sidekey["env"]}
+        report = scene.look("-c", "/etc/sidekey/sidekey.yaml", env=env, before=";".join(mounts))
+        assert report.names() == set() == report.names("unknown")
+        assert POD_TOKEN in report.found("secret_file", "note")
+        env = {e["name"]: e["value"] for e in agent["env"]}
+        uid = agent["securityContext"]["runAsUser"]
+        report = scene.look_as_agent(env=env, uid=uid, before="mount -t tmpfs none /run")
+        assert report.names() == set() == report.names("unknown")
+
+
+# What Docker leaves to root in a container.
+DOCKER = (
+    "chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service net_raw "
+    "sys_chroot mknod audit_write setfcap"
+)
+
+
+def test_the_task_that_we_ship(scene: Scene) -> None:
+    """The agent's image may start it as root; the task has no role of its own."""
+    task = json.loads((ROOT / "deploy" / "ecs" / "task.json").read_text())
+    sidekey, agent = task["containerDefinitions"]
+    scene.serve(Says("/v4/0", host=TASK, port=80), TASK + "/32")
+    env = {e["name"]: e["value"] for e in sidekey["environment"]}
+    env |= {s["name"]: KEY for s in sidekey["secrets"]}
+    with_task = {"ECS_CONTAINER_METADATA_URI_V4": f"http://{TASK}/v4/0"}
+    report = scene.report("--json", env={**env, **with_task}, uid=int(sidekey["user"]))
+    assert report.names() == set() == report.names("unknown")
+    dropped = [c.lower() for c in agent["linuxParameters"]["capabilities"]["drop"]]
+    kept = ["-all", *(f"+{c}" for c in DOCKER.split() if c not in dropped)]
+    env = {e["name"]: e["value"] for e in agent["environment"]} | with_task
+    more = f"--bounding-set={','.join(kept)} --inh-caps=-all"
+    report = scene.look_as_agent(env=env, uid=0, more=more, before="mount -t tmpfs none /run")
+    assert report.names() == set() == report.names("unknown")
+
+
 # ---- files ----
 
 
@@ -265,13 +335,12 @@ def test_a_secret_in_a_closed_directory_is_not_readable(scene: Scene) -> None:
     folder = scene.place.folder / "tls"
     (folder / "tls.key").chmod(0o444)
     folder.chmod(0o700)
-    subprocess.run(["chown", str(scene.place.uid), str(folder)], check=True)
+    os.chown(folder, scene.place.uid, 0)
     assert scene.look().names() == set()
 
 
 def test_a_secret_that_another_group_may_read(scene: Scene) -> None:
-    path = scene.place.write("key", KEY, 0o440)
-    subprocess.run(["chgrp", str(STRANGER), str(path)], check=True)
+    scene.place.write("key", KEY, 0o440, gid=STRANGER)
     assert f"group {STRANGER}" in scene.look().found("secret_file")
 
 
@@ -358,10 +427,10 @@ def test_a_port_that_another_program_of_the_same_user_has(scene: Scene) -> None:
 def test_a_socket_that_more_may_open_than_configured(scene: Scene) -> None:
     path = scene.place.folder / "run" / "agent.sock"
     path.parent.mkdir()
-    subprocess.run(["chown", str(scene.place.uid), str(path.parent)], check=True)
+    os.chown(path.parent, scene.place.uid, 0)
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(path))
-        subprocess.run(["chown", str(scene.place.uid), str(path)], check=True)
+        os.chown(path, scene.place.uid, 0)
         scene.config["listen"] = [f"unix:{path}"]
         path.chmod(0o600)
         assert scene.look().names() == set()
@@ -395,9 +464,6 @@ def test_a_process_of_another_user(scene: Scene) -> None:
 
 
 def test_a_name_that_would_command_the_terminal(scene: Scene) -> None:
-    scene.place.write(
-        "rename", "#!/bin/sh\nprintf '\\033[2Jx' >/proc/self/comm\nread line <$1\n", 0o555, 0
-    )
     fifo = scene.place.folder / "never"
     named = scene.place.as_user("sh", "-c", f"printf '\\033[2Jx' >/proc/$$/comm; read l <{fifo}")
     before = f"mkfifo -m 666 {fifo}; {named} & until grep -q 2Jx /proc/$!/comm; do :; done"
@@ -427,10 +493,6 @@ def test_root(scene: Scene) -> None:
 # ---- the kernel ----
 
 
-def over(path: str, file: object) -> str:
-    return f"mount --bind {file} {path}"
-
-
 def test_swap_is_a_note(scene: Scene) -> None:
     heading = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
     swaps = scene.place.write("swaps", heading + "/dev/sda2 partition 1 0 -2\n", 0o444)
@@ -452,6 +514,45 @@ def test_no_room_for_secret_pages(scene: Scene) -> None:
 def test_no_proc_is_said(scene: Scene) -> None:
     report = scene.look(before="umount /proc; mount -t tmpfs none /proc")
     assert {"shared_pid_namespace", "program_file", "swap"} <= report.names("unknown")
+
+
+WITHOUT = """
+import ctypes, os, struct, sys
+
+class Program(ctypes.Structure):
+    _fields_ = [("n", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+
+LOAD, IS, RETURN, ALLOW, FAIL = 0x20, 0x15, 0x06, 0x7FFF0000, 0x50000 + 38  # ENOSYS
+steps = [(LOAD, 0, 0, 0), (IS, 0, 1, int(sys.argv[1])), (RETURN, 0, 0, FAIL), (RETURN, 0, 0, ALLOW)]
+code = b"".join(struct.pack("HBBI", *step) for step in steps)
+filter = Program(len(steps), code)
+assert ctypes.CDLL(None).prctl(22, 2, ctypes.byref(filter), 0, 0) == 0
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+LANDLOCK, MEMFD_SECRET = 444, 447
+SECCOMP = {"x86_64": 317, "aarch64": 277}
+
+
+def without(call: int) -> str:
+    """A command that runs another on a kernel that lacks a system call."""
+    return shlex.join([sys.executable, "-c", WITHOUT, str(call)])
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "required"),
+    [(LANDLOCK, "landlock", "landlock"), (MEMFD_SECRET, "secret_pages", "secretPages")],
+)
+def test_a_kernel_that_lacks_a_level(scene: Scene, call: int, name: str, required: str) -> None:
+    report = scene.look(through=without(call))
+    assert report.names() == set()
+    assert report.found(name, "note")
+    scene.config["sandbox"] = {"require": [required]}
+    assert "will not start" in scene.look(through=without(call)).found(name)
+
+
+def test_a_kernel_without_filters(scene: Scene) -> None:
+    call = SECCOMP[os.uname().machine]
+    assert scene.look(through=without(call)).names() == {"seccomp"}
 
 
 # ---- the metadata service ----
@@ -527,14 +628,6 @@ def test_the_credentials_of_a_task_whose_role_asks_for_more(scene: Scene) -> Non
     assert "external id" in report.found("container_credentials", "note")
 
 
-class Pod(ContainerCredentials):
-    """Pod Identity's own path."""
-
-    async def handle(self, request: Request, connection: Connection) -> None:
-        request.target = request.target.replace("/v1/credentials", "/creds")
-        await super().handle(request, connection)
-
-
 def test_pod_identity_is_found_by_the_token(scene: Scene) -> None:
     scene.serve(Pod(Issuer({}), TOKEN, host=POD, port=80), POD + "/32")
     assert scene.look_as_agent().names() == set(), "without the token it gives nothing"
@@ -592,9 +685,10 @@ def test_sidekeys_processes_of_the_same_user(scene: Scene) -> None:
     """The program refuses to be looked into, though another of its name would not."""
     scene.write_config()
     assert scene.look_as_agent(before=scene.beside).names() == {"shared_pid_namespace"}
-    before = scene.running(scene.place.uid).replace("exec", "") + (
-        f"; cp /bin/sleep {scene.place.folder}/bin/open; "
-        + scene.place.as_user("bash", "-c", f"exec -a sidekey {scene.place.folder}/bin/open 600")
+    open_one = f"exec -a sidekey {scene.place.folder}/bin/open 600"
+    before = (
+        f"cp /bin/sleep {scene.place.folder}/bin/open; "
+        + scene.place.as_user("bash", "-c", open_one)
         + " & until grep -q ^sidekey /proc/$!/cmdline; do :; done"
     )
     assert "(environ)" in scene.look_as_agent(before=before).found("process_memory")

@@ -99,22 +99,30 @@ class Place:
         with self.network():
             subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
 
-    def write(self, name: str, content: str | bytes, mode: int = 0o400, uid: int = -1) -> Path:
-        """A file in the folder; without uid it is of the place's user."""
+    def write(
+        self,
+        name: str,
+        content: str | bytes,
+        mode: int = 0o400,
+        uid: int | None = None,
+        gid: int | None = None,
+    ) -> Path:
+        """A file in the folder; without uid it is of the place's user, without gid of its group."""
         path = self.folder / name
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         path.chmod(mode)
-        owner = self.uid if uid < 0 else uid
-        os.chown(path, owner, owner)
+        owner = self.uid if uid is None else uid
+        os.chown(path, owner, owner if gid is None else gid)
         return path
 
     # ---- running in it ----
 
     def as_user(self, *command: str, uid: int | None = None, more: str = "") -> str:
-        """A line of shell that is command, by that user, without capabilities."""
+        """A line of shell that is command, by that user, without capabilities unless `more` says
+        which."""
         user = self.uid if uid is None else uid
-        drop = "--bounding-set=-all --inh-caps=-all" if not more else more
+        drop = more or "--bounding-set=-all --inh-caps=-all"
         return (
             f"setpriv --reuid {user} --regid {user} --clear-groups --no-new-privs {drop} "
             + shlex.join(command)
@@ -127,14 +135,16 @@ class Place:
         env: dict[str, str] | None = None,
         uid: int | None = None,
         more: str = "",
+        through: str = "",
         timeout: float = SECONDS,
     ) -> subprocess.CompletedProcess[str]:
         """The program, as process 1 of a new PID namespace, once the shell lines `before` have run
-        there as root; its user may be another, and `more` is for setpriv."""
+        there as root; its user may be another, `more` is for setpriv, and the command `through`
+        starts all that, as root."""
         line = self.as_user(str(self.program), *arguments, uid=uid, more=more)
         return subprocess.run(
             ["nsenter", f"--net=/proc/{self.keeper.pid}/ns/net", *UNSHARE]
-            + ["sh", "-c", f"set -e\n{before}\nexec {line}"],
+            + ["sh", "-c", f"set -e\n{before}\nexec {through} {line}"],
             env=environment(env),
             capture_output=True,
             text=True,

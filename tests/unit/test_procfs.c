@@ -111,6 +111,18 @@ neighbours_are_visited(void **state)
 	close(ends[1]);
 }
 
+static void
+a_file_of_one_number_is_read(void **state)
+{
+	uint64_t n = 0;
+
+	(void)state;
+	assert_true(procfs_number("/proc/sys/kernel/pid_max", &n));
+	assert_true(n > 0);
+	assert_false(procfs_number("/proc/version", &n));
+	assert_false(procfs_number("/proc/no/such", &n));
+}
+
 /* ---- listening ---- */
 
 #define HEADING                                                                                    \
@@ -158,6 +170,7 @@ main(void)
 		cmocka_unit_test(a_name_is_no_field),
 		cmocka_unit_test(this_process_is_seen_and_its_family_is_no_neighbour),
 		cmocka_unit_test(neighbours_are_visited),
+		cmocka_unit_test(a_file_of_one_number_is_read),
 		cmocka_unit_test(a_listening_port_tells_its_user),
 	};
 
