@@ -167,9 +167,9 @@ processes_visit(void (*fn)(void *arg, const struct process *p), void *arg)
 		if (num_u64(span_of(entry->d_name), INT32_MAX, &pid) != 0)
 			continue;
 		sees_itself = sees_itself || (pid_t)pid == getpid();
-		if (is_among((pid_t)pid, family, n))
+		if ((pid_t)pid == getpid() || !process_read((pid_t)pid, &p) || p.is_kernel)
 			continue;
-		if (process_read((pid_t)pid, &p) && !p.is_kernel)
+		if (p.is_sidekey || !is_among((pid_t)pid, family, n))
 			fn(arg, &p);
 	}
 	closedir(proc);

@@ -30,9 +30,9 @@ bool process_read(pid_t pid, struct process *out);
 
 /*
  * Calls fn for each process but this one and those that it descends from: who started it is no
- * neighbour. 0, or -1 when /proc tells nothing. That a process is sidekey's is taken from its
- * arguments or its name, which any program may give itself: an agent that hides so from `doctor`
- * gains nothing that it had not.
+ * neighbour, unless that is sidekey. 0, or -1 when /proc tells nothing. That a process is
+ * sidekey's is taken from its arguments or its name, which any program may give itself: an agent
+ * that hides so from `doctor` gains nothing that it had not.
  */
 int processes_visit(void (*fn)(void *arg, const struct process *p), void *arg);
 

@@ -694,6 +694,12 @@ def test_sidekeys_processes_of_the_same_user(scene: Scene) -> None:
     assert "(environ)" in scene.look_as_agent(before=before).found("process_memory")
 
 
+def test_a_sidekey_that_started_the_agent_is_no_exception(scene: Scene) -> None:
+    parent = """exec -a sidekey bash -c '"$@"; exit $?' - "$@\""""
+    report = scene.look_as_agent(through=shlex.join(["bash", "-c", parent, "-"]))
+    assert report.names() == {"shared_pid_namespace"}
+
+
 def test_root_looks_into_them(scene: Scene) -> None:
     scene.write_config()
     report = scene.look_as_agent(uid=0, before=scene.beside, more="--reset-env")
