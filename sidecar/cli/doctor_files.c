@@ -55,14 +55,14 @@ tell_readers(const struct place *p, const char *path, const struct exposure *e)
 static bool
 tell_writers(const struct place *p, const char *path, const struct exposure *e)
 {
-	if (!e->others_write && !e->dir_write && !e->group_write && !e->foreign)
+	bool own_group = e->group_write && e->own_group;
+	bool strangers =
+		e->others_write || e->dir_write || e->foreign || (e->group_write && !e->own_group);
+
+	if (!own_group && !strangers)
 		return false;
-	findings_add(p->findings,
-		     e->group_write && e->own_group && !e->others_write && !e->dir_write &&
-				     !e->foreign
-			     ? FINDING_NOTE
-			     : FINDING_WEAK,
-		     "file_writable", REMEDY_WRITE,
+	findings_add(p->findings, strangers ? FINDING_WEAK : FINDING_NOTE, "file_writable",
+		     REMEDY_WRITE,
 		     e->dir_write ? "a directory above %s may be written by others, who may then "
 				    "replace it (uid %u, mode %04o)"
 				  : "%s may be written by others (uid %u owns it, mode %04o)",
@@ -100,14 +100,18 @@ slot_path(const struct keeper_slot *s)
 	return ref.name;
 }
 
-/* A certificate and a bundle of authorities may be read by everybody. */
+/* A certificate and a bundle of authorities may be read by everybody, if no key lies with them. */
 static bool
 is_public(const struct keeper_plan *k, size_t slot)
 {
-	for (size_t i = 0; i < k->ntargets; i++)
-		if (k->targets[i].ca == slot || k->targets[i].cert == slot)
-			return true;
-	return false;
+	bool public = false;
+
+	for (size_t i = 0; i < k->ntargets; i++) {
+		if (k->targets[i].key == slot)
+			return false;
+		public = public || k->targets[i].ca == slot || k->targets[i].cert == slot;
+	}
+	return public;
 }
 
 static bool

@@ -331,6 +331,13 @@ def test_a_secret_that_everybody_may_read(scene: Scene, name: str) -> None:
     assert str(scene.place.folder / name) in report.found("secret_file")
 
 
+def test_a_key_that_lies_in_the_file_of_its_certificate(scene: Scene) -> None:
+    pair = scene.authority.client()
+    path = str(scene.place.write("tls/both.pem", pair.cert + pair.key, 0o444))
+    scene.config["targets"]["main"]["tls"].update(clientCert=path, clientKey=path)
+    assert path in scene.look().found("secret_file")
+
+
 def test_a_secret_in_a_closed_directory_is_not_readable(scene: Scene) -> None:
     folder = scene.place.folder / "tls"
     (folder / "tls.key").chmod(0o444)
@@ -359,6 +366,13 @@ def test_a_secret_of_another_user(scene: Scene) -> None:
 def test_an_authority_that_others_may_replace(scene: Scene) -> None:
     (scene.place.folder / "tls" / "ca.crt").chmod(0o666)
     assert scene.look().names() == {"file_writable"}
+
+
+def test_an_authority_that_its_own_group_may_replace_is_a_note(scene: Scene) -> None:
+    scene.place.write("tls/ca.crt", scene.authority.pem, 0o664, 0, scene.place.uid)
+    report = scene.look()
+    assert report.names() == set()
+    assert "ca.crt" in report.found("file_writable", "note")
 
 
 def test_a_directory_of_keys_that_others_may_write(scene: Scene) -> None:
