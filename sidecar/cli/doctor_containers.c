@@ -22,7 +22,7 @@
 #define POD_TOKEN "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount/token"
 #define LINE      "Authorization: "
 
-enum { ASK_MS = 1000, LINE_BYTES = 64 * 1024, HOST_BYTES = 64, PATH_BYTES = 2048, ENDPOINTS = 4 };
+enum { ASK_MS = 2000, LINE_BYTES = 64 * 1024, HOST_BYTES = 64, PATH_BYTES = 2048, ENDPOINTS = 4 };
 
 struct endpoint {
 	char host[HOST_BYTES], path[PATH_BYTES];

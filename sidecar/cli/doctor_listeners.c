@@ -15,7 +15,7 @@
 #include "cli/listening.h"
 #include "cli/procfs.h"
 
-enum { ASK_MS = 1000, PATH_BYTES = 128 };
+enum { ASK_MS = 2000, PATH_BYTES = 128 };
 
 static const char taken_remedy[] =
 	"end the other program (ss -ltnp), and start sidekey before the agent: a native sidecar "

@@ -18,7 +18,7 @@
 #define METADATA_V6 "fd00:ec2::254"
 #define ROLES       "/latest/meta-data/iam/security-credentials/"
 
-enum { ASK_MS = 1000, LINE_BYTES = 4096, HOSTS_MAX = 3, HOST_BYTES = 64 };
+enum { ASK_MS = 2000, LINE_BYTES = 4096, HOSTS_MAX = 3, HOST_BYTES = 64 };
 
 enum question { ROLES_BY_V1, SESSION, AZURE, GOOGLE, ROLES_BY_V2, QUESTIONS };
 

@@ -101,6 +101,26 @@ write_on(struct knock *k)
 		hang_up(k);
 }
 
+/* Whether all came that the head announces: some services keep the connection open all the same. */
+static bool
+is_whole(struct span answer)
+{
+	struct span name = SPAN("content-length:");
+	size_t at = 0, end;
+	uint64_t length = UINT64_MAX;
+
+	for (; (end = span_find(answer, at, '\n')) < answer.len; at = end + 1) {
+		struct span line = span_cut(answer, at, end);
+
+		if (span_is(line, "\r"))
+			return length <= answer.len - end - 1;
+		if (span_istarts(line, name) && span_ends(line, SPAN("\r")))
+			(void)num_u64(span_trim(span_cut(line, name.len, line.len - 1)), UINT32_MAX,
+				      &length);
+	}
+	return false;
+}
+
 static void
 read_on(struct knock *k)
 {
@@ -109,7 +129,7 @@ read_on(struct knock *k)
 
 	if (n > 0)
 		buf_grew(&k->answer, (size_t)n);
-	else if (n == 0 || errno != EAGAIN)
+	if (n == 0 || (n < 0 && errno != EAGAIN) || is_whole(buf_span(&k->answer)))
 		hang_up(k);
 }
 

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/knock.h"
@@ -89,12 +90,51 @@ who_is_silent_is_not_waited_for(void **state)
 	close(fd);
 }
 
+/* The child answers and keeps the connection; waiting for its end would take the test's whole
+ * time. */
+static void
+an_answer_is_over_where_its_head_says(void **state)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-LENGTH: 5\r\n\r\nhello";
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), status = -1;
+	socklen_t len = sizeof(at);
+	struct span body = SPAN("");
+	struct knock k;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	child = fork();
+	if (child == 0) {
+		char byte;
+		int to = accept(fd, NULL, NULL);
+		bool good = write(to, answer, sizeof(answer) - 1) > 0;
+
+		while (recv(to, &byte, 1, 0) > 0)
+			;
+		_exit(good ? 0 : 1);
+	}
+	knock_init(&k, "127.0.0.1", ntohs(at.sin_port));
+	knock_ask(&k, "GET", "/", "");
+	knock_all(&k, 1, 600 * 1000);
+	assert_int_equal(knock_status(&k, &body), 200);
+	assert_true(span_is(body, "hello"));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	knock_free(&k);
+	close(fd);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_has_a_status_and_a_body),
 		cmocka_unit_test(a_request_names_its_host),
+		cmocka_unit_test(an_answer_is_over_where_its_head_says),
 		cmocka_unit_test(who_is_silent_is_not_waited_for),
 	};
 
