@@ -89,15 +89,15 @@ write_on(struct knock *k)
 	int error = 0;
 	ssize_t n;
 
-	if (getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0) {
+	k->connected = getsockopt(k->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
+	if (!k->connected || k->request.len == 0) {
 		hang_up(k);
 		return;
 	}
-	k->connected = true;
 	n = send(k->fd, k->request.ptr + k->sent, k->request.len - k->sent, MSG_NOSIGNAL);
 	if (n > 0)
 		k->sent += (size_t)n;
-	if ((n < 0 && errno != EAGAIN) || k->request.len == 0)
+	if (n < 0 && errno != EAGAIN)
 		hang_up(k);
 }
 
