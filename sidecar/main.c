@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "box/spawn.h"
 #include "cli/check.h"
+#include "cli/doctor.h"
 #include "cli/health.h"
 #include "cli/route.h"
 #include "cli/signal.h"
@@ -73,6 +74,7 @@ static const struct verb verbs[] = {
 	{"status", cli_status, "show what the running sidekey does"},
 	{"reload", cli_reload, "make the running sidekey read its configuration again"},
 	{"refresh", cli_refresh, "make the running sidekey fetch every secret now"},
+	{"doctor", cli_doctor, "tell what would let the agent reach a secret all the same"},
 	{"token", cli_token, "make a token for a caller"},
 	{"version", verb_version, "print the version"},
 	{"help", verb_help, "print this"},

@@ -120,6 +120,8 @@ struct config {
 	struct pool pool;   /* owns all of it */
 };
 
+enum { CONFIG_PATH_MAX = 4096 };
+
 struct config_source {
 	const char *path; /* -c FILE, or NULL: look for it (design.md section 3) */
 	struct environment env;
@@ -133,7 +135,13 @@ struct config_source {
 int config_read(const struct config_source *source, struct config **out,
 		struct config_faults *faults);
 
-/* The same from a text; name stands in the faults. */
+/*
+ * The file that config_read reads: source's path or one that is put into found. NULL when the
+ * environment holds the configuration itself, or there is none.
+ */
+const char *config_find(const struct config_source *source, char found[static CONFIG_PATH_MAX]);
+
+/* As config_read, from a text; name stands in the faults. */
 int config_read_text(struct span text, const char *name, const struct environment *env,
 		     struct config **out, struct config_faults *faults);
 
