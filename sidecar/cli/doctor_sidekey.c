@@ -58,13 +58,13 @@ is_connectable(const char *path)
 static bool
 tells_status(const char *path)
 {
-	const struct config_listener l = {.is_unix = true, .path = span_of(path)};
+	struct config_listener l = {.is_unix = true, .path = span_of(path)};
+	const struct config_listeners only = {&l, 1};
 	struct span body;
 	auto_buf struct buf answer = {0};
 
 	buf_init(&answer, ASK_ANSWER_MAX);
-	return ask_get(&l, "/status", NULL, &answer) == 0 &&
-	       ask_status(buf_span(&answer), &body) == 200;
+	return ask_secured(&only, "/status", NULL, &answer, &body) == 200;
 }
 
 /* A certificate and the configuration hold no secret. */
