@@ -87,15 +87,6 @@ struct config_sandbox_keys {
 	uint32_t require;
 };
 
-struct config_secrets {
-	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
-};
-
-struct config_limits {
-	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total, connections;
-	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
-};
-
 struct config_log {
 	uint8_t format; /* enum log_format */
 	uint8_t level;  /* enum log_level */

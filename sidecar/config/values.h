@@ -113,4 +113,13 @@ struct config_caller {
 	struct config_budget budget;
 };
 
+struct config_secrets {
+	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
+};
+
+struct config_limits {
+	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total, connections;
+	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
+};
+
 #endif

@@ -4,8 +4,8 @@ in a place without one nothing may be found."""
 
 import json
 import os
-import shlex
 import re
+import shlex
 import socket
 import sys
 from collections.abc import Iterator
