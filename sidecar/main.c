@@ -35,11 +35,11 @@ struct verb {
 static int
 verb_serve(int argc, char **argv)
 {
-	const char *path = NULL;
+	struct parent_options o = {.standing = -1};
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
-			path = argv[++i];
+			o.path = argv[++i];
 		} else if (strcmp(argv[i], "--help") == 0) {
 			puts("usage: sidekey serve [-c FILE]\n\n"
 			     "Serves until SIGTERM or SIGINT, which drain; a second one ends at "
@@ -51,7 +51,7 @@ verb_serve(int argc, char **argv)
 			return 2;
 		}
 	}
-	return parent_serve(path);
+	return parent_serve(&o);
 }
 
 static int
