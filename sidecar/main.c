@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "box/spawn.h"
 #include "cli/check.h"
+#include "cli/exec.h"
 #include "cli/health.h"
 #include "cli/route.h"
 #include "cli/signal.h"
@@ -67,6 +68,7 @@ static int verb_help(int argc, char **argv);
 
 static const struct verb verbs[] = {
 	{"serve", verb_serve, "serve calls (the default)"},
+	{"exec", cli_exec, "run a command with sidekey beside it, and none of the secrets"},
 	{"check", cli_check, "check the configuration"},
 	{"route", cli_route, "say what would become of a call, and which rule decides"},
 	{"health", cli_health, "ask the running sidekey how it is, for probes"},

@@ -81,6 +81,13 @@ int caps_drop(void);
 int landlock_enter(const struct box *box, const struct box_options *options,
 		   struct box_level *level);
 
+/*
+ * A domain for a program that is not ours, and that keeps its rights over files and network: it
+ * reaches no process outside, by a signal, an abstract Unix socket, ptrace or /proc/PID. 0 with
+ * *level's landlock_*, or -1. Needs no_new_privs.
+ */
+int landlock_scope(struct box_level *level);
+
 /* Loads the filter; *rules is their number. 0 or -1. */
 int filter_load(const struct box *box, unsigned *rules);
 

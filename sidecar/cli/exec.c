@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "cli/exec.h"
+
+#include "base/auto.h"
+#include "box/box.h"
+#include "cli/ask.h"
+#include "cli/beside.h"
+#include "cli/exec_config.h"
+#include "cli/exec_env.h"
+#include "cli/exec_why.h"
+#include "cli/token.h"
+#include "parent/listeners.h"
+
+enum {
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_CANNOT = 126, /* as shells, env and timeout say it */
+	EXIT_ABSENT = 127,
+	ENVIRONMENT_POOL = 16 * 1024 * 1024, /* more than the kernel lets an environment be */
+};
+
+static const char usage[] =
+	"usage: sidekey exec [-c FILE] [--caller NAME] [--log FILE] [--] CMD [ARGUMENT…]\n"
+	"\n"
+	"Starts sidekey on a free port, waits until calls can be served, and becomes CMD, which\n"
+	"finds sidekey by the variables of its SDKs and has none of the secrets. sidekey ends\n"
+	"when CMD has ended.\n"
+	"\n"
+	"  -c, --config FILE  as for serve; `listen`, `admin` and `callers` are not used\n"
+	"      --caller NAME  hold CMD to the rules of this one of the `callers`\n"
+	"      --log FILE     append sidekey's log there, as configured; without it, warnings go\n"
+	"                     to standard error\n"
+	"  -h, --help         print this\n"
+	"\n"
+	"Exit status: CMD's; 1 sidekey did not get ready, 2 usage or configuration, 126 CMD\n"
+	"cannot be executed, 127 there is no CMD.\n";
+
+struct run {
+	const char *path, *caller, *log;
+	char **command;
+	struct config *config;
+	struct plans plans; /* of the configuration as it stands in the file */
+	struct token token;
+	struct beside_options beside;
+};
+
+static int
+say(const char *what, const char *why)
+{
+	fprintf(stderr, "sidekey exec: %s%s%s\n", what, why == NULL ? "" : ": ",
+		why == NULL ? "" : why);
+	return EXIT_FAILED;
+}
+
+/* ---- what it is about ---- */
+
+static int
+parse(int argc, char **argv, struct run *r)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"caller", required_argument, NULL, 'n'},
+		{"log", required_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
+		if (option == 'c') {
+			r->path = optarg;
+		} else if (option == 'n') {
+			r->caller = optarg;
+		} else if (option == 'l') {
+			r->log = optarg;
+		} else {
+			fputs(usage, option == 'h' ? stdout : stderr);
+			return option == 'h' ? 0 : EXIT_USAGE;
+		}
+	}
+	r->command = argv + optind;
+	if (r->command[0] != NULL)
+		return -1;
+	fputs("sidekey exec: which command?\n\n", stderr);
+	fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+static int
+read_config(struct run *r)
+{
+	const struct config_source source = {r->path, config_own_environment()};
+	struct config_faults faults;
+	int bad;
+
+	fault_init(&faults);
+	bad = config_read(&source, &r->config, &faults);
+	if (bad == 0)
+		bad = project(r->config, &source.env, &r->plans, &faults);
+	fault_print(&faults, stderr);
+	fault_free(&faults);
+	return bad;
+}
+
+static int
+open_log(struct run *r)
+{
+	r->beside.log = -1;
+	if (r->log == NULL)
+		return 0;
+	r->beside.log = open(r->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	return r->beside.log < 0 ? say(r->log, strerrordesc_np(errno)) : 0;
+}
+
+/* ---- sidekey ---- */
+
+/* The kernel chooses the port, and nobody can take it in between. -1: errno. */
+static int
+listen_anywhere(uint16_t *port)
+{
+	struct plan_listener loopback = {.host = SPAN("127.0.0.1"), .name = SPAN("127.0.0.1")};
+	const struct plans plans = {.listeners = &loopback, .nlisteners = 1};
+	struct sockaddr_in at;
+	socklen_t n = sizeof(at);
+	struct buf why;
+	int fd = -1;
+
+	buf_init(&why, 1024);
+	if (listeners_open(&plans, &fd, &why) != 0)
+		fd = -1;
+	buf_free(&why);
+	if (fd < 0 || getsockname(fd, (struct sockaddr *)&at, &n) != 0)
+		return -1;
+	*port = ntohs(at.sin_port);
+	return fd;
+}
+
+static int
+open_listeners(struct run *r, struct exec_config *change)
+{
+	r->beside.listeners[0] = listen_anywhere(&change->port);
+	r->beside.listeners[1] = listen_anywhere(&change->admin_port);
+	if (r->beside.listeners[0] >= 0 && r->beside.listeners[1] >= 0)
+		return 0;
+	return say("no port of 127.0.0.1 can be had", strerrordesc_np(errno));
+}
+
+/* Only now that the file's own plans are made, which tell what is secret. */
+static int
+change_config(struct run *r)
+{
+	struct exec_config change = {
+		.caller = r->caller, .digest = r->token.digest, .quiet = r->log == NULL};
+
+	if (token_make(&r->token) != 0)
+		return say("the kernel gave no random bytes", NULL);
+	if (open_listeners(r, &change) != 0)
+		return EXIT_FAILED;
+	if (exec_config_apply(r->config, &change) == 0)
+		return 0;
+	say("--caller: none of the configured `callers` has that name", r->caller);
+	return EXIT_USAGE;
+}
+
+static void
+explain(const struct config *c)
+{
+	struct span body = {"", 0};
+	struct buf answer;
+
+	buf_init(&answer, ASK_ANSWER_MAX);
+	if (ask_get(&c->admin.items[0], "/readyz", NULL, &answer) == 0 &&
+	    ask_status(buf_span(&answer), &body) != 0)
+		exec_why_print(body, stderr);
+	buf_free(&answer);
+}
+
+static int
+start(struct run *r, struct beside *b)
+{
+	enum beside_start how;
+
+	r->beside.path = r->path;
+	r->beside.config = r->config;
+	if (beside_begin(&r->beside, b) != 0)
+		return say("sidekey could not be started", strerrordesc_np(errno));
+	how = beside_wait(b);
+	if (how == BESIDE_READY)
+		return 0;
+	if (how == BESIDE_LACKS)
+		explain(r->config);
+	return say("sidekey did not get ready, and the command was not started",
+		   r->log == NULL ? NULL : "its log tells more");
+}
+
+/* ---- the command ---- */
+
+static uint32_t
+dialects(const struct config *c)
+{
+	uint32_t all = 0;
+
+	for (size_t i = 0; i < c->targets.n; i++)
+		all |= dialects_of((enum provider)c->targets.items[i].provider);
+	return all;
+}
+
+/* Bedrock answers in the target's region, whatever the client signs for; it only must know one. */
+static const char *
+region(const struct run *r)
+{
+	static const char *const names[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
+	const struct environment env = config_own_environment();
+
+	for (size_t i = 0; i < r->plans.keeper.ntargets; i++)
+		if (r->plans.keeper.targets[i].region.len > 0)
+			return r->plans.keeper.targets[i].region.ptr;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = env.get(env.arg, names[i]);
+
+		if (value != NULL && value[0] != '\0')
+			return value;
+	}
+	return "us-east-1";
+}
+
+static char **
+make_environment(const struct run *r, struct pool *p)
+{
+	const struct exec_env_options o = {
+		.named = r->plans.env_names,
+		.nnamed = r->plans.nenv_names,
+		.dialects = dialects(r->config),
+		.address = r->config->listen.items[0].text.ptr,
+		.token = r->token.text,
+		.region = region(r),
+	};
+
+	pool_init(p, ENVIRONMENT_POOL);
+	return exec_env_make(environ, &o, p);
+}
+
+/* What keeps CMD from what is beside it. */
+static int
+confine(void)
+{
+	struct box_level level = {0};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return say("no_new_privs could not be set", strerrordesc_np(errno));
+	if (landlock_scope(&level) != 0)
+		return say("Landlock refused the rules", strerrordesc_np(errno));
+	if (level.landlock_abi == 0)
+		say("this kernel has no Landlock: the command can signal and trace your other "
+		    "processes, and read their environment",
+		    NULL);
+	else if (!level.landlock_scope)
+		say("this kernel's Landlock is older than 6: the command can signal your other "
+		    "processes and reach abstract sockets",
+		    NULL);
+	return 0;
+}
+
+static int
+become(char **command, char **env)
+{
+	int error;
+
+	environ = env;
+	execvp(command[0], command);
+	error = errno;
+	fprintf(stderr, "sidekey exec: the command %s could not be executed: %s\n", command[0],
+		strerrordesc_np(error));
+	return error == ENOENT ? EXIT_ABSENT : EXIT_CANNOT;
+}
+
+int
+cli_exec(int argc, char **argv)
+{
+	struct run r = {0};
+	struct beside beside;
+	struct pool pool;
+	int status = parse(argc, argv, &r);
+
+	if (status >= 0)
+		return status;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return say("the process could not be made non-dumpable", strerrordesc_np(errno));
+	if (read_config(&r) != 0)
+		return EXIT_USAGE;
+	status = open_log(&r);
+	if (status == 0)
+		status = change_config(&r);
+	if (status == 0)
+		status = start(&r, &beside);
+	if (status == 0)
+		status = confine();
+	if (status != 0)
+		return status;
+	return become(r.command, make_environment(&r, &pool));
+}
