@@ -88,6 +88,12 @@ int landlock_enter(const struct box *box, const struct box_options *options,
  */
 int landlock_scope(struct box_level *level);
 
+/*
+ * Loads a filter that lets everything through but calls, each of which fails with its error; and
+ * whatever is not of the native architecture. Outlives exec. 0 or -1.
+ */
+int filter_deny(const struct box_call *calls, size_t n);
+
 /* Loads the filter; *rules is their number. 0 or -1. */
 int filter_load(const struct box *box, unsigned *rules);
 

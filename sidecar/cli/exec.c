@@ -12,25 +12,24 @@
 #include "cli/exec.h"
 
 #include "base/auto.h"
-#include "box/box.h"
 #include "cli/ask.h"
 #include "cli/beside.h"
+#include "cli/command.h"
 #include "cli/exec_config.h"
 #include "cli/exec_env.h"
 #include "cli/exec_why.h"
+#include "cli/isolate.h"
 #include "cli/token.h"
 #include "parent/listeners.h"
 
 enum {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
-	EXIT_CANNOT = 126, /* as shells, env and timeout say it */
-	EXIT_ABSENT = 127,
 	ENVIRONMENT_POOL = 16 * 1024 * 1024, /* more than the kernel lets an environment be */
 };
 
 static const char usage[] =
-	"usage: sidekey exec [-c FILE] [--caller NAME] [--log FILE] [--] CMD [ARGUMENT…]\n"
+	"usage: sidekey exec [--isolate] [-c FILE] [--caller NAME] [--log FILE] [--] CMD…\n"
 	"\n"
 	"Starts sidekey on a free port, waits until calls can be served, and becomes CMD, which\n"
 	"finds sidekey by the variables of its SDKs and has none of the secrets. sidekey ends\n"
@@ -40,6 +39,9 @@ static const char usage[] =
 	"      --caller NAME  hold CMD to the rules of this one of the `callers`\n"
 	"      --log FILE     append sidekey's log there, as configured; without it, warnings go\n"
 	"                     to standard error\n"
+	"      --isolate      in namespaces of its own: CMD reaches sidekey and nothing else, and\n"
+	"                     finds /run, /tmp, ~/.aws and the secret files of the configuration\n"
+	"                     empty; it gets no descriptor but 0, 1 and 2\n"
 	"  -h, --help         print this\n"
 	"\n"
 	"Exit status: CMD's; 1 sidekey did not get ready, 2 usage or configuration, 126 CMD\n"
@@ -47,11 +49,13 @@ static const char usage[] =
 
 struct run {
 	const char *path, *caller, *log;
+	bool isolate;
 	char **command;
 	struct config *config;
 	struct plans plans; /* of the configuration as it stands in the file */
 	struct token token;
 	struct beside_options beside;
+	struct isolated place;
 };
 
 static int
@@ -68,11 +72,9 @@ static int
 parse(int argc, char **argv, struct run *r)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"caller", required_argument, NULL, 'n'},
-		{"log", required_argument, NULL, 'l'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"config", required_argument, NULL, 'c'}, {"caller", required_argument, NULL, 'n'},
+		{"log", required_argument, NULL, 'l'},    {"isolate", no_argument, NULL, 'i'},
+		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 	};
 	int option;
 
@@ -84,6 +86,8 @@ parse(int argc, char **argv, struct run *r)
 			r->caller = optarg;
 		} else if (option == 'l') {
 			r->log = optarg;
+		} else if (option == 'i') {
+			r->isolate = true;
 		} else {
 			fputs(usage, option == 'h' ? stdout : stderr);
 			return option == 'h' ? 0 : EXIT_USAGE;
@@ -149,7 +153,8 @@ listen_anywhere(uint16_t *port)
 static int
 open_listeners(struct run *r, struct exec_config *change)
 {
-	r->beside.listeners[0] = listen_anywhere(&change->port);
+	change->port = ISOLATE_PORT;
+	r->beside.listeners[0] = r->isolate ? r->place.listener : listen_anywhere(&change->port);
 	r->beside.listeners[1] = listen_anywhere(&change->admin_port);
 	if (r->beside.listeners[0] >= 0 && r->beside.listeners[1] >= 0)
 		return 0;
@@ -245,68 +250,65 @@ make_environment(const struct run *r, struct pool *p)
 		.address = r->config->listen.items[0].text.ptr,
 		.token = r->token.text,
 		.region = region(r),
+		.isolated = r->isolate,
 	};
 
 	pool_init(p, ENVIRONMENT_POOL);
 	return exec_env_make(environ, &o, p);
 }
 
-/* What keeps CMD from what is beside it. */
+/* From here on this process waits, and holds no secret. */
 static int
-confine(void)
+run_isolated(struct run *r, char **env)
 {
-	struct box_level level = {0};
+	const struct environment own = config_own_environment();
+	struct hidden hidden;
+	int status;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return say("no_new_privs could not be set", strerrordesc_np(errno));
-	if (landlock_scope(&level) != 0)
-		return say("Landlock refused the rules", strerrordesc_np(errno));
-	if (level.landlock_abi == 0)
-		say("this kernel has no Landlock: the command can signal and trace your other "
-		    "processes, and read their environment",
-		    NULL);
-	else if (!level.landlock_scope)
-		say("this kernel's Landlock is older than 6: the command can signal your other "
-		    "processes and reach abstract sockets",
-		    NULL);
-	return 0;
+	hidden_init(&hidden);
+	hidden_fill(&hidden, &r->plans, &own);
+	for (char **e = environ; *e != NULL; e++)
+		explicit_bzero(*e, strlen(*e));
+	plans_free(&r->plans);
+	config_free(r->config);
+	status = isolate_run(&r->place, &hidden, env);
+	hidden_free(&hidden);
+	return status;
 }
 
 static int
-become(char **command, char **env)
+run(struct run *r)
 {
-	int error;
+	struct beside beside;
+	struct pool pool;
+	char **env;
 
-	environ = env;
-	execvp(command[0], command);
-	error = errno;
-	fprintf(stderr, "sidekey exec: the command %s could not be executed: %s\n", command[0],
-		strerrordesc_np(error));
-	return error == ENOENT ? EXIT_ABSENT : EXIT_CANNOT;
+	if (start(r, &beside) != 0)
+		return EXIT_FAILED;
+	env = make_environment(r, &pool);
+	close(beside.standing);
+	close(beside.held);
+	if (r->isolate)
+		return run_isolated(r, env);
+	return command_confine() == 0 ? command_become(r->command, env) : EXIT_FAILED;
 }
 
 int
 cli_exec(int argc, char **argv)
 {
 	struct run r = {0};
-	struct beside beside;
-	struct pool pool;
 	int status = parse(argc, argv, &r);
 
 	if (status >= 0)
 		return status;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return say("the process could not be made non-dumpable", strerrordesc_np(errno));
+	if (r.isolate && isolate_begin(r.command, &r.place) != 0)
+		return EXIT_FAILED;
 	if (read_config(&r) != 0)
 		return EXIT_USAGE;
 	status = open_log(&r);
 	if (status == 0)
 		status = change_config(&r);
-	if (status == 0)
-		status = start(&r, &beside);
-	if (status == 0)
-		status = confine();
-	if (status != 0)
-		return status;
-	return become(r.command, make_environment(&r, &pool));
+	return status == 0 ? run(&r) : status;
 }

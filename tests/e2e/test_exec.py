@@ -124,7 +124,7 @@ for line in sys.stdin:
 """
 
 
-@pytest.fixture(params=["as it is"])
+@pytest.fixture(params=["as it is", "isolated"])
 def options(request) -> tuple[str, ...]:
     return ("--isolate",) if request.param == "isolated" else ()
 
