@@ -89,7 +89,7 @@ isolate_begin(char **command, struct isolated *i)
 	i->line = line[0];
 	if (note_receive(i->line, &n, &i->listener) == 0 && n.kind == NOTE_LISTENS)
 		return 0;
-	explain(n.kind == NOTE_FAULT ? n.value : STEPS, n.error);
+	explain(n.kind == NOTE_FAULT ? n.value : STEPS, n.detail);
 	return -1;
 }
 
@@ -153,7 +153,7 @@ relay(const struct isolated *i, int signals)
 
 		if (number == SIGCHLD || (info.ssi_code > 0 && number != SIGCONT))
 			continue;
-		(void)note_send(i->line, (struct note){NOTE_SIGNAL, number, 0}, -1);
+		(void)note_send(i->line, (struct note){NOTE_SIGNAL, number, i->stops}, -1);
 	}
 }
 
@@ -178,7 +178,7 @@ end_like(int status)
 
 /* Whether the command goes on; *status is as waitpid tells it when it does not. */
 static bool
-attend(const struct isolated *i, int *status)
+attend(struct isolated *i, int *status)
 {
 	struct note n;
 	int fd;
@@ -190,10 +190,12 @@ attend(const struct isolated *i, int *status)
 		*status = W_EXITCODE(0, SIGKILL);
 		return false;
 	}
-	if (n.kind == NOTE_STOPPED)
+	if (n.kind == NOTE_STOPPED) {
+		i->stops = n.value;
 		(void)kill(getpid(), SIGSTOP);
+	}
 	if (n.kind == NOTE_FAULT) {
-		explain(n.value, n.error);
+		explain(n.value, n.detail);
 		*status = W_EXITCODE(EXIT_FAILED, 0);
 	}
 	if (n.kind == NOTE_ENDED)

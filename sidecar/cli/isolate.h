@@ -24,6 +24,7 @@ struct isolated {
 	pid_t init;
 	int line;     /* to it; it ends when this closes */
 	int listener; /* in there */
+	int stops;    /* of the command, so far */
 };
 
 /*

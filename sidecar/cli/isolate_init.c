@@ -27,6 +27,7 @@ struct init {
 	char **command;
 	pid_t pid; /* of the command */
 	bool stopped;
+	int32_t stops;
 	/* For the command, as they were. */
 	sigset_t mask;
 	struct sigaction child;
@@ -183,7 +184,7 @@ reap(struct init *in)
 			continue; /* an orphan of the command's */
 		in->stopped = WIFSTOPPED(status);
 		if (in->stopped) {
-			(void)note_send(in->line, (struct note){.kind = NOTE_STOPPED}, -1);
+			(void)note_send(in->line, (struct note){NOTE_STOPPED, ++in->stops, 0}, -1);
 		} else if (!WIFCONTINUED(status)) {
 			(void)note_send(in->line, (struct note){NOTE_ENDED, status, 0}, -1);
 			_exit(0);
@@ -191,7 +192,10 @@ reap(struct init *in)
 	}
 }
 
-/* A shell sends SIGCONT to the whole group: the command has it, when it goes on already. */
+/*
+ * A shell sends SIGCONT to the whole group: when the command goes on already, it has had it; when it
+ * has stopped once more since, that was not meant.
+ */
 static void
 relay(struct init *in)
 {
@@ -201,7 +205,7 @@ relay(struct init *in)
 	if (note_receive(in->line, &n, &fd) != 0)
 		_exit(1);
 	reap(in);
-	if (n.kind == NOTE_SIGNAL && (n.value != SIGCONT || in->stopped))
+	if (n.kind == NOTE_SIGNAL && (n.value != SIGCONT || (in->stopped && n.detail == in->stops)))
 		(void)kill(in->pid, n.value);
 }
 

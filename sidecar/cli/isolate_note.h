@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 enum note_kind {
-	NOTE_FAULT,   /* from inside: a step failed; value: enum isolate_step, error: errno */
+	NOTE_FAULT,   /* from inside: a step failed; value: enum isolate_step, detail: errno */
 	NOTE_LISTENS, /* from inside: the descriptor is a listener in there */
 	NOTE_ORDERS,  /* from outside: the descriptor holds what to hide and the environment */
-	NOTE_SIGNAL,  /* from outside: value: for the command */
-	NOTE_STOPPED, /* from inside: the command has stopped, as the terminal's keys do it */
+	NOTE_SIGNAL,  /* from outside: value: for the command; detail: the last stop it heard of */
+	NOTE_STOPPED, /* from inside: the command has stopped; value: how often so far */
 	NOTE_ENDED,   /* from inside: value: the command's status, as waitpid tells it */
 };
 
@@ -30,7 +30,7 @@ enum isolate_step {
 };
 
 struct note {
-	int32_t kind, value, error;
+	int32_t kind, value, detail;
 };
 
 /* A pair of close-on-exec sockets. 0 or -1 (errno). */

@@ -102,9 +102,10 @@ except OSError:
 print(json.dumps(found))
 """
 
-# Says what it meets, a line each, and goes on until it is told to end.
+# Says what it meets, a line each, and goes on until it is told to end. A signal that comes just
+# before a read would wait for its end: the pipe wakes it up.
 WITNESS = """
-import os, signal, sys
+import os, select, signal, sys
 def say(text):
     os.write(1, text.encode() + b"\\n")
 def size(*_):
@@ -113,14 +114,21 @@ seen = []
 def meet(number, _):
     seen.append(number)
     say(f"{signal.Signals(number).name} {seen.count(number)}")
+woken, wakes = os.pipe()
+os.set_blocking(wakes, False)
+signal.set_wakeup_fd(wakes)
 for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCONT"):
     signal.signal(getattr(signal, name), meet)
 signal.signal(signal.SIGWINCH, size)
 say("begun")
-for line in sys.stdin:
-    if line.strip() == "end":
-        sys.exit(5)
-    say("read " + line.strip())
+while True:
+    ready, _, _ = select.select([0, woken], [], [])
+    if woken in ready:
+        os.read(woken, 64)
+    for line in os.read(0, 4096).decode().split() if 0 in ready else ():
+        if line == "end":
+            sys.exit(5)
+        say("read " + line)
 """
 
 
@@ -231,9 +239,7 @@ def test_environment(make: Make, options, plain_world: World) -> None:
 
 
 def landlock_abi() -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", ABI], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", ABI], capture_output=True, text=True, check=True)
     return int(done.stdout)
 
 
@@ -258,9 +264,7 @@ def test_neighbours(make: Make, options, plain_world: World) -> None:
         listener.listen()
         try:
             seen = execs.directly(str(PYTHON), "-c", SNOOP)
-            assert [outsider.pid, "environ"] in json.loads(seen.stdout), (
-                "the test sees nothing"
-            )
+            assert [outsider.pid, "environ"] in json.loads(seen.stdout), "the test sees nothing"
             assert [0, "abstract socket"] in json.loads(seen.stdout)
             done = execs.run(str(PYTHON), "-c", SNOOP, options=options)
         finally:
@@ -281,10 +285,7 @@ def test_memory(execs: Execs, plain_world: World) -> None:
         for pid in (cat.pid, execs.pid_of("watcher"), execs.pid_of("parent")):
             assert plain_world.found_in(Path(f"/proc/{pid}/environ").read_bytes()) == []
         if os.geteuid() == 0:
-            assert (
-                processes.search_memory(execs.pid_of("watcher"), plain_world.traces())
-                == []
-            )
+            assert processes.search_memory(execs.pid_of("watcher"), plain_world.traces()) == []
         cat.communicate(timeout=20)
 
 
@@ -295,10 +296,7 @@ def test_two(make: Make, options, plain_world: World) -> None:
     """Each has a port and a token of its own, and neither takes the other's."""
     told = 'echo "$OPENAI_BASE_URL $OPENAI_API_KEY"; read line; exit 3'
     both = [make(plain_world.config(), plain_world.env()) for _ in range(2)]
-    runs = [
-        e.start("/bin/sh", "-c", told, options=options, stdin=subprocess.PIPE)
-        for e in both
-    ]
+    runs = [e.start("/bin/sh", "-c", told, options=options, stdin=subprocess.PIPE) for e in both]
     said = [run.stdout.readline().split() for run in runs]
     ports = [int(base.split(":")[2].removesuffix("/v1")) for base, _ in said]
     tokens = [token for _, token in said]
@@ -336,9 +334,7 @@ def test_two(make: Make, options, plain_world: World) -> None:
 def test_status(execs: Execs, options, command: list[str], status: int) -> None:
     done = execs.run(*command, options=options)
     assert done.returncode == status, done.stderr
-    assert ("could not be executed" in done.stderr) == (status in (126, 127)), (
-        done.stderr
-    )
+    assert ("could not be executed" in done.stderr) == (status in (126, 127)), done.stderr
 
 
 def test_situation(execs: Execs) -> None:
@@ -385,14 +381,10 @@ def test_pipes(execs: Execs, options) -> None:
     assert shell.stdout == "<hello> 0\n<hello>\n"
 
 
-@pytest.mark.parametrize(
-    "name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"]
-)
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"])
 def test_signal(execs: Execs, options, name: str) -> None:
     number = getattr(signal, name)
-    with execs.start(
-        sys.executable, "-c", WITNESS, options=options, stdin=subprocess.PIPE
-    ) as run:
+    with execs.start(sys.executable, "-c", WITNESS, options=options, stdin=subprocess.PIPE) as run:
         assert run.stdout and run.stdout.readline() == "begun\n"
         run.send_signal(number)
         assert run.stdout.readline() == f"{name} 1\n"
@@ -401,9 +393,7 @@ def test_signal(execs: Execs, options, name: str) -> None:
 
 
 def test_signal_that_ends_it(execs: Execs, options) -> None:
-    with execs.start(
-        "/bin/sh", "-c", "echo begun; exec sleep 60", options=options
-    ) as run:
+    with execs.start("/bin/sh", "-c", "echo begun; exec sleep 60", options=options) as run:
         assert run.stdout and run.stdout.readline() == "begun\n"
         run.send_signal(signal.SIGTERM)
         assert run.wait(20) == -signal.SIGTERM
@@ -496,9 +486,7 @@ def test_killed(execs: Execs, options) -> None:
 
 @pytest.mark.parametrize("role", ["parent", "egress", "keeper"])
 def test_sidekey_dies(execs: Execs, options, role: str) -> None:
-    with execs.start(
-        "/bin/sh", "-c", "echo begun; exec sleep 60", options=options
-    ) as run:
+    with execs.start("/bin/sh", "-c", "echo begun; exec sleep 60", options=options) as run:
         assert run.stdout and run.stdout.readline() == "begun\n"
         os.kill(execs.pid_of(role), signal.SIGKILL)
         _, said = run.communicate(timeout=20)
@@ -510,7 +498,8 @@ def test_sidekey_dies(execs: Execs, options, role: str) -> None:
 def test_watcher_dies(execs: Execs, options) -> None:
     with execs.start("/bin/cat", options=options, stdin=subprocess.PIPE) as run:
         wait_for(lambda: "ingress" in execs.processes().values(), 20, "sidekey")
-        roles = set(execs.processes()) - {run.pid}
+        roles = {p for p, what in execs.processes().items() if what != "exec"}
+        roles.add(execs.pid_of("parent"))
         os.kill(execs.pid_of("watcher"), signal.SIGKILL)
         wait_for(lambda: not roles & set(execs.processes()), 20, "the end of sidekey")
         run.communicate(timeout=20)
@@ -534,9 +523,7 @@ def test_missing_secret(make: Make, options, plain_world: World) -> None:
     execs = make(config, plain_world.env())
     done = execs.run("/usr/bin/touch", "ran", options=options)
     assert done.returncode == 1
-    assert (
-        "the secret main.apiKey is refused (ResourceNotFoundException)" in done.stderr
-    )
+    assert "the secret main.apiKey is refused (ResourceNotFoundException)" in done.stderr
     assert "the target main cannot be called" in done.stderr
     assert "the command was not started" in done.stderr
     assert not (execs.work / "ran").exists()
@@ -604,13 +591,9 @@ def test_caller(make: Make, options, plain_world: World) -> None:
     done = execs.run(sys.executable, "-c", script, options=(*options, *log))
     assert done.returncode == 1 and "may not use the model" in done.stderr, done.stderr
     wait_for(execs.is_gone, 20, "the end of sidekey")
-    lines = [
-        json.loads(line) for line in (execs.folder / "log").read_text().splitlines()
-    ]
+    lines = [json.loads(line) for line in (execs.folder / "log").read_text().splitlines()]
     calls = [line for line in lines if line["msg"] == "call"]
-    assert [(c["caller"], c["code"]) for c in calls] == [
-        ("narrow", "model_not_allowed")
-    ]
+    assert [(c["caller"], c["code"]) for c in calls] == [("narrow", "model_not_allowed")]
     assert lines[-1]["msg"] == "ended" and lines[-1]["status"] == 0
     assert (execs.folder / "log").stat().st_mode & 0o777 == 0o600
     told = execs.run("/usr/bin/printenv", "NARROW", options=options)

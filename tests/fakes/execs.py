@@ -18,9 +18,7 @@ SYS_LANDLOCK_CREATE_RULESET = 444
 class Execs:
     """The runs of one configuration. user: the uid that runs it, where the tests are root's."""
 
-    def __init__(
-        self, config: dict, folder: Path, env: dict[str, str], user=None
-    ) -> None:
+    def __init__(self, config: dict, folder: Path, env: dict[str, str], user=None) -> None:
         self.folder, self.env = folder, environment(env)
         self.user = user if os.geteuid() == 0 else None
         self.path = folder / "exec.yaml"
@@ -53,9 +51,7 @@ class Execs:
             how["extra_groups"] = []
         return {**how, **changes}
 
-    def start(
-        self, *command: str, options: tuple[str, ...] = (), **changes
-    ) -> subprocess.Popen:
+    def start(self, *command: str, options: tuple[str, ...] = (), **changes) -> subprocess.Popen:
         how = {
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
@@ -69,14 +65,11 @@ class Execs:
             "capture_output": True,
             "text": True,
             "timeout": 60,
-            "check": False,
             **changes,
         }
         if "input" in how:
             how["stdin"] = None
-        return subprocess.run(
-            self.line(*command, options=options), check=False, **self._how(how)
-        )
+        return subprocess.run(self.line(*command, options=options), check=False, **self._how(how))
 
     def directly(self, *command: str, **changes):
         """The same command without sidekey, to compare with."""
@@ -84,7 +77,6 @@ class Execs:
             "capture_output": True,
             "text": True,
             "timeout": 60,
-            "check": False,
             **changes,
         }
         return subprocess.run(list(command), check=False, **self._how(how))
@@ -106,10 +98,7 @@ class Execs:
             if stat[0] in "ZX":
                 continue
             parents[int(entry.name)] = int(stat[1])
-            if (
-                line.startswith(str(self.program) + "\0exec\0")
-                and str(self.path) in line
-            ):
+            if line.startswith(str(self.program) + "\0exec\0") and str(self.path) in line:
                 found[int(entry.name)] = "exec"
             elif line.startswith("sidekey: "):
                 found[int(entry.name)] = line.rstrip("\0").removeprefix("sidekey: ")

@@ -55,19 +55,13 @@ class Terminal:
         wanted, end = text.encode(), time.monotonic() + seconds
         while (found := self.seen.find(wanted, self._at)) < 0:
             left = end - time.monotonic()
-            assert left > 0, (
-                f"{text!r} did not appear: {self.seen.decode(errors='replace')}"
-            )
+            assert left > 0, f"{text!r} did not appear: {self.seen.decode(errors='replace')}"
             if select.select([self.fd], [], [], left)[0]:
                 try:
                     self.seen += os.read(self.fd, 65536)
                 except OSError:  # nobody has the other end open any more
-                    assert wanted in self.seen[self._at :], self.seen.decode(
-                        errors="replace"
-                    )
+                    assert wanted in self.seen[self._at :], self.seen.decode(errors="replace")
         self._at = found + len(wanted)
 
     def resize(self, rows: int, columns: int) -> None:
-        fcntl.ioctl(
-            self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0)
-        )
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
