@@ -44,6 +44,7 @@ explain(int32_t step, int32_t error)
 		[STEP_MOUNTS] = "the mounts could not be made its own",
 		[STEP_PROC] = "the kernel gives no new /proc; in a container, parts of /proc must "
 			      "not be masked",
+		[STEP_DEVICES] = "it could not be given a /dev of its own",
 		[STEP_HIDE] = "what is to be hidden could not be",
 		[STEP_PLACE] = "the working directory is one that is hidden, or cannot be reached; "
 			       "start from another",

@@ -12,8 +12,11 @@
 #include "base/auto.h"
 #include "config/plan_identity.h"
 
-/* Sockets of services, temporary files and agents' sockets, memory that processes share. */
-static const char *const always[] = {"/run", "/var/run", "/tmp", "/dev/shm"};
+/*
+ * Sockets of services, temporary files with agents' sockets, and groups of processes, which their
+ * user may kill by a file.
+ */
+static const char *const always[] = {"/run", "/var/run", "/tmp", "/sys/fs/cgroup"};
 
 /* Beside the secret file, programs have what they need there. */
 static const char *const shared[] = {

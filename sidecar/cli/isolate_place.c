@@ -17,6 +17,7 @@
 
 #include "base/auto.h"
 #include "cli/isolate.h"
+#include "cli/isolate_devices.h"
 #include "parent/listeners.h"
 
 enum { TEXT_MAX = 1024, DIRECTORY_MODE = 0755 };
@@ -95,7 +96,6 @@ is_absent(int error)
 static int
 cover_directory(const char *path)
 {
-	bool is_everybodys = strcmp(path, "/tmp") == 0 || strcmp(path, "/dev/shm") == 0;
 	struct stat st;
 
 	if (stat(path, &st) != 0)
@@ -103,7 +103,7 @@ cover_directory(const char *path)
 	if (!S_ISDIR(st.st_mode))
 		return 0;
 	return mount("sidekey", path, "tmpfs", MS_NOSUID | MS_NODEV,
-		     is_everybodys ? "mode=1777" : "mode=0755");
+		     strcmp(path, "/tmp") == 0 ? "mode=1777" : "mode=0755");
 }
 
 static int
@@ -183,6 +183,9 @@ place_hide(struct span directories, struct span files, enum isolate_step *step)
 		return -1;
 	*step = STEP_PROC;
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0)
+		return -1;
+	*step = STEP_DEVICES;
+	if (devices_make() != 0)
 		return -1;
 	*step = STEP_HIDE;
 	if (cover_all(directories, cover_directory) != 0)

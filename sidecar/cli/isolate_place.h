@@ -13,7 +13,7 @@ int place_enter(uint32_t uid, uint32_t gid, enum isolate_step *step);
 /* A listener on the one port that answers in there: its descriptor. */
 int place_listen(enum isolate_step *step);
 /*
- * A /proc of its own, empty directories in place of those that are listed, and nothing in the
+ * A /proc and a /dev of its own, empty directories in place of those that are listed, and nothing in the
  * files. The working directory stays, but below one that is hidden (other than /tmp).
  */
 int place_hide(struct span directories, struct span files, enum isolate_step *step);
