@@ -193,8 +193,8 @@ reap(struct init *in)
 }
 
 /*
- * A shell sends SIGCONT to the whole group: when the command goes on already, it has had it; when it
- * has stopped once more since, that was not meant.
+ * A shell sends SIGCONT to the whole group: when the command goes on already, it has had it; when
+ * it has stopped once more since, that was not meant.
  */
 static void
 relay(struct init *in)

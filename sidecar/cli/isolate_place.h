@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of an isolated command's namespaces: who is there, what answers, what is to be seen. */
+/*
+ * The inside of an isolated command's namespaces: who is there, what answers, and what is to be
+ * seen.
+ */
 #ifndef CLI_ISOLATE_PLACE_H
 #define CLI_ISOLATE_PLACE_H
 
@@ -13,8 +16,8 @@ int place_enter(uint32_t uid, uint32_t gid, enum isolate_step *step);
 /* A listener on the one port that answers in there: its descriptor. */
 int place_listen(enum isolate_step *step);
 /*
- * A /proc and a /dev of its own, empty directories in place of those that are listed, and nothing in the
- * files. The working directory stays, but below one that is hidden (other than /tmp).
+ * A /proc and a /dev of its own, empty directories in place of those that are listed, and nothing
+ * in the files. The working directory stays, but below one that is hidden (other than /tmp).
  */
 int place_hide(struct span directories, struct span files, enum isolate_step *step);
 
