@@ -39,7 +39,7 @@ static const struct given {
 	{"AWS_SECRET_ACCESS_KEY", BEDROCK, TEXT, "none"},
 	{"AWS_REGION", BEDROCK, REGION, ""},
 	{"AWS_DEFAULT_REGION", BEDROCK, REGION, ""},
-	/* Without credentials of its own, an SDK would look for those of the user or the machine. */
+	/* Without credentials, an SDK would look for those of the user or the machine. */
 	{"AWS_CONFIG_FILE", ALWAYS, TEXT, "/dev/null"},
 	{"AWS_SHARED_CREDENTIALS_FILE", ALWAYS, TEXT, "/dev/null"},
 	{"AWS_EC2_METADATA_DISABLED", ALWAYS, TEXT, "true"},
@@ -47,11 +47,11 @@ static const struct given {
 
 /* Other keys that clients take, and addresses by which they would go past sidekey. */
 static const char *const rivals[] = {
-	"OPENAI_API_BASE",       "OPENAI_ADMIN_KEY",  "ANTHROPIC_AUTH_TOKEN",
-	"ANTHROPIC_API_BASE",    "ANTHROPIC_API_URL", "CLAUDE_CODE_OAUTH_TOKEN",
-	"AZURE_API_KEY",         "AZURE_API_BASE",    "AZURE_OPENAI_KEY",
-	"AZURE_OPENAI_AD_TOKEN", "LITELLM_API_KEY",   "LITELLM_MASTER_KEY",
-	"GEMINI_API_KEY",        "GOOGLE_API_KEY",
+	"OPENAI_API_BASE",    "ANTHROPIC_AUTH_TOKEN",    "OPENAI_ADMIN_KEY",
+	"ANTHROPIC_API_BASE", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_URL",
+	"AZURE_API_KEY",      "AZURE_OPENAI_AD_TOKEN",   "AZURE_API_BASE",
+	"AZURE_OPENAI_KEY",   "LITELLM_API_KEY",         "LITELLM_MASTER_KEY",
+	"GEMINI_API_KEY",     "GOOGLE_API_KEY",
 };
 
 /* By which programs find sockets of the host, and proxies that cannot be reached. */

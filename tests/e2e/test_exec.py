@@ -284,7 +284,7 @@ def test_memory(execs: Execs, plain_world: World) -> None:
         )
         for pid in (cat.pid, execs.pid_of("watcher"), execs.pid_of("parent")):
             assert plain_world.found_in(Path(f"/proc/{pid}/environ").read_bytes()) == []
-        if os.geteuid() == 0:
+        if os.geteuid() == 0 and not SANITIZED:  # whose memory is too large to be searched
             assert processes.search_memory(execs.pid_of("watcher"), plain_world.traces()) == []
         cat.communicate(timeout=20)
 
@@ -496,8 +496,9 @@ def test_sidekey_dies(execs: Execs, options, role: str) -> None:
 
 
 def test_watcher_dies(execs: Execs, options) -> None:
-    with execs.start("/bin/cat", options=options, stdin=subprocess.PIPE) as run:
-        wait_for(lambda: "ingress" in execs.processes().values(), 20, "sidekey")
+    script = "echo begun; exec cat"
+    with execs.start("/bin/sh", "-c", script, options=options, stdin=subprocess.PIPE) as run:
+        assert run.stdout and run.stdout.readline() == "begun\n"
         roles = {p for p, what in execs.processes().items() if what != "exec"}
         roles.add(execs.pid_of("parent"))
         os.kill(execs.pid_of("watcher"), signal.SIGKILL)
