@@ -135,7 +135,7 @@ listen_anywhere(uint16_t *port)
 {
 	struct plan_listener loopback = {.host = SPAN("127.0.0.1"), .name = SPAN("127.0.0.1")};
 	const struct plans plans = {.listeners = &loopback, .nlisteners = 1};
-	struct sockaddr_in at;
+	struct sockaddr_in at = {0};
 	socklen_t n = sizeof(at);
 	struct buf why;
 	int fd = -1;
@@ -257,6 +257,18 @@ make_environment(const struct run *r, struct pool *p)
 	return exec_env_make(environ, &o, p);
 }
 
+/* Where the shell has closed one of the first three, none of ours may take its place. */
+static int
+keep_places(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd < 0 ? -1 : close(fd);
+}
+
 /* From here on this process waits, and holds no secret. */
 static int
 run_isolated(struct run *r, char **env)
@@ -301,8 +313,8 @@ cli_exec(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-		return say("the process could not be made non-dumpable", strerrordesc_np(errno));
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || keep_places() != 0)
+		return say("the process could not be prepared", strerrordesc_np(errno));
 	if (r.isolate && isolate_begin(r.command, &r.place) != 0)
 		return EXIT_FAILED;
 	if (read_config(&r) != 0)

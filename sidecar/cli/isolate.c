@@ -42,12 +42,13 @@ explain(int32_t step, int32_t error)
 		[STEP_LISTEN] = "nothing can listen in the empty network",
 		[STEP_ORDERS] = "init did not understand what to hide",
 		[STEP_MOUNTS] = "the mounts could not be made its own",
-		[STEP_PROC] = "the kernel gives no new /proc; in a container, parts of /proc must "
-			      "not be masked",
+		[STEP_PROC] = ("the kernel gives no new /proc; in a container, parts of /proc must "
+			       "not be masked"),
 		[STEP_DEVICES] = "it could not be given a /dev of its own",
 		[STEP_HIDE] = "what is to be hidden could not be",
-		[STEP_PLACE] = "the working directory is one that is hidden, or cannot be reached; "
-			       "start from another",
+		[STEP_PLACE] =
+			("the working directory is one that is hidden, or cannot be reached; "
+			 "start from another"),
 		[STEP_CAPABILITIES] = "capabilities could not be dropped",
 		[STEP_COMMAND] = "no process could be started",
 	};
@@ -181,7 +182,7 @@ end_like(int status)
 static bool
 attend(struct isolated *i, int *status)
 {
-	struct note n;
+	struct note n = {0};
 	int fd;
 
 	if (note_receive(i->line, &n, &fd) != 0) {

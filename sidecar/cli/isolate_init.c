@@ -42,7 +42,7 @@ struct orders {
 _Noreturn static void
 fail(const struct init *in, enum isolate_step step)
 {
-	(void)note_send(in->line, (struct note){NOTE_FAULT, step, errno}, -1);
+	(void)note_send(in->line, (struct note){NOTE_FAULT, (int32_t)step, errno}, -1);
 	_exit(1);
 }
 
@@ -90,7 +90,7 @@ static void
 receive(const struct init *in, struct orders *o)
 {
 	auto_close int fd = -1;
-	struct note n;
+	struct note n = {0};
 	struct span text;
 
 	if (note_receive(in->line, &n, &fd) != 0)
@@ -199,7 +199,7 @@ reap(struct init *in)
 static void
 relay(struct init *in)
 {
-	struct note n;
+	struct note n = {0};
 	int fd;
 
 	if (note_receive(in->line, &n, &fd) != 0)

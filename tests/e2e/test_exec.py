@@ -381,6 +381,14 @@ def test_pipes(execs: Execs, options) -> None:
     assert shell.stdout == "<hello> 0\n<hello>\n"
 
 
+def test_closed_descriptors(execs: Execs, options) -> None:
+    """What the shell has closed is closed for the command, and serves nobody else."""
+    check = "import os; assert not any(os.path.exists(f'/proc/self/fd/{n}') for n in (0, 1))"
+    line = execs.line(sys.executable, "-c", f"{check}\n{ASK}", options=options)
+    done = execs.directly(SHELL, "-c", '"$@" <&- >&-', "shell", *line)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"])
 def test_signal(execs: Execs, options, name: str) -> None:
     number = getattr(signal, name)
@@ -530,8 +538,7 @@ def test_missing_secret(make: Make, options, plain_world: World) -> None:
     assert not (execs.work / "ran").exists()
 
 
-def test_no_roles(make: Make, options, plain_world: World) -> None:
-    """What the file says against this kernel, or this machine, is said, and nothing runs."""
+def test_unset_variable(make: Make, options, plain_world: World) -> None:
     config = plain_world.config(plain_world.target(apiKey="env:NOT_SET"))
     execs = make(config, plain_world.env())
     done = execs.run("/usr/bin/touch", "ran", options=options)
