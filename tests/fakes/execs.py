@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs `sidekey exec` as a shell would, as root or as an ordinary user, and finds its processes."""
 
+import ctypes
+import functools
 import os
 import shutil
 import subprocess
@@ -13,6 +15,25 @@ from fakes.sidekey import environment, program
 ORDINARY = 54321  # of nobody here
 PYTHON = shutil.which("python3", path="/usr/bin:/bin")  # one that every user may run
 SYS_LANDLOCK_CREATE_RULESET = 444
+SCOPES_ABI = 6
+NAMESPACES = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--ipc", "--fork")
+
+
+def landlock_abi() -> int:
+    """0 or less: none."""
+    return ctypes.CDLL(None).syscall(SYS_LANDLOCK_CREATE_RULESET, None, 0, 1)
+
+
+@functools.cache
+def can_isolate() -> bool:
+    """Whether this machine gives an ordinary user namespaces, and a /proc in them."""
+    user = {"user": ORDINARY, "group": ORDINARY, "extra_groups": []} if os.geteuid() == 0 else {}
+    command = ["unshare", *NAMESPACES, "--mount-proc", "true"]
+    try:
+        done = subprocess.run(command, cwd="/", capture_output=True, check=False, **user)
+    except OSError:
+        return False
+    return done.returncode == 0
 
 
 class Execs:
