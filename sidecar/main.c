@@ -12,6 +12,7 @@
 #include "box/spawn.h"
 #include "cli/check.h"
 #include "cli/health.h"
+#include "cli/init.h"
 #include "cli/route.h"
 #include "cli/signal.h"
 #include "cli/status.h"
@@ -74,6 +75,7 @@ static const struct verb verbs[] = {
 	{"reload", cli_reload, "make the running sidekey read its configuration again"},
 	{"refresh", cli_refresh, "make the running sidekey fetch every secret now"},
 	{"token", cli_token, "make a token for a caller"},
+	{"init", cli_init, "make a configuration to begin with, or from another format"},
 	{"version", verb_version, "print the version"},
 	{"help", verb_help, "print this"},
 };
