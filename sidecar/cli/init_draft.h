@@ -17,7 +17,7 @@ enum {
 	DRAFT_TARGETS_MAX = 128,
 	DRAFT_RULES_MAX = 4096, /* as many as `models` takes */
 	DRAFT_PAIRS_MAX = 16,
-	DRAFT_LITERALS_MAX = 64,
+	DRAFT_LITERALS_MAX = 4096,
 	DRAFT_PATH_MAX = 192,
 };
 

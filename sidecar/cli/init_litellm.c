@@ -342,8 +342,7 @@ read_target(struct deployment *p, struct draft_target *t)
 					      u->key != NULL ? u->key : "UPSTREAM_API_KEY");
 		read_headers(p, t);
 		if (t->api_key.len == 0)
-			t->api_key =
-				u->key == NULL ? SPAN("none") : draft_text(p->d, "env:%s", u->key);
+			t->api_key = default_key(p, t);
 	}
 	read_version(p, t);
 	read_timeout(p, t);

@@ -147,19 +147,20 @@ static struct span
 name_literal(struct draft *d, struct span value, const char *name)
 {
 	struct span reference;
-	unsigned n = 1;
+	size_t n = d->nliterals;
 
 	for (size_t i = 0; i < d->nliterals; i++)
 		if (span_eq(d->literals[i].value, value))
 			return d->literals[i].reference;
+	if (d->nliterals == DRAFT_LITERALS_MAX)
+		return SPAN("none");
 	reference = draft_text(d, "env:NEW_%s", name);
 	for (size_t i = 0; i < d->nliterals; i++)
 		if (span_eq(d->literals[i].reference, reference)) {
-			reference = draft_text(d, "env:NEW_%s_%u", name, ++n);
+			reference = draft_text(d, "env:NEW_%s_%zu", name, ++n);
 			i = (size_t)-1; /* that name may be taken too */
 		}
-	if (d->nliterals < DRAFT_LITERALS_MAX)
-		d->literals[d->nliterals++] = (struct draft_literal){value, reference};
+	d->literals[d->nliterals++] = (struct draft_literal){value, reference};
 	return reference;
 }
 
@@ -205,6 +206,10 @@ source_secret(struct draft *d, struct span text, const struct yaml_item *at, con
 		}
 	}
 	reference = name_literal(d, text, fallback);
+	if (span_is(reference, "none")) {
+		draft_note(d, at, path, "more secrets in clear than can be named", "take them out");
+		return reference;
+	}
 	draft_note(d, at, path, "a secret stands here in clear and was not copied",
 		   draft_text(d,
 			      "make a new one; put it into a store, or into %s of sidekey's "
