@@ -257,8 +257,8 @@ write_draft(struct buf *out, const struct draft *d)
 	add_notes(out, &d->notes);
 	(void)buf_add_str(
 		out,
-		"\n# Point the agent here (OPENAI_BASE_URL=http://127.0.0.1:7717/v1), with any key, "
-		"and take\n# the real ones out of its environment and its files.\n"
+		"\n# Point the agent here (OPENAI_BASE_URL=http://127.0.0.1:7717/v1), with any "
+		"key, and take\n# the real ones out of its environment and its files.\n"
 		"listen: [127.0.0.1:7717]\nadmin: [127.0.0.1:7718]\n\n"
 		"# apiKey says where the secret is: arn:… of Secrets Manager, SSM or AgentCore "
 		"Identity,\n# file:/path, or env:NAME of sidekey's own environment. A secret never "
