@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
-test=(libcmocka-dev openssl)
+test=(libcmocka-dev openssl mandoc zsh fish systemd)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
 die() {
