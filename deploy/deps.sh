@@ -7,8 +7,8 @@
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
 # and node packages are pinned (tests/requirements.txt, tests/clients/requirements.txt,
-# tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-agents and
-# tests/node/node_modules until their list changes.
+# tests/compose/requirements.txt, tests/node/package-lock.json) and kept in .cache/venv,
+# .cache/venv-agents, .cache/venv-compose and tests/node/node_modules until their list changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -105,6 +105,7 @@ for set; do
 		apt_install "${test[@]}"
 		make_venv .cache/venv tests/requirements.txt
 		make_venv .cache/venv-agents tests/clients/requirements.txt
+		make_venv .cache/venv-compose tests/compose/requirements.txt
 		make_node_modules
 		;;
 	lint)

@@ -445,8 +445,10 @@ read_alias(struct draft *d, const struct source_place *in, const struct yaml_ite
 {
 	struct span model = m->kind == YAML_TEXT ? m->text : source_text(m, "model");
 	const struct draft_rule *of = draft_rule_find(d, model);
-	struct draft_rule rule = of == NULL ? (struct draft_rule){0} : *of;
+	struct draft_rule rule = {0};
 
+	if (of != NULL)
+		rule = *of;
 	rule.match = m->key;
 	if (of != NULL && rule.send_as.len == 0)
 		rule.send_as = of->match;

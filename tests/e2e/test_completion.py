@@ -95,7 +95,7 @@ def test_bash_lists_the_options_of_a_verb(bash, verb) -> None:
         bash.until("sidekey serve -c ")
         return
     said = bash.until(rf"READYsidekey {verb} -").split()
-    options = set(re.findall(r"(?:^|[\[\] ,|])(--[a-z-]+)", run(verb, "--help").stdout, re.M))
+    options = set(re.findall(r"(?:^|[\[\] ,|])(--[a-z-]+)", run(verb, "--help").stdout, re.MULTILINE))
     assert len(options) > 1
     assert options <= set(said)
 
