@@ -2,6 +2,8 @@
 #include "cli/init_bedrock.h"
 
 #include "config/form.h"
+#include "config/signing.h"
+#include "config/url.h"
 
 static bool
 is_profile(struct span s)
@@ -36,7 +38,13 @@ bedrock_region(struct draft *d, const struct yaml_item *at, const char *variable
 	       struct draft_target *t)
 {
 	const char *value = d->env.get(d->env.arg, variable);
+	struct url url;
 
+	if (t->api_base.len > 0 && url_parse(t->api_base, &url) == URL_OK &&
+	    signing_host_region(url.host).len > 0) {
+		t->region = SPAN("");
+		return;
+	}
 	if (t->region.len > 0)
 		return;
 	if (value == NULL || form_region.is_good(span_of(value)))

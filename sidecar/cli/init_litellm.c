@@ -228,8 +228,7 @@ read_bedrock(struct deployment *p, struct draft_target *t)
 	t->api_key = source_reference(&in, "api_key", "AWS_BEARER_TOKEN_BEDROCK");
 	in = place(p, "aws_region_name");
 	bedrock_identity(&in, t);
-	if (t->api_base.len == 0)
-		bedrock_region(p->d, p->params, "AWS_REGION", t);
+	bedrock_region(p->d, p->params, "AWS_REGION", t);
 	return 0;
 }
 
@@ -452,8 +451,8 @@ read_alias(struct draft *d, const struct source_place *in, const struct yaml_ite
 	rule.match = m->key;
 	if (of != NULL && rule.send_as.len == 0)
 		rule.send_as = of->match;
-	if (of == NULL || !source_may_be_copied(m->key) || !form_match.is_good(m->key) ||
-	    !draft_rule(d, &rule))
+	if (of == NULL || !source_may_be_copied(m->key) || rule.strip_prefix.len > 0 ||
+	    !form_match.is_good(m->key) || !draft_rule(d, &rule))
 		source_note(in, source_name(d, m->key),
 			    "is an alias of no model that was carried over; it was left out", NULL);
 }

@@ -246,6 +246,37 @@ def test_a_credential_of_the_list(make) -> None:
     assert made.targets["azure"]["apiBase"] == "https://t.openai.azure.com"
 
 
+ENDPOINT = "https://bedrock-runtime.us-west-2.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("params", "due"),
+    [
+        ({"aws_bedrock_runtime_endpoint": ENDPOINT, "aws_region_name": "eu-west-1"}, None),
+        ({"aws_bedrock_runtime_endpoint": "https://b.example"}, "${AWS_REGION:-us-east-1}"),
+        ({"aws_bedrock_runtime_endpoint": "https://b.example", "aws_region_name": "eu-west-1"},
+         "eu-west-1"),
+        ({"api_key": "os.environ/K", "aws_role_name": "arn:aws:iam::123456789012:role/x"},
+         "${AWS_REGION:-us-east-1}"),
+        ({"extra_headers": {"Authorization": SECRET}}, "${AWS_REGION:-us-east-1}"),
+    ],
+)  # fmt: skip
+def test_bedrock_with_an_endpoint_a_key_and_a_role(make, params, due) -> None:
+    """The region of the endpoint's own name wins, and no two ways of proving who calls clash."""
+    made = make({"model_list": [entry("m", "bedrock/x.y", **params)]})
+    assert made.targets["bedrock"].get("region") == due
+    assert SECRET not in made.text + made.said
+
+
+def test_an_alias_of_a_pattern_is_left_out(make) -> None:
+    router = {"model_group_alias": {"c": "b/*", "d": "a", "e": "nothing"}}
+    source = [entry("b/*", "openai/*"), entry("a", "gpt-4o")]
+    made = make({"model_list": source, "router_settings": router})
+    assert [rule["match"] for rule in made.models] == ["a", "d", "b/*"]
+    assert "model_group_alias.c: is an alias of no model" in made.said
+    assert "model_group_alias.e: is an alias of no model" in made.said
+
+
 def test_values_from_the_environment_stay_there(make) -> None:
     """apiBase, region and version: whether the variable is set now or not."""
     params = {"api_base": "os.environ/BASE", "api_version": "os.environ/VERSION"}
