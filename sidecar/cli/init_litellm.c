@@ -232,6 +232,20 @@ read_bedrock(struct deployment *p, struct draft_target *t)
 	return 0;
 }
 
+/* With a Bedrock API key nothing is signed, so that nobody is assumed. */
+static void
+drop_identity(const struct deployment *p, struct draft_target *t)
+{
+	struct source_place in = {p->d, p->params, p->path};
+
+	if (t->api_key.len == 0 || (t->role.len == 0 && t->profile.len == 0))
+		return;
+	source_note(&in, t->role.len > 0 ? "aws_role_name" : "aws_profile_name",
+		    "stands beside an API key, with which nothing is signed; it was left out",
+		    "take apiKey out of the target if calls are to be signed");
+	t->role = t->profile = SPAN("");
+}
+
 static bool
 is_version(struct span s)
 {
@@ -332,6 +346,7 @@ read_target(struct deployment *p, struct draft_target *t)
 		if (read_bedrock(p, t) != 0)
 			return -1;
 		read_headers(p, t);
+		drop_identity(p, t);
 	} else {
 		if (source_base(&in, base, u->base, t) != 0)
 			return -1;

@@ -259,6 +259,9 @@ ENDPOINT = "https://bedrock-runtime.us-west-2.amazonaws.com"
         ({"api_key": "os.environ/K", "aws_role_name": "arn:aws:iam::123456789012:role/x"},
          "${AWS_REGION:-us-east-1}"),
         ({"extra_headers": {"Authorization": SECRET}}, "${AWS_REGION:-us-east-1}"),
+        ({"aws_role_name": "arn:aws:iam::123456789012:role/x"}, "${AWS_REGION:-us-east-1}"),
+        ({"aws_bedrock_runtime_endpoint": ENDPOINT,
+          "aws_role_name": "arn:aws:iam::123456789012:role/x"}, None),
     ],
 )  # fmt: skip
 def test_bedrock_with_an_endpoint_a_key_and_a_role(make, params, due) -> None:
