@@ -101,7 +101,7 @@ ALL_C    = -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) $(filter -W%,$(OPTIONAL)) \
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
 .PHONY: all hooked library deps deps-lint demo test unit units e2e box lint format fuzz \
-	fuzzers bench image install clean help compile-flags
+	fuzzers bench image install uninstall clean help compile-flags
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
@@ -215,12 +215,37 @@ bench: deps all
 image:
 	@deploy/image.sh sidekey:$(VERSION)
 
-## install: PREFIX and DESTDIR; the program root-owned and mode 0111, the schema, a manifest each
+# What is installed beside the program, and where: SOURCE=PLACE, below DESTDIR and PREFIX. The
+# texts name /usr/bin or /usr/local, which becomes PREFIX.
+TEXTS := deploy/man/sidekey.1=share/man/man1/sidekey.1 \
+	deploy/completions/sidekey.bash=share/bash-completion/completions/sidekey \
+	deploy/completions/_sidekey=share/zsh/site-functions/_sidekey \
+	deploy/completions/sidekey.fish=share/fish/vendor_completions.d/sidekey.fish \
+	deploy/systemd/sidekey.service=lib/systemd/system/sidekey.service \
+	deploy/systemd/sidekey.sysusers=lib/sysusers.d/sidekey.conf \
+	deploy/sidekey.schema.json=share/sidekey/sidekey.schema.json
+SYSCONFDIR := /etc
+
+## install: the program (mode 0111), man page, completions, unit, schema (PREFIX, DESTDIR); as root
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/sidekey
+	install -d $(DESTDIR)$(PREFIX)/bin
 	install -s -m 0111 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sidekey
-	if [ -f deploy/sidekey.schema.json ]; then \
-		install -m 0644 deploy/sidekey.schema.json $(DESTDIR)$(PREFIX)/share/sidekey/; fi
+	@for text in $(TEXTS); do \
+		to=$(DESTDIR)$(PREFIX)/$${text#*=} && install -d $${to%/*} && \
+		sed 's,/usr/bin/sidekey,$(PREFIX)/bin/sidekey,; s,/usr/local/,$(PREFIX)/,' \
+			$${text%=*} >$(B)/installed && \
+		echo "install -m 0644 $${text%=*} $$to" && \
+		install -m 0644 $(B)/installed $$to || exit 1; \
+	done
+	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/sidekey
+	install -d -m 0700 $(DESTDIR)$(SYSCONFDIR)/sidekey/credentials
+
+## uninstall: what install has put there, but for a configuration and its credentials
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/sidekey \
+		$(foreach text,$(TEXTS),$(DESTDIR)$(PREFIX)/$(lastword $(subst =, ,$(text))))
+	-rmdir $(DESTDIR)$(PREFIX)/share/sidekey $(DESTDIR)$(SYSCONFDIR)/sidekey/credentials \
+		$(DESTDIR)$(SYSCONFDIR)/sidekey 2>/dev/null
 
 ## clean: remove build/ (.cache/ keeps libcurl and the test packages)
 clean:

@@ -6,15 +6,15 @@
 #   deploy/deps.sh build|test|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
-# and node packages are pinned (tests/requirements.txt, tests/clients/requirements*.txt,
-# tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-agents,
-# .cache/venv-proxy and tests/node/node_modules until their list changes.
+# and node packages are pinned (the requirements*.txt of tests, tests/clients and tests/compose,
+# tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-* and
+# tests/node/node_modules until their list changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
-test=(libcmocka-dev openssl iproute2 chromium)
+test=(libcmocka-dev openssl iproute2 chromium mandoc zsh fish systemd)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
 die() {
@@ -106,6 +106,7 @@ for set; do
 		make_venv .cache/venv tests/requirements.txt
 		make_venv .cache/venv-agents tests/clients/requirements.txt
 		make_venv .cache/venv-proxy tests/clients/requirements-proxy.txt
+		make_venv .cache/venv-compose tests/compose/requirements.txt
 		make_node_modules
 		;;
 	lint)

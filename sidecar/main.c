@@ -14,6 +14,7 @@
 #include "cli/doctor.h"
 #include "cli/exec.h"
 #include "cli/health.h"
+#include "cli/init.h"
 #include "cli/route.h"
 #include "cli/signal.h"
 #include "cli/status.h"
@@ -78,6 +79,7 @@ static const struct verb verbs[] = {
 	{"refresh", cli_refresh, "make the running sidekey fetch every secret now"},
 	{"doctor", cli_doctor, "tell what would let the agent reach a secret all the same"},
 	{"token", cli_token, "make a token for a caller"},
+	{"init", cli_init, "make a configuration to begin with, or from another format"},
 	{"version", verb_version, "print the version"},
 	{"help", verb_help, "print this"},
 };

@@ -185,8 +185,8 @@ explain(const struct config *c)
 	struct buf answer;
 
 	buf_init(&answer, ASK_ANSWER_MAX);
-	if (ask_get(&c->admin.items[0], "/readyz", NULL, &answer) == 0 &&
-	    ask_status(buf_span(&answer), &body) != 0)
+	ask_admin(&c->admin, "/readyz", &answer);
+	if (ask_status(buf_span(&answer), &body) != 0)
 		exec_why_print(body, stderr);
 	buf_free(&answer);
 }
