@@ -101,7 +101,7 @@ ALL_C    = -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) $(filter -W%,$(OPTIONAL)) \
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
 .PHONY: all hooked library deps deps-lint demo test unit units e2e box lint format fuzz \
-	fuzzers bench image install uninstall clean help compile-flags
+	fuzzers bench docs image install uninstall clean help compile-flags
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
@@ -210,6 +210,11 @@ build/fuzz/%: tests/fuzz/%.c $(LIBRARY)
 ## bench: measure against nginx and HAProxy on this machine
 bench: deps all
 	@.cache/venv/bin/python tests/bench/run.py
+
+## docs: write what is made of the program's table of keys: the JSON Schema, docs/configuration.md
+docs: $(PROGRAM)
+	@$(PROGRAM) check --schema >deploy/sidekey.schema.json
+	@deploy/reference.py <deploy/sidekey.schema.json >docs/configuration.md
 
 ## image: build the container image (docker, podman or buildah)
 image:

@@ -72,11 +72,19 @@ write_counts(struct buf *out, const struct schema_key *key, const char *least, c
 		buf_addf(out, ", \"%s\": %" PRIu64, most, key->max);
 }
 
+/* JSON Schema cannot bound a duration: editors and the reference page find the bounds beside it. */
+static void
+write_duration(struct buf *out, const struct schema_key *key)
+{
+	write_pattern(out, "[0-9]+(ms|s|m|h|d)", false);
+	buf_addf(out, ", \"$comment\": \"%" PRIu64 "ms to %" PRIu64 "ms\"", key->min, key->max);
+}
+
 static void
 write_number(struct buf *out, const struct schema_key *key)
 {
 	if (key->type == SCHEMA_DURATION) {
-		write_pattern(out, "[0-9]+(ms|s|m|h|d)", false);
+		write_duration(out, key);
 		return;
 	}
 	buf_add_str(out, "\"anyOf\": [{\"type\": \"integer\"");

@@ -9,7 +9,7 @@ import subprocess
 
 from source import ROOT, Findings
 
-TOPS = ("sidecar", "policy", "deploy", "k8s", "tests")
+TOPS = ("sidecar", "policy", "deploy", "k8s", "docs", "tests")
 
 
 def tracked_folders():
