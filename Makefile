@@ -12,6 +12,7 @@ endif
 SAN     :=
 WERROR  :=
 LIBCURL :=
+STRIP   := strip
 PREFIX  := /usr/local
 DESTDIR :=
 SECONDS := 60
@@ -92,20 +93,23 @@ LIBS    := $(CURL_LIB) -lssl -lcrypto -ljansson -lyaml -lseccomp -lcap
 override CPPFLAGS += -Isidecar -I. $(CURL_INC) -D_GNU_SOURCE -DSIDEKEY_VERSION='"$(VERSION)"' \
 	$(if $(filter $(DYNAMIC),$(SHAPE)),-DSIDEKEY_DYNAMIC)
 CFLAGS  := -O2 -g
-ALL_C    = -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) $(filter -W%,$(OPTIONAL)) \
-	$(if $(WERROR),-Werror) $(HARDEN)
+# No path of this machine gets into the program, nor into the identifier that the linker makes.
+ALL_C    = -std=gnu17 $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -fPIE $(WARNINGS) \
+	$(filter -W%,$(OPTIONAL)) $(if $(WERROR),-Werror) $(HARDEN)
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
-.PHONY: all hooked library deps deps-lint demo test unit units e2e box lint format fuzz \
+.PHONY: all hooked library libcurl deps deps-lint demo test unit units e2e box lint format fuzz \
 	fuzzers bench image install clean help compile-flags
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
 library: $(LIBRARY)
+libcurl: $(CURL_MADE)
 
 $(PROGRAM): $(OBJECTS)
 	@echo "  LINK    $@"
-	@$(CC) $(ALL_C) $(SHAPE) $^ $(LIBS) $(ALL_LD) -o $@ 2>$@.log || { cat $@.log; exit 1; }
+	@$(CC) $(ALL_C) $(SHAPE) $^ $(LIBS) $(ALL_LD) -Wl,-Map=$@.map -o $@ 2>$@.log || \
+		{ cat $@.log; exit 1; }
 	@$(QUIET) $@.log >&2 || true
 
 # The same program with the hooks through which tests try forbidden things from inside a role.
@@ -116,7 +120,7 @@ $(HOOKED): $(HOOKS)
 
 $(LIBRARY): $(filter-out %/main.o,$(OBJECTS))
 	@rm -f $@
-	@ar rcs $@ $^
+	@$(AR) rcs $@ $^
 
 $(B)/obj/%.o: %.c Makefile | $(CURL_MADE)
 	@mkdir -p $(@D)
@@ -207,7 +211,7 @@ image:
 ## install: PREFIX and DESTDIR; the program root-owned and mode 0111, the schema, a manifest each
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/sidekey
-	install -s -m 0111 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sidekey
+	install -s --strip-program=$(STRIP) -m 0111 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sidekey
 	if [ -f deploy/sidekey.schema.json ]; then \
 		install -m 0644 deploy/sidekey.schema.json $(DESTDIR)$(PREFIX)/share/sidekey/; fi
 

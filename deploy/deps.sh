@@ -3,7 +3,7 @@
 #
 # Installs what is missing to build, test or lint sidekey on Debian 12.
 #
-#   deploy/deps.sh build|test|lint...
+#   deploy/deps.sh build|test|image|cross-ARCH|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
 # and node packages are pinned (tests/requirements.txt, tests/clients/requirements.txt,
@@ -106,6 +106,10 @@ for set; do
 		make_venv .cache/venv tests/requirements.txt
 		make_venv .cache/venv-agents tests/clients/requirements.txt
 		make_node_modules
+		;;
+	cross-*)
+		triple=$(dpkg-architecture -a"${set#cross-}" -qDEB_HOST_GNU_TYPE)
+		apt_install "gcc-${triple//_/-}"
 		;;
 	lint)
 		apt_install "${lint[@]}"
