@@ -99,7 +99,7 @@ ALL_C    = -std=gnu17 $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -fPIE $(WARNINGS) 
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
 .PHONY: all hooked library libcurl deps deps-lint demo test unit units e2e box lint format fuzz \
-	fuzzers bench image install clean help compile-flags
+	fuzzers bench image dist install clean help compile-flags
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
@@ -207,6 +207,16 @@ bench: deps all
 ## image: build the container image (docker, podman or buildah)
 image:
 	@deploy/image.sh sidekey:$(VERSION)
+
+# What the image holds, and its bill of materials; the Dockerfile calls this.
+DIST := $(B)/dist
+dist: all
+	@install -d $(DIST)/root
+	$(STRIP) -o $(DIST)/sidekey $(PROGRAM)
+	deploy/sbom.sh $(PROGRAM).map $(DIST)/sidekey $(VERSION) >$(DIST)/sidekey.spdx.json
+	install -m 0111 $(DIST)/sidekey $(DIST)/root/sidekey
+	install -D -m 0444 /etc/ssl/certs/ca-certificates.crt \
+		$(DIST)/root/etc/ssl/certs/ca-certificates.crt
 
 ## install: PREFIX and DESTDIR; the program root-owned and mode 0111, the schema, a manifest each
 install: all

@@ -51,11 +51,13 @@ relink() {
 unpack() {
 	local root=$1 deb name
 	mkdir -p "$root/var/lib/dpkg/info"
+	echo 1 >"$root/var/lib/dpkg/info/format" # lists of packages that can be of several architectures
 	for deb in "$work"/cache/archives/*.deb; do
 		dpkg-deb -x "$deb" "$root"
 		name=$(dpkg-deb -f "$deb" Package)
+		[ "$(dpkg-deb -f "$deb" Multi-Arch)" != same ] || name=$name:$arch
 		dpkg-deb --fsys-tarfile "$deb" | tar -t | sed 's,^\.,,; s,/$,,' \
-			>"$root/var/lib/dpkg/info/$name:$arch.list"
+			>"$root/var/lib/dpkg/info/$name.list"
 		printf '%s\nStatus: install ok installed\n\n' "$(dpkg-deb -f "$deb")" \
 			>>"$root/var/lib/dpkg/status"
 	done

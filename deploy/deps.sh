@@ -108,6 +108,7 @@ for set; do
 		make_node_modules
 		;;
 	cross-*)
+		[ "${set#cross-}" != "$(dpkg --print-architecture)" ] || continue
 		triple=$(dpkg-architecture -a"${set#cross-}" -qDEB_HOST_GNU_TYPE)
 		apt_install "gcc-${triple//_/-}"
 		;;

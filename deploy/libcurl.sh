@@ -4,7 +4,7 @@
 # Builds the libcurl that sidekey is linked with: Debian's own source package of
 # one upstream version, with HTTP and HTTPS alone, as a static library.
 #
-#   deploy/libcurl.sh DIRECTORY     leaves DIRECTORY/lib/libcurl.a, include/, revision
+#   deploy/libcurl.sh DIRECTORY     leaves DIRECTORY/lib/libcurl.a, include/, copyright, revision
 #
 # CC and CFLAGS come from the environment. A finished DIRECTORY is left as it is.
 #
@@ -119,6 +119,6 @@ echo "libcurl: $revision" >&2
 build
 mkdir -p "$work/done/lib"
 cp "$out/lib/libcurl.a" "$work/done/lib/"
-cp -r "$out/include" "$work/done/"
+cp -r "$out/include" "$work/curl-$version/debian/copyright" "$work/done/"
 echo "$revision" >"$work/done/revision"
 [ -e "$target/revision" ] || { rm -rf "$target" && mv "$work/done" "$target"; }
