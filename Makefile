@@ -51,7 +51,7 @@ LINKER   := -Wl,-z,nodlopen -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,-z,se
 QUIET    := grep -v -e 'in statically linked applications requires at runtime' -e ': in function '
 
 PROBED := build/probed-$(compiler).mk
-ifneq ($(filter-out clean help deps deps-lint,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help deps deps-lint deps-image,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(wildcard $(PROBED)),)
 can = $(shell echo 'int main(void) { return 0; }' | \
 	$(CC) -Werror $(1) -x c - -o /dev/null >/dev/null 2>&1 && echo '$(1)')
@@ -98,8 +98,8 @@ ALL_C    = -std=gnu17 $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -fPIE $(WARNINGS) 
 	$(filter -W%,$(OPTIONAL)) $(if $(WERROR),-Werror) $(HARDEN)
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
-.PHONY: all hooked library libcurl deps deps-lint demo test unit units e2e box lint format fuzz \
-	fuzzers bench image dist install clean help compile-flags
+.PHONY: all hooked library libcurl deps deps-lint deps-image demo test unit units e2e box lint \
+	format arm64 fuzz fuzzers bench image dist install clean help compile-flags
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
@@ -148,6 +148,8 @@ deps:
 	@deploy/deps.sh build test
 deps-lint:
 	@deploy/deps.sh lint
+deps-image:
+	@deploy/deps.sh image || echo "deps: the tests of the image will be skipped" >&2
 
 ## demo: build, then show an OpenAI SDK without a secret calling a demanding upstream
 demo: deps
@@ -155,13 +157,20 @@ demo: deps
 	@.cache/venv/bin/python tests/demo/demo.py
 
 ## test: everything that must hold; the last line counts it
-test: deps deps-lint
+test: deps deps-lint deps-image
 	@.cache/venv/bin/python tests/run.py
 
 ## unit: build and run the unit tests
 units: $(UNITS)
 unit: $(UNITS)
 	@python3 tests/run.py unit $(B)
+
+## arm64: cross-build with Debian's libraries of arm64, and run its unit tests in an emulator
+arm64:
+	@deploy/deps.sh image
+	@deploy/cross.sh arm64 --no-print-directory -j$$(nproc) all units
+	@SIDEKEY_EMULATOR="qemu-aarch64-static -L $$(deploy/cross.sh --sysroot arm64)" \
+		python3 tests/run.py unit build/aarch64-linux-gnu-gcc
 
 ## e2e: run the end-to-end tests (K=expression chooses some)
 e2e: $(PROGRAM) $(HOOKED)

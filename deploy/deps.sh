@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.."
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
 test=(libcmocka-dev openssl)
+image=(buildah runc debootstrap golang-github-containers-common iproute2 qemu-user-static)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
 die() {
@@ -106,6 +107,9 @@ for set; do
 		make_venv .cache/venv tests/requirements.txt
 		make_venv .cache/venv-agents tests/clients/requirements.txt
 		make_node_modules
+		;;
+	image)
+		apt_install "${image[@]}"
 		;;
 	cross-*)
 		[ "${set#cross-}" != "$(dpkg --print-architecture)" ] || continue

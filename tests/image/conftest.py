@@ -20,21 +20,28 @@ MARK = "the-agents-own-environment"
 
 
 class Image:
-    """What the build left: digests of two builds, the configuration, the files, the list."""
+    """What a build left: the manifest's digest, the configuration, the files, the list."""
 
     def __init__(self, folder: Path) -> None:
         if reason := reason_not_to():
             pytest.skip(reason)
         with alone():
-            self.base = base()
+            self.base = base().resolve()
             builder = Builder(CACHE / "storage")
             builder.take_base(self.base)
             self.digest = builder.build(ROOT, "sidekey:here", DATE)
             self.list = (ROOT / "build" / "sidekey.spdx.json").read_bytes()
             self.config, self.root = builder.unpack("sidekey:here", folder)
-            elsewhere = copy_sources(folder / "a" / "longer" / "way" / "to" / "it")
-            self.again = builder.build(elsewhere, "sidekey:elsewhere", DATE, fresh=True)
-            self.list_again = (elsewhere / "build" / "sidekey.spdx.json").read_bytes()
+
+    @staticmethod
+    def build_again(folder: Path) -> tuple[str, bytes]:
+        """Digest and list of a build in another folder, with nothing from the cache."""
+        elsewhere = copy_sources(folder / "a" / "longer" / "way" / "to" / "it")
+        with alone():
+            builder = Builder(CACHE / "storage")
+            builder.take_base(base())
+            digest = builder.build(elsewhere, "sidekey:elsewhere", DATE, fresh=True)
+        return digest, (elsewhere / "build" / "sidekey.spdx.json").read_bytes()
 
 
 @pytest.fixture(scope="session")

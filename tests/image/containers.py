@@ -71,8 +71,9 @@ class Pod:
         return self
 
     def __exit__(self, *_) -> None:
+        subprocess.run(["ip", "link", "delete", self.link], check=False, capture_output=True)
         self.pause.kill()
-        self.pause.wait()  # the link goes with the namespace
+        self.pause.wait()
 
     @property
     def network(self) -> str:
