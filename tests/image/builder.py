@@ -20,10 +20,10 @@ TOOLS = ("buildah", "debootstrap", "runc", "ip", "unshare")
 BASE = "localhost/sidekey-base"
 SOURCES = ("Dockerfile", ".dockerignore", "Makefile", "CHANGELOG.md", "deploy", "policy", "sidecar")
 # What deploy/deps.sh would install: a base that has it builds quicker.
-PACKAGES = (
-    "gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev dpkg-dev "
-    "ca-certificates"
-).split()
+PACKAGES = [
+    *("gcc", "make", "dpkg-dev", "ca-certificates", "libc6-dev", "libssl-dev", "libjansson-dev"),
+    *("libyaml-dev", "libseccomp-dev", "libcap-dev"),
+]
 
 
 def reason_not_to() -> str:
@@ -53,8 +53,7 @@ def command(*arguments: object, env: dict[str, str] | None = None, cwd: Path = R
         [str(a) for a in arguments],
         env={**host_environment(), **(env or {})},
         cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         errors="replace",
         check=False,

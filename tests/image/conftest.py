@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fakes.pki import server_context
-from fakes.world import World
-
 from builder import CACHE, ROOT, Builder, alone, base, copy_sources, reason_not_to
 from containers import Container, Pod, mount
+from fakes.pki import server_context
+from fakes.world import World
 
 UID, AGENT = 65532, 1000
 DATE = 1_750_000_000  # of all that is in the image

@@ -11,14 +11,13 @@ import signal
 import time
 
 import pytest
+from conftest import DATE, MARK, UID, Image, Neighbours
+from containers import ARCH, Container
 from fakes.apibase import Act
 from fakes.processes import has_secret_pages
 from fakes.sidekey import ROLES
 from fakes.wire import wait_for
 from fakes.world import TEAM
-
-from conftest import DATE, MARK, UID, Image, Neighbours
-from containers import ARCH, Container
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(900)]
 
