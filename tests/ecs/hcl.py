@@ -317,7 +317,7 @@ META = ("count", "for_each", "depends_on")
 def resource(body: Tree, evaluator: Evaluator) -> list[dict]:
     made = attributes(body)
     if "count" in made:
-        return [content(body, evaluator)] * evaluator.value(made["count"])
+        return [content(body, evaluator) for _ in range(evaluator.value(made["count"]))]
     if "for_each" in made:
         each = evaluator.value(made["for_each"])
         pairs = each.items() if isinstance(each, dict) else ((v, v) for v in each)
