@@ -7,8 +7,9 @@
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
 # and node packages are pinned (tests/requirements.txt, tests/clients/requirements.txt,
-# tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-agents and
-# tests/node/node_modules until their list changes.
+# tests/ecs/requirements.txt and checkov.txt, tests/node/package-lock.json) and kept in
+# .cache/venv, .cache/venv-agents, .cache/venv-ecs, .cache/venv-checkov and tests/node/node_modules
+# until their list changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -105,6 +106,8 @@ for set; do
 		apt_install "${test[@]}"
 		make_venv .cache/venv tests/requirements.txt
 		make_venv .cache/venv-agents tests/clients/requirements.txt
+		make_venv .cache/venv-ecs tests/ecs/requirements.txt
+		make_venv .cache/venv-checkov tests/ecs/checkov.txt
 		make_node_modules
 		;;
 	lint)
