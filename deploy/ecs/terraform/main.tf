@@ -72,6 +72,7 @@ locals {
     readonlyRootFilesystem = true
     linuxParameters        = local.no_capability
     portMappings           = []
+    memoryReservation      = 320 # limits.bufferTotal, 256 MiB, and what it is without a call
     environment = [
       { name = "AWS_REGION", value = var.region },
       { name = "SIDEKEY_CONFIG_CONTENT", value = jsonencode(local.config) },
@@ -113,6 +114,7 @@ locals {
       readonlyRootFilesystem = var.agent.readonly_root
       linuxParameters        = local.no_capability
       portMappings           = []
+      memoryReservation      = 128
       dependsOn              = [{ containerName = "sidekey", condition = "HEALTHY" }]
       environment            = [for name in sort(keys(local.agent_environment)) : { name = name, value = local.agent_environment[name] }]
       mountPoints            = [for i, path in var.agent.writable : { sourceVolume = "writable-${i}", containerPath = path, readOnly = false }]
