@@ -20,6 +20,7 @@ from fakes.wire import free_port, wait_for
 from fakes.world import World
 from terraform import EXTERNAL_ID, REGION, Account, role_arn
 
+pytestmark = pytest.mark.once
 TASK = "cd189a933e5849daa93386466019ab50"
 MINE = f"sidekey-{TASK}-2495160603"
 

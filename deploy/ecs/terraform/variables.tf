@@ -149,7 +149,7 @@ variable "region" {
 
 variable "vpc_id" {
   type        = string
-  description = "VPC of the task."
+  description = "VPC of the task, with DNS host names: the endpoints answer under the ordinary names."
 }
 
 variable "subnet_ids" {
