@@ -6,7 +6,7 @@
 #   deploy/deps.sh build|test|image|cross-ARCH|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
-# and node packages are pinned (the requirements*.txt of tests, tests/clients and tests/compose,
+# and node packages are pinned (the lists of tests, tests/clients, tests/compose and tests/ecs,
 # tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-* and
 # tests/node/node_modules until their list changes.
 set -euo pipefail
@@ -108,6 +108,8 @@ for set; do
 		make_venv .cache/venv-agents tests/clients/requirements.txt
 		make_venv .cache/venv-proxy tests/clients/requirements-proxy.txt
 		make_venv .cache/venv-compose tests/compose/requirements.txt
+		make_venv .cache/venv-ecs tests/ecs/requirements.txt
+		make_venv .cache/venv-checkov tests/ecs/checkov.txt
 		make_node_modules
 		;;
 	image)
