@@ -87,11 +87,11 @@ try_target(const struct place *p, const char *target)
 	knock_init(&k, address, d.port);
 	knock_all(&k, 1, CONNECT_MS);
 	if (k.connected)
-		findings_add(
-			p->findings, FINDING_WEAK, "direct_egress",
-			"let the agent out to sidekey alone (a firewall rule by uid, a "
-			"network policy): otherwise a key that it comes by elsewhere is of use",
-			"the agent connects to %s past sidekey", target);
+		findings_add(p->findings, FINDING_WEAK, "direct_egress",
+			     "let the agent out to sidekey alone (a firewall rule by uid, a "
+			     "network policy, on a laptop sidekey exec --isolate): "
+			     "otherwise a key that it comes by elsewhere is of use",
+			     "the agent connects to %s past sidekey", target);
 	else
 		findings_add(p->findings, FINDING_OK, "direct_egress", NULL,
 			     "the agent cannot connect to %s", target);

@@ -283,29 +283,24 @@ def test_the_pod_that_we_ship(authority: Authority) -> None:
         assert report.names() == set() == report.names("unknown")
 
 
-# What Docker leaves to root in a container.
-DOCKER = (
-    "chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service net_raw "
-    "sys_chroot mknod audit_write setfcap"
-)
-
-
 def test_the_task_that_we_ship(scene: Scene) -> None:
-    """The agent's image may start it as root; the task has no role of its own."""
+    """Both reach the task's role, of whose external id only sidekey knows."""
     task = json.loads((ROOT / "deploy" / "ecs" / "task.json").read_text())
     sidekey, agent = task["containerDefinitions"]
-    scene.serve(Says("/v4/0", host=TASK, port=80), TASK + "/32")
+    scene.serve(Says("/v2/credentials/a-b", host=TASK, port=80), TASK + "/32")
+    with_task = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/a-b"}
     env = {e["name"]: e["value"] for e in sidekey["environment"]}
-    env |= {s["name"]: KEY for s in sidekey["secrets"]}
-    with_task = {"ECS_CONTAINER_METADATA_URI_V4": f"http://{TASK}/v4/0"}
-    report = scene.report("--json", env={**env, **with_task}, uid=int(sidekey["user"]))
+    env |= {s["name"]: KEY for s in sidekey["secrets"]} | with_task
+    report = scene.report("--json", env=env, uid=int(sidekey["user"].split(":")[0]))
     assert report.names() == set() == report.names("unknown")
-    dropped = [c.lower() for c in agent["linuxParameters"]["capabilities"]["drop"]]
-    kept = ["-all", *(f"+{c}" for c in DOCKER.split() if c not in dropped)]
+    assert "external id" in report.found("container_credentials", "note")
+    assert agent["linuxParameters"]["capabilities"]["drop"] == ["ALL"]
     env = {e["name"]: e["value"] for e in agent["environment"]} | with_task
-    more = f"--bounding-set={','.join(kept)} --inh-caps=-all"
-    report = scene.look_as_agent(env=env, uid=0, more=more, before="mount -t tmpfs none /run")
-    assert report.names() == set() == report.names("unknown")
+    more = "--bounding-set=-all --inh-caps=-all"
+    uid = int(agent["user"].split(":")[0])
+    report = scene.look_as_agent(env=env, uid=uid, more=more, before="mount -t tmpfs none /run")
+    assert report.names() == {"container_credentials"}, "what they are good for it cannot know"
+    assert report.names("unknown") == set()
 
 
 # ---- files ----
