@@ -21,7 +21,7 @@ The file is YAML or JSON. It is the first of these that is there:
 2. what `SIDEKEY_CONFIG` names
 3. the text in `SIDEKEY_CONFIG_CONTENT`
 4. `/etc/sidekey/sidekey.yaml`
-5. `$XDG_CONFIG_HOME/sidekey/sidekey.yaml`
+5. `$XDG_CONFIG_HOME/sidekey/sidekey.yaml`, where that is not set `~/.config/sidekey/sidekey.yaml`
 
 Without any, `SIDEKEY_API_BASE` and `SIDEKEY_API_KEY` (a reference) make one target.
 

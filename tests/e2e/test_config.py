@@ -10,7 +10,7 @@ import pytest
 import yaml
 from fakes.agent import Agent
 from fakes.pki import server_context
-from fakes.sidekey import ROOT, Sidekey, program, run
+from fakes.sidekey import Sidekey, program, run
 from fakes.wire import free_port
 from fakes.world import World
 
@@ -169,23 +169,6 @@ def test_check_says_who_it_is(tmp_path: Path) -> None:
     own = next(line for line in lines if line.endswith("for targets.one.aws"))
     assert own.startswith("identity  none (") and "AWS_ACCESS_KEY_ID is not set" in own
     assert "warning: aws.credentials" in said
-
-
-def readme_blocks() -> list[str]:
-    text = (ROOT / "README.md").read_text()
-    return re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.once
-@pytest.mark.parametrize("block", readme_blocks(), ids=range(len(readme_blocks())))
-def test_configurations_of_the_readme(tmp_path: Path, block: str) -> None:
-    status, said = check(tmp_path, block)
-    assert status == 0, said
-
-
-@pytest.mark.once
-def test_the_readme_has_configurations() -> None:
-    assert len(readme_blocks()) >= 5
 
 
 def test_occupied_port(world: World, start) -> None:
