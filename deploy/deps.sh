@@ -7,14 +7,15 @@
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
 # and node packages are pinned (tests/requirements.txt, tests/clients/requirements.txt,
-# tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-agents and
-# tests/node/node_modules until their list changes.
+# tests/k8s/requirements.txt, tests/node/package-lock.json) and kept in .cache/venv,
+# .cache/venv-agents, .cache/venv-k8s and tests/node/node_modules until their list changes;
+# so is the judge of Pod Security (tests/k8s/podsecurity), in .cache/podsecurity.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
-test=(libcmocka-dev openssl)
+test=(libcmocka-dev openssl nftables iproute2)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
 die() {
@@ -94,6 +95,19 @@ make_node_modules() {
 	touch "$marker"
 }
 
+make_podsecurity() {
+	local from=tests/k8s/podsecurity to=.cache/podsecurity marker
+	[ -f $from/go.sum ] || return 0
+	marker=$to/made-$(cat $from/* | sha256sum | cut -c1-16)
+	[ ! -e "$marker" ] || return 0
+	command -v go >/dev/null || apt_install golang-go
+	echo "deps: building $to"
+	rm -rf $to
+	mkdir -p $to
+	(cd $from && GOTOOLCHAIN=local go build -mod=readonly -trimpath -o "$OLDPWD/$to/" .)
+	touch "$marker"
+}
+
 for set; do
 	case $set in
 	build)
@@ -105,6 +119,8 @@ for set; do
 		apt_install "${test[@]}"
 		make_venv .cache/venv tests/requirements.txt
 		make_venv .cache/venv-agents tests/clients/requirements.txt
+		make_venv .cache/venv-k8s tests/k8s/requirements.txt
+		make_podsecurity
 		make_node_modules
 		;;
 	lint)
