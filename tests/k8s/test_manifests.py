@@ -161,11 +161,12 @@ def test_a_cronjob_gets_what_a_deployment_gets(form: list[dict]) -> None:
 @pytest.mark.parametrize(
     ("components", "order"),
     [
-        (["egress-lock"], ["egress-lock", "sidekey", "fetch"]),
-        (["egress-lock", "identity-irsa"], ["egress-lock", "sidekey", "fetch"]),
+        (["identity-irsa", "egress-lock"], ["egress-lock", "sidekey", "fetch"]),
+        (["egress-lock", "identity-irsa"], ["sidekey", "egress-lock", "fetch"]),
     ],
+    ids=["listed last", "listed earlier"],
 )
-def test_the_lock_is_on_before_anything_runs(tmp_path: Path, components, order) -> None:
+def test_the_lock_is_on_before_foreign_code_runs(tmp_path: Path, components, order) -> None:
     pods = templates(render(tmp_path, components, [workload(kind, True) for kind in KINDS]))
     for pod in pods.values():
         assert [c["name"] for c in pod["spec"]["initContainers"]] == order
