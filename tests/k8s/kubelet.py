@@ -84,7 +84,7 @@ class Container:
         return [*keep, "/usr/sbin/chroot", f"--userspec={user}", "--groups=", str(self.root), *command]
 
     def start(self) -> None:
-        command = [sys.executable, str(WORKER)]
+        command = self.pod.commands.get(self.name, [sys.executable, str(WORKER)])
         if self.root:
             command = self.enter([ENTRYPOINT, *self.spec.get("args", [])])
         with self.log.open("ab") as log:
@@ -130,7 +130,8 @@ class Container:
 
 class Kubelet:
     """`with Kubelet(template, folder, files) as pod:` runs the pod of a template until its main
-    containers end or the block does. files: what is in each volume. watch is told each event."""
+    containers end or the block does. files: what is in each volume. commands: what a container
+    runs, if not the worker. watch is told each event."""
 
     def __init__(
         self,
@@ -138,8 +139,9 @@ class Kubelet:
         folder: Path,
         files: dict[str, dict[str, str]],
         watch: Callable[[tuple], None] = lambda event: None,
+        commands: dict[str, list[str]] | None = None,
     ) -> None:
-        self.folder, self.watch = folder, watch
+        self.folder, self.watch, self.commands = folder, watch, commands or {}
         self.events: list[tuple] = []
         self.spec = template["spec"]
         self.grace = self.spec["terminationGracePeriodSeconds"]

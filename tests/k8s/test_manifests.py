@@ -357,6 +357,15 @@ def test_a_changed_configuration_rolls_the_pods(tmp_path: Path) -> None:
     assert before != configuration(manifests) == "other"
 
 
+def test_agents_of_one_namespace_are_told_apart(tmp_path: Path) -> None:
+    """The pod follows its account and its configuration to their new names."""
+    manifests = render(tmp_path, [], [workload("CronJob", True)], namePrefix="red-")
+    configuration(manifests)
+    account = next(m for m in manifests if m["kind"] == "ServiceAccount")
+    pod = templates(manifests)["red-cronjob-init"]
+    assert pod["spec"]["serviceAccountName"] == account["metadata"]["name"] == "red-agent"
+
+
 # ---- the examples ----
 
 

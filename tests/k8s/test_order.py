@@ -13,14 +13,16 @@ import pytest
 import yaml
 from fakes.apibase import Act
 from fakes.cloud import Cloud
+from fakes.sidekey import ROOT
 from fakes.wire import free_port, wait_for
 from fakes.world import World
 from kubelet import Kubelet
-from rendering import render, templates, workload
+from rendering import K8S, build, container, render, templates, workload
 
 pytestmark = pytest.mark.once
 
 Run = Callable[..., Kubelet]
+STRANDS = ROOT / ".cache" / "venv-agents" / "bin" / "python"
 DRAIN_SECONDS = 25  # limits.drain, unless the configuration says otherwise
 
 
@@ -44,13 +46,20 @@ class Deployed:
         }
         return yaml.safe_dump(config)
 
-    def manifests(self, kind: str, has_init: bool, env: dict[str, str]) -> list[dict]:
-        """The shipped ones, but for addresses that are another's on this machine."""
-        sidekey = {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.cloud.container.uri,
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.world.store.url,
+    def elsewhere(self) -> dict[str, dict[str, str]]:
+        """The addresses that are others on this machine than in a cluster, by container."""
+        return {
+            "sidekey": {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.cloud.container.uri,
+                "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.world.store.url,
+            },
+            "agent": {"OPENAI_BASE_URL": f"http://127.0.0.1:{self.port}/v1"},
         }
-        agent = {"OPENAI_BASE_URL": f"http://127.0.0.1:{self.port}/v1", **env}
+
+    def manifests(self, kind: str, has_init: bool, env: dict[str, str]) -> list[dict]:
+        """The shipped ones, but for those addresses."""
+        sidekey, agent = self.elsewhere().values()
+        agent.update(env)
         pod = {"initContainers": [{"name": "sidekey"}], "containers": [{"name": "agent"}]}
         for one, given in ((pod["initContainers"][0], sidekey), (pod["containers"][0], agent)):
             one["env"] = [{"name": name, "value": value} for name, value in given.items()]
@@ -60,8 +69,6 @@ class Deployed:
             pod["initContainers"].append({"name": "fetch", "env": own})
         patch = workload(kind, False)
         patch["spec"] = {"template": {"spec": pod}}
-        del patch["metadata"]["name"]
-        patch["metadata"] = {"name": "any"}
         literal = f"sidekey.yaml={self.configuration()}"
         return render(
             self.folder,
@@ -227,3 +234,30 @@ def test_a_swapped_configuration_is_seen(deployed: Deployed, run_pod: Run) -> No
     agent.start()
     agent.wait(20)
     assert "status 403" in agent.text()
+
+
+def test_the_example_gets_its_answer(deployed: Deployed) -> None:
+    """The shipped agent, with the packages of its image; what this machine has elsewhere replaced
+    in the environment of the shipped pod."""
+    if not STRANDS.exists():
+        pytest.skip("needs the packages of tests/clients/requirements.txt")
+    manifests = build(K8S / "examples" / "strands-agent")
+    (pod,) = templates(manifests).values()
+    elsewhere = deployed.elsewhere()
+    for name, changed in elsewhere.items():
+        env = [e for e in container(pod, name)["env"] if e["name"] not in changed]
+        container(pod, name)["env"] = env + [{"name": n, "value": v} for n, v in changed.items()]
+    files = deployed.files(manifests)
+    files["sidekey-config"] = {"sidekey.yaml": deployed.configuration()}
+    mount = {"name": "sidekey-tls", "mountPath": "/etc/sidekey-tls", "readOnly": True}
+    container(pod, "sidekey")["volumeMounts"].append(mount)
+    pod["spec"]["volumes"].append({"name": "sidekey-tls"})
+    agent = [str(STRANDS), str(K8S / "examples" / "strands-agent" / "agent.py")]
+    with Kubelet(pod, deployed.folder / "pod", files, commands={"agent": agent}) as kubelet:
+        assert kubelet.run() == 0, kubelet.of("agent").text()
+        assert "the tool says 20" in kubelet.of("agent").text()  # the clock was asked
+        for one in ("agent", "sidekey"):
+            assert deployed.world.found_in(kubelet.of(one).log.read_bytes()) == []
+    calls = deployed.world.api.requests
+    assert len(calls) == 2 and "What time is it?" in calls[0].body.decode()
+    assert {call.header("authorization") for call in calls} == {f"Bearer {deployed.world.key}"}
