@@ -28,15 +28,18 @@ def is_native(container: dict) -> bool:
 
 
 class Volume:
-    """Files behind `..data`, which is swapped for another folder in one step."""
+    """Files behind `..data`, which is swapped for another folder in one step; or an emptyDir."""
 
-    def __init__(self, files: dict[str, str]) -> None:
-        self.files = files
+    def __init__(self, spec: dict, files: dict[str, str]) -> None:
+        self.is_empty_dir, self.files = "emptyDir" in spec, files
         self.places: list[Path] = []
         self.edition = 0
 
     def mount(self, place: Path) -> None:
         place.mkdir(parents=True)
+        if self.is_empty_dir:
+            place.chmod(0o777)
+            return
         self.places.append(place)
         self._write(place)
         for name in self.files:
@@ -80,8 +83,11 @@ class Container:
         """The command, as the runtime would run it in here."""
         rights = self.spec["securityContext"]
         user = f"{rights['runAsUser']}:{rights['runAsGroup']}"
+        groups = self.pod.spec["securityContext"].get("supplementalGroups", [])
+        among = ",".join(str(group) for group in groups)
         keep = [] if rights["allowPrivilegeEscalation"] else ["setpriv", "--no-new-privs"]
-        return [*keep, "/usr/sbin/chroot", f"--userspec={user}", "--groups=", str(self.root), *command]
+        change = ["/usr/sbin/chroot", f"--userspec={user}", f"--groups={among}", str(self.root)]
+        return [*keep, *change, *command]
 
     def start(self) -> None:
         command = self.pod.commands.get(self.name, [sys.executable, str(WORKER)])
@@ -145,7 +151,9 @@ class Kubelet:
         self.events: list[tuple] = []
         self.spec = template["spec"]
         self.grace = self.spec["terminationGracePeriodSeconds"]
-        self.volumes = {v["name"]: Volume(files.get(v["name"], {})) for v in self.spec["volumes"]}
+        self.volumes = {
+            v["name"]: Volume(v, files.get(v["name"], {})) for v in self.spec["volumes"]
+        }
         self.before = [Container(c, self) for c in self.spec["initContainers"]]
         self.main = [Container(c, self) for c in self.spec["containers"]]
         self.staying: list[Container] = []

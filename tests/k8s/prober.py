@@ -2,7 +2,7 @@
 """Run inside a network namespace as a user without a power: tries what it is asked, and says how
 each try ended.
 
-    prober.py UID          JSON comes in: [{"how": ..., "address": ..., "port": ...}, ...];
+    prober.py UID[:GROUP]  JSON comes in: [{"how": ..., "address": ..., "port": ...}, ...];
                            JSON goes out: ["ok", "ECONNREFUSED", "timeout", ...]
     prober.py UID serve    answers on all addresses and ports that come in, until its input ends
 """
@@ -24,9 +24,9 @@ SIDEKEY = 65532
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def become(uid):
+def become(uid, *groups):
     if uid:
-        os.setgroups([])
+        os.setgroups(groups)
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
         # Else its own /proc files are root's, as they would not be after an exec.
@@ -53,6 +53,12 @@ def tcp(where):
 def udp(where):
     with socket.socket(family(where["address"]), socket.SOCK_DGRAM) as sock:
         return exchange(sock, where)
+
+
+def unix(where):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.connect(where["address"])
+        return "ok"
 
 
 def echo(where):
@@ -153,7 +159,7 @@ def serve(places):
 
 def main():
     asked = json.loads(sys.stdin.readline())
-    become(int(sys.argv[1]))
+    become(*map(int, sys.argv[1].split(":")))
     if sys.argv[2:] == ["serve"]:
         serve(asked)
     else:

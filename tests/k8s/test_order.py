@@ -3,8 +3,11 @@
 own command, probes, user, volumes and environment, in the hands of a kubelet that does no more
 than they say."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +25,9 @@ from rendering import K8S, build, container, render, templates, workload
 pytestmark = pytest.mark.once
 
 Run = Callable[..., Kubelet]
+PROBER = ROOT / "tests" / "k8s" / "prober.py"
 STRANDS = ROOT / ".cache" / "venv-agents" / "bin" / "python"
+SOCKET = {"unix": "/run/sidekey/agent.sock", "mode": "0660", "group": 7717}
 DRAIN_SECONDS = 25  # limits.drain, unless the configuration says otherwise
 
 
@@ -56,7 +61,9 @@ class Deployed:
             "agent": {"OPENAI_BASE_URL": f"http://127.0.0.1:{self.port}/v1"},
         }
 
-    def manifests(self, kind: str, has_init: bool, env: dict[str, str]) -> list[dict]:
+    def manifests(
+        self, kind: str, has_init: bool, env: dict[str, str], socket: bool = False
+    ) -> list[dict]:
         """The shipped ones, but for those addresses."""
         sidekey, agent = self.elsewhere().values()
         agent.update(env)
@@ -69,10 +76,11 @@ class Deployed:
             pod["initContainers"].append({"name": "fetch", "env": own})
         patch = workload(kind, False)
         patch["spec"] = {"template": {"spec": pod}}
-        literal = f"sidekey.yaml={self.configuration()}"
+        listen = {"listen": [f"127.0.0.1:{self.port}", SOCKET]} if socket else {}
+        literal = f"sidekey.yaml={self.configuration(**listen)}"
         return render(
             self.folder,
-            ["identity-pod-identity", "client-tls"],
+            ["identity-pod-identity", "client-tls", *(["unix-socket"] if socket else [])],
             [workload(kind, has_init)],
             configMapGenerator=[{"name": "sidekey", "behavior": "replace", "literals": [literal]}],
             patches=[{"patch": yaml.safe_dump(patch), "target": {"kind": kind}}],
@@ -100,8 +108,14 @@ def deployed(tmp_path: Path) -> Iterator[Deployed]:
 def run_pod(deployed: Deployed) -> Iterator[Run]:
     with ExitStack() as stack:
 
-        def run(kind: str = "Job", has_init: bool = False, watch=lambda event: None, **env):
-            manifests = deployed.manifests(kind, has_init, env)
+        def run(
+            kind: str = "Job",
+            has_init: bool = False,
+            watch=lambda event: None,
+            socket: bool = False,
+            **env: str,
+        ) -> Kubelet:
+            manifests = deployed.manifests(kind, has_init, env, socket)
             (pod,) = templates(manifests).values()
             kubelet = Kubelet(pod, deployed.folder / "pod", deployed.files(manifests), watch)
             return stack.enter_context(kubelet)
@@ -234,6 +248,35 @@ def test_a_swapped_configuration_is_seen(deployed: Deployed, run_pod: Run) -> No
     agent.start()
     agent.wait(20)
     assert "status 403" in agent.text()
+
+
+def test_the_socket_is_the_groups(run_pod: Run) -> None:
+    """By the manifest's group alone, and only to connect: the agent's mount is read-only."""
+    pod = run_pod("Deployment", socket=True, WORK="none")
+    root = pod.of("sidekey").root
+    assert root
+    (group,) = pod.spec["securityContext"]["supplementalGroups"]
+    mine = pod.of("agent").spec["securityContext"]["runAsUser"]
+    mounts = pod.of("agent").spec["volumeMounts"]
+    (mount,) = [m for m in mounts if m["name"] == "sidekey-run"]
+    assert mount["readOnly"] is True
+
+    def outcome(who: str) -> str:
+        asked = [{"how": "unix", "address": "agent.sock"}]
+        done = subprocess.run(
+            [sys.executable, str(PROBER), who],
+            cwd=root / mount["mountPath"].lstrip("/"),
+            input=json.dumps(asked) + "\n",
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        return json.loads(done.stdout)[0]
+
+    assert outcome(f"{mine}:{group}") == "ok"
+    assert outcome(f"{mine}") == "EACCES"
+    assert outcome("2000") == "EACCES"
 
 
 def test_the_example_gets_its_answer(deployed: Deployed) -> None:
