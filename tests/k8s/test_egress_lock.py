@@ -90,6 +90,14 @@ class Network:
             raise OSError(f"ip {' '.join(words)}: {done.stderr.strip()}")
 
     def __enter__(self) -> Self:
+        try:
+            self._make()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _make(self) -> None:
         self.ip("netns", "add", self.pod)
         self.ip("netns", "add", self.world)
         self.ip("-n", self.pod, "link", "add", "eth0", "type", "veth", "peer", "name", "node0")
@@ -109,7 +117,6 @@ class Network:
             self.address(self.world, "lo", place, "128" if ":" in place else "32")
         self.serve(self.world, [*FAR.values(), *CLOSED.values()])
         self.serve(self.pod, list(LOOPBACK.values()), SIDEKEY)
-        return self
 
     def address(self, space: str, device: str, address: str, length: str) -> None:
         no_dad = ["nodad"] if ":" in address else []
@@ -177,7 +184,7 @@ def image(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def open_network() -> Iterator[Network]:
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # where ip and nft are, for whoever has not the path
     if os.geteuid() != 0:
         pytest.skip("needs root")
     for tool in ("ip", "nft", "setpriv", "chroot"):
