@@ -87,10 +87,12 @@ class Container:
         among = ",".join(str(group) for group in groups)
         keep = [] if rights["allowPrivilegeEscalation"] else ["setpriv", "--no-new-privs"]
         change = ["/usr/sbin/chroot", f"--userspec={user}", f"--groups={among}", str(self.root)]
-        return [*keep, *change, *command]
+        return [*self.pod.inside, *keep, *change, *command]
 
     def start(self) -> None:
-        command = self.pod.commands.get(self.name, [sys.executable, str(WORKER)])
+        user = self.spec["securityContext"]["runAsUser"]
+        command = self.pod.commands.get(self.name, [sys.executable, str(WORKER), str(user)])
+        command = [*self.pod.inside, *command]
         if self.root:
             command = self.enter([ENTRYPOINT, *self.spec.get("args", [])])
         with self.log.open("ab") as log:
@@ -137,7 +139,8 @@ class Container:
 class Kubelet:
     """`with Kubelet(template, folder, files) as pod:` runs the pod of a template until its main
     containers end or the block does. files: what is in each volume. commands: what a container
-    runs, if not the worker. watch is told each event."""
+    runs, if not the worker. inside: a command that leads into the pod's network. watch is told
+    each event."""
 
     def __init__(
         self,
@@ -146,8 +149,10 @@ class Kubelet:
         files: dict[str, dict[str, str]],
         watch: Callable[[tuple], None] = lambda event: None,
         commands: dict[str, list[str]] | None = None,
+        inside: list[str] | None = None,
     ) -> None:
         self.folder, self.watch, self.commands = folder, watch, commands or {}
+        self.inside = inside or []
         self.events: list[tuple] = []
         self.spec = template["spec"]
         self.grace = self.spec["terminationGracePeriodSeconds"]

@@ -55,6 +55,13 @@ def udp(where):
         return exchange(sock, where)
 
 
+def connect(where):
+    with socket.socket(family(where["address"]), socket.SOCK_STREAM) as sock:
+        sock.settimeout(SECONDS)
+        sock.connect((where["address"], where["port"]))
+        return "ok"
+
+
 def unix(where):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.connect(where["address"])

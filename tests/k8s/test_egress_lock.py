@@ -4,25 +4,16 @@ and nobody else does, by no protocol and no trick. The pod and the world around 
 namespaces of the test's own; the rules are loaded by the very files of the lock's image."""
 
 import json
-import os
-import secrets
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
-from fakes.sidekey import ROOT
+from network import NODE4, POD4, POD6, Network, command, lock_image, open_network, reached
 
 pytestmark = pytest.mark.once
 
-LOCK = ROOT / "k8s" / "egress-lock"
-PROBER = ROOT / "tests" / "k8s" / "prober.py"
 SIDEKEY, AGENT, OTHER, ROOT_USER = 65532, 1000, 2000, 0
-NODE4, NODE6 = "192.0.2.254", "2001:db8:1::254"
-POD4, POD6 = "192.0.2.1", "2001:db8:1::1"
 
 
 def at(how: str, address: str, port: int) -> dict:
@@ -70,150 +61,34 @@ STOPPED_BY_RULES = {"ping", "IPv4 in IPv6", "sidekey's uid in a user namespace"}
 UNABLE = {"no user namespaces", "EACCES"}
 
 
-def command(*words: str | Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [str(w) for w in words], capture_output=True, text=True, timeout=30, check=False
-    )
-
-
-class Network:
-    """The pod's namespace, and one that holds every address of the world."""
-
-    def __init__(self) -> None:
-        mark = secrets.token_hex(3)
-        self.pod, self.world = f"sk-pod-{mark}", f"sk-world-{mark}"
-        self.servers: list[subprocess.Popen] = []
-
-    def ip(self, *words: str) -> None:
-        done = command("ip", *words)
-        if done.returncode:
-            raise OSError(f"ip {' '.join(words)}: {done.stderr.strip()}")
-
-    def __enter__(self) -> Self:
-        try:
-            self._make()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def _make(self) -> None:
-        self.ip("netns", "add", self.pod)
-        self.ip("netns", "add", self.world)
-        self.ip("-n", self.pod, "link", "add", "eth0", "type", "veth", "peer", "name", "node0")
-        self.ip("-n", self.pod, "link", "set", "node0", "netns", self.world)
-        self.address(self.pod, "eth0", POD4, "24")
-        self.address(self.pod, "eth0", POD6, "64")
-        self.address(self.world, "node0", NODE4, "24")
-        self.address(self.world, "node0", NODE6, "64")
-        for space, device in ((self.pod, "eth0"), (self.world, "node0")):
-            self.ip("-n", space, "link", "set", "lo", "up")
-            self.ip("-n", space, "link", "set", device, "up")
-        pings = "echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range"  # as runtimes set it
-        command(*self.inside(self.pod, "sh", "-c", pings))
-        self.ip("-n", self.pod, "route", "add", "default", "via", NODE4)
-        self.ip("-n", self.pod, "-6", "route", "add", "default", "via", NODE6)
-        for place in {p["address"] for p in (*FAR.values(), *CLOSED.values())}:
-            self.address(self.world, "lo", place, "128" if ":" in place else "32")
-        self.serve(self.world, [*FAR.values(), *CLOSED.values()])
-        self.serve(self.pod, list(LOOPBACK.values()), SIDEKEY)
-
-    def address(self, space: str, device: str, address: str, length: str) -> None:
-        no_dad = ["nodad"] if ":" in address else []
-        self.ip("-n", space, "address", "add", f"{address}/{length}", "dev", device, *no_dad)
-
-    def inside(self, space: str, *words: str | Path) -> list[str]:
-        return ["ip", "netns", "exec", space, *(str(w) for w in words)]
-
-    def serve(self, space: str, places: list[dict], uid: int = ROOT_USER) -> subprocess.Popen:
-        server = subprocess.Popen(
-            self.inside(space, sys.executable, PROBER, str(uid), "serve"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.servers.append(server)
-        assert server.stdin and server.stdout
-        server.stdin.write(json.dumps(places) + "\n")
-        server.stdin.flush()
-        assert server.stdout.readline() == "listening\n"
-        return server
-
-    def stop(self, server: subprocess.Popen) -> None:
-        self.servers.remove(server)
-        server.communicate(timeout=10)
-
-    def attempt(self, uid: int, places: dict[str, dict], space: str = "") -> dict[str, str]:
-        """How each try of this user ended."""
-        done = subprocess.run(
-            self.inside(space or self.pod, sys.executable, PROBER, str(uid)),
-            input=json.dumps(list(places.values())) + "\n",
-            capture_output=True,
-            text=True,
-            timeout=45,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return dict(zip(places, json.loads(done.stdout), strict=True))
-
-    def lock(self, root: Path) -> subprocess.CompletedProcess:
-        """As the init container does: the image's files, its entry point, NET_ADMIN alone."""
-        powers = "-all,+net_admin,+sys_chroot"  # the latter for this test, to be in the image
-        entry = ["chroot", root, "/nft", "-f", "/egress-lock.nft"]
-        keep = ["setpriv", f"--bounding-set={powers}", "--inh-caps=-all", "--no-new-privs"]
-        return command(*self.inside(self.pod, *keep, *entry))
-
-    def __exit__(self, *_) -> None:
-        for server in list(self.servers):
-            self.stop(server)
-        for space in (self.pod, self.world):
-            command("ip", "netns", "del", space)
-
-
-def reached(outcome: dict[str, str]) -> set[str]:
-    return {name for name, how in outcome.items() if how == "ok"}
-
-
 @pytest.fixture(scope="module")
 def image(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("image")
-    done = command(LOCK / "rootfs.sh", root)
-    assert done.returncode == 0, done.stderr
-    return root
+    return lock_image(tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture(scope="module")
-def open_network() -> Iterator[Network]:
-    os.environ["PATH"] += ":/usr/sbin:/sbin"  # where ip and nft are, for whoever has not the path
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    for tool in ("ip", "nft", "setpriv", "chroot"):
-        if not shutil.which(tool):
-            pytest.skip(f"needs {tool}")
+def unlocked() -> Iterator[Network]:
+    """Where every place answers."""
+    network = open_network({p["address"] for p in (*FAR.values(), *CLOSED.values())})
     try:
-        network = Network().__enter__()
-    except OSError as error:
-        pytest.skip(f"this machine makes no network namespaces: {error}")
-    try:
-        done = command(*network.inside(network.pod, "nft", "add", "table", "inet", "probe"))
-        if done.returncode:
-            pytest.skip(f"this kernel has no nftables: {done.stderr.strip()}")
+        network.serve(network.world, [*FAR.values(), *CLOSED.values()])
+        network.serve(network.pod, list(LOOPBACK.values()), SIDEKEY)
         yield network
     finally:
         network.__exit__()
 
 
 @pytest.fixture(scope="module")
-def network(open_network: Network, image: Path) -> Network:
+def network(unlocked: Network, image: Path) -> Network:
     """Locked, after it was shown that everything answers while it is not."""
     everything = {**FAR, **CLOSED, **LOOPBACK}
     for uid in (SIDEKEY, AGENT):
-        assert reached(open_network.attempt(uid, everything)) == set(everything)
-    tricks = open_network.attempt(AGENT, {name: TRICKS[name] for name in STOPPED_BY_RULES})
+        assert reached(unlocked.attempt(uid, everything)) == set(everything)
+    tricks = unlocked.attempt(AGENT, {name: TRICKS[name] for name in STOPPED_BY_RULES})
     assert set(tricks.values()) <= {"ok", *UNABLE}, tricks
-    done = open_network.lock(image)
+    done = unlocked.lock(image)
     assert done.returncode == 0, done.stderr
-    return open_network
+    return unlocked
 
 
 def test_sidekey_leaves_the_pod(network: Network) -> None:
