@@ -6,16 +6,16 @@
 #   deploy/deps.sh build|test|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
-# and node packages are pinned (tests/requirements.txt, tests/clients/requirements.txt,
-# tests/k8s/requirements.txt, tests/node/package-lock.json) and kept in .cache/venv,
-# .cache/venv-agents, .cache/venv-k8s and tests/node/node_modules until their list changes;
-# so is the judge of Pod Security (tests/k8s/podsecurity), in .cache/podsecurity.
+# and node packages are pinned (the requirements*.txt of tests, tests/clients, tests/compose and
+# tests/k8s, tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-* and
+# tests/node/node_modules until their list changes; so is the judge of Pod Security
+# (tests/k8s/podsecurity), in .cache/podsecurity.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
-test=(libcmocka-dev openssl nftables iproute2)
+test=(libcmocka-dev openssl iproute2 nftables chromium mandoc zsh fish systemd)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
 die() {
@@ -119,6 +119,8 @@ for set; do
 		apt_install "${test[@]}"
 		make_venv .cache/venv tests/requirements.txt
 		make_venv .cache/venv-agents tests/clients/requirements.txt
+		make_venv .cache/venv-proxy tests/clients/requirements-proxy.txt
+		make_venv .cache/venv-compose tests/compose/requirements.txt
 		make_venv .cache/venv-k8s tests/k8s/requirements.txt
 		make_podsecurity
 		make_node_modules

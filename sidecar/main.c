@@ -11,7 +11,10 @@
 #include "base/secret.h"
 #include "box/spawn.h"
 #include "cli/check.h"
+#include "cli/doctor.h"
+#include "cli/exec.h"
 #include "cli/health.h"
+#include "cli/init.h"
 #include "cli/route.h"
 #include "cli/signal.h"
 #include "cli/status.h"
@@ -35,11 +38,11 @@ struct verb {
 static int
 verb_serve(int argc, char **argv)
 {
-	const char *path = NULL;
+	struct parent_options o = {.standing = -1};
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
-			path = argv[++i];
+			o.path = argv[++i];
 		} else if (strcmp(argv[i], "--help") == 0) {
 			puts("usage: sidekey serve [-c FILE]\n\n"
 			     "Serves until SIGTERM or SIGINT, which drain; a second one ends at "
@@ -51,7 +54,7 @@ verb_serve(int argc, char **argv)
 			return 2;
 		}
 	}
-	return parent_serve(path);
+	return parent_serve(&o);
 }
 
 static int
@@ -67,13 +70,16 @@ static int verb_help(int argc, char **argv);
 
 static const struct verb verbs[] = {
 	{"serve", verb_serve, "serve calls (the default)"},
+	{"exec", cli_exec, "run a command with sidekey beside it, and none of the secrets"},
 	{"check", cli_check, "check the configuration"},
 	{"route", cli_route, "say what would become of a call, and which rule decides"},
 	{"health", cli_health, "ask the running sidekey how it is, for probes"},
 	{"status", cli_status, "show what the running sidekey does"},
 	{"reload", cli_reload, "make the running sidekey read its configuration again"},
 	{"refresh", cli_refresh, "make the running sidekey fetch every secret now"},
+	{"doctor", cli_doctor, "tell what would let the agent reach a secret all the same"},
 	{"token", cli_token, "make a token for a caller"},
+	{"init", cli_init, "make a configuration to begin with, or from another format"},
 	{"version", verb_version, "print the version"},
 	{"help", verb_help, "print this"},
 };

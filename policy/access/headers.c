@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/access/headers.h"
 #include "http/grammar.h"
+#include "policy/access/names.h"
 
 /*
  * Names are in lower case; a trailing '*' is a prefix. Requests: what measured clients send and an
@@ -64,28 +65,10 @@ static const char *const configuration_denied[] = {
 	"x-amz-content-sha256",
 };
 
-static bool
-is_listed(const char *const *list, size_t n, struct span name)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct span entry = span_of(list[i]);
-
-		if (entry.ptr[entry.len - 1] == '*') {
-			if (span_istarts(name, span_cut(entry, 0, entry.len - 1)))
-				return true;
-		} else if (entry.len == name.len && span_ieq(entry, name)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-#define IS_LISTED(list, name) is_listed(list, sizeof(list) / sizeof((list)[0]), name)
-
 bool
 header_request_passes(struct span name)
 {
-	return IS_LISTED(requests, name) && grammar_is_token(name);
+	return NAMES_HAVE(requests, name) && grammar_is_token(name);
 }
 
 bool
@@ -96,11 +79,11 @@ header_response_passes(struct span name)
 	/* LiteLLM passes its upstream's headers on under this prefix, Set-Cookie too. */
 	while (span_istarts(name, relayed))
 		name = span_cut(name, relayed.len, name.len);
-	return grammar_is_token(name) && !IS_LISTED(answers_denied, name);
+	return grammar_is_token(name) && !NAMES_HAVE(answers_denied, name);
 }
 
 bool
 header_may_configure(struct span name)
 {
-	return grammar_is_token(name) && !IS_LISTED(configuration_denied, name);
+	return grammar_is_token(name) && !NAMES_HAVE(configuration_denied, name);
 }

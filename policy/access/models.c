@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/access/models.h"
 
+#include "policy/access/names.h"
+
 /* A trailing '*' is a prefix of this many further characters, anywhere else a character. */
 static bool
 matches(struct span match, struct span name)
@@ -111,9 +113,8 @@ static const char *const denied[] = {
 bool
 model_field_denied(struct span folded_name, const struct span *extra, size_t nextra)
 {
-	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
-		if (matches(span_of(denied[i]), folded_name))
-			return true;
+	if (NAMES_HAVE(denied, folded_name))
+		return true;
 	for (size_t i = 0; i < nextra; i++)
 		if (span_ieq(extra[i], folded_name))
 			return true;

@@ -18,6 +18,9 @@ extern const struct box start_box;     /* what a role does between its exec and 
 extern const struct box loader_box;    /* the start of a dynamic build; empty in the static one */
 extern const struct box sanitizer_box; /* a sanitizer's run-time; empty in any other build */
 
+/* What a command that is isolated may not ask for, whatever else it may. */
+extern const struct box isolated_box;
+
 /* Rows: any arguments; or argument i equal to value; or (argument i & mask) == value. */
 #define ANY(name, why)                                                                             \
 	{                                                                                          \

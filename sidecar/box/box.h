@@ -81,6 +81,19 @@ int caps_drop(void);
 int landlock_enter(const struct box *box, const struct box_options *options,
 		   struct box_level *level);
 
+/*
+ * A domain for a program that is not ours, and that keeps its rights over files and network: it
+ * reaches no process outside, by a signal, an abstract Unix socket, ptrace or /proc/PID. 0 with
+ * *level's landlock_*, or -1. Needs no_new_privs.
+ */
+int landlock_scope(struct box_level *level);
+
+/*
+ * Loads a filter that lets everything through but calls, each of which fails with its error; and
+ * whatever is not of the native architecture. Outlives exec. 0 or -1.
+ */
+int filter_deny(const struct box_call *calls, size_t n);
+
 /* Loads the filter; *rules is their number. 0 or -1. */
 int filter_load(const struct box *box, unsigned *rules);
 

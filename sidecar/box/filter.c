@@ -69,3 +69,18 @@ filter_load(const struct box *box, unsigned *rules)
 		return -1;
 	return seccomp_load(ctx) == 0 ? 0 : -1;
 }
+
+int
+filter_deny(const struct box_call *calls, size_t n)
+{
+	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	unsigned rules = 0;
+
+	if (ctx == NULL ||
+	    seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (add_call(ctx, &calls[i], &rules) != 0)
+			return -1;
+	return seccomp_load(ctx) == 0 ? 0 : -1;
+}

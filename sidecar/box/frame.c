@@ -29,6 +29,7 @@ const struct pack_type frame_call_type = PACK_TYPE(frame_call, call_fields);
 
 static const struct pack_field head_fields[] = {
 	PACK_FIELD_U16(frame_head, status, 999),
+	PACK_FIELD_U16(frame_head, target, UINT16_MAX),
 	PACK_FIELD_BOOL(frame_head, has_length),
 	PACK_FIELD_U64(frame_head, length),
 	PACK_FIELD_LIST(frame_head, fields, nfields, HTTP_FIELDS_MAX, field_type),

@@ -52,6 +52,7 @@ struct frame_head {
 	uint64_t length;
 	struct http_field *fields;
 	size_t nfields;
+	uint16_t target; /* that answered: the call's, or one of its deployments */
 };
 
 struct frame_fail {

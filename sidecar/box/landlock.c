@@ -35,6 +35,7 @@ enum {
 	FS_READ_FILE = 1 << 2,
 	FS_READ_DIR = 1 << 3,
 	FS_REMOVE_FILE = 1 << 5,
+	FS_MAKE_BLOCK = 1 << 11,
 	FS_FIRST_ABI = (1 << 13) - 1, /* up to MAKE_SYM */
 	FS_REFER = 1 << 13,
 	FS_TRUNCATE = 1 << 14,
@@ -145,6 +146,33 @@ landlock_enter(const struct box *box, const struct box_options *o, struct box_le
 		return -1;
 	level->landlock_abi = (unsigned)abi;
 	level->landlock_net = handled.net != 0;
+	level->landlock_scope = handled.scoped != 0;
+	return 0;
+}
+
+/*
+ * Every domain keeps what is outside from being traced and read. Before scopes a domain had to
+ * handle some right over files: making block devices is one that needs CAP_MKNOD anyway. It then
+ * denies linking and renaming between directories too, which is granted back, if the kernel can.
+ */
+int
+landlock_scope(struct box_level *level)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LL_CREATE_VERSION);
+	struct ll_ruleset handled = {0, 0, 0};
+	auto_close int ruleset = -1;
+
+	if (abi < 2)
+		return 0;
+	handled.scoped = handled_at((unsigned)abi).scoped;
+	if (handled.scoped == 0)
+		handled.fs = FS_MAKE_BLOCK | FS_REFER;
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
+	if (ruleset < 0 || (handled.fs != 0 && allow_path(ruleset, "/", FS_REFER) != 0))
+		return -1;
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
+		return -1;
+	level->landlock_abi = (unsigned)abi;
 	level->landlock_scope = handled.scoped != 0;
 	return 0;
 }

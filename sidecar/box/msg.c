@@ -169,6 +169,14 @@ static const struct pack_field redacted_fields[] = {
 };
 static const struct pack_type redacted_type = PACK_TYPE(msg_redacted, redacted_fields);
 
+static const struct pack_field deployment_fields[] = {
+	PACK_FIELD_U16(msg_deployment, target, UINT16_MAX),
+	PACK_FIELD_BOOL(msg_deployment, left),
+	PACK_FIELD_U8(msg_deployment, verdict, 255),
+	PACK_FIELD_U64(msg_deployment, cools_until_ms),
+};
+static const struct pack_type deployment_type = PACK_TYPE(msg_deployment, deployment_fields);
+
 /* clang-format off */
 static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_NONE] = {"none", &empty_type, false},
@@ -188,6 +196,7 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_TARGET] = {"target", &target_type, false},
 	[MSG_ALIVE] = {"alive", &alive_type, false},
 	[MSG_REDACTED] = {"redacted", &redacted_type, false},
+	[MSG_DEPLOYMENT] = {"deployment", &deployment_type, false},
 	[MSG_REPORT_IDENTITY] = {"report-identity", &report_identity_type, false},
 	[MSG_REPORT_SLOT] = {"report-slot", &report_slot_type, false},
 	[MSG_REPORT_TARGET] = {"report-target", &report_target_type, false},

@@ -35,6 +35,7 @@ enum msg_type {
 	MSG_LOOKED,   /* keeper → egress: I have; what was new has gone before this */
 	MSG_SIGNING,  /* keeper → egress: a key to sign a target's calls with (msg_signing.h) */
 	MSG_REDACTED, /* egress → ingress: a secret was in an answer, and was overwritten */
+	MSG_DEPLOYMENT, /* egress → ingress: one failed a call, or is well again (msg_answer.h) */
 	MSG_REPORT_IDENTITY, /* keeper → parent, for check --resolve */
 	MSG_REPORT_SLOT,     /* keeper → parent, for check --resolve */
 	MSG_REPORT_TARGET,   /* egress → parent, for check --resolve */

@@ -72,7 +72,11 @@ write_request(struct buf *b, const struct config_listener *l, const char *path, 
 	return (bad | buf_add_str(b, "\r\nConnection: close\r\n\r\n")) == 0;
 }
 
-int
+/*
+ * GET path from l: appends the whole answer, head and body. 0, or -1 when nobody answers within
+ * seconds.
+ */
+static int
 ask_get(const struct config_listener *l, const char *path, const char *token, struct buf *answer)
 {
 	auto_close int fd = dial(l);
@@ -120,4 +124,23 @@ ask_admin(const struct config_listeners *listeners, const char *path, struct buf
 	for (size_t i = 0; i < listeners->n && answer->len == 0; i++)
 		if (ask_get(&listeners->items[i], path, NULL, answer) != 0)
 			buf_clear(answer, 0);
+}
+
+unsigned
+ask_secured(const struct config_listeners *listeners, const char *path, const char *token,
+	    struct buf *answer, struct span *body)
+{
+	unsigned status = 0;
+
+	for (int unix_ones = 1; unix_ones >= 0; unix_ones--)
+		for (size_t i = 0; i < listeners->n && status == 0; i++) {
+			const struct config_listener *l = &listeners->items[i];
+
+			if (l->is_unix != (unix_ones == 1))
+				continue;
+			buf_clear(answer, 0);
+			if (ask_get(l, path, l->is_unix ? NULL : token, answer) == 0)
+				status = ask_status(buf_span(answer), body);
+		}
+	return status;
 }

@@ -8,14 +8,7 @@
 
 enum { ASK_ANSWER_MAX = 4 * 1024 * 1024 };
 
-/*
- * GET path from l: appends the whole answer, head and body. token: to be presented, or NULL. 0, or
- * -1 when nobody answers there within seconds.
- */
-int ask_get(const struct config_listener *l, const char *path, const char *token,
-	    struct buf *answer);
-
-/* The status of such an answer, and its body: a view. 0: it is no answer. */
+/* The status of an answer, head and body, and its body: a view. 0: it is none. */
 unsigned ask_status(struct span answer, struct span *body);
 
 /*
@@ -23,5 +16,13 @@ unsigned ask_status(struct span answer, struct span *body);
  * empty when none does.
  */
 void ask_admin(const struct config_listeners *listeners, const char *path, struct buf *answer);
+
+/*
+ * GET path, which only the admin Unix sockets or the holder of token get: the sockets of listeners
+ * are asked first, since they need none. Returns the answer's status, with a view of its body; 0
+ * when nobody answers.
+ */
+unsigned ask_secured(const struct config_listeners *listeners, const char *path, const char *token,
+		     struct buf *answer, struct span *body);
 
 #endif

@@ -140,6 +140,20 @@ print_identities(const struct keeper_plan *k)
 	}
 }
 
+/* Their places stand in lines of their own. */
+static void
+print_deployments(const struct egress_target *e, const struct plans *p)
+{
+	printf("spread over");
+	for (size_t i = 0; i < e->ndeployments; i++) {
+		struct span name = p->egress.targets[e->deployments[i].target].name;
+
+		printf("%s %.*s (weight %u)", i > 0 ? "," : "", (int)name.len, name.ptr,
+		       (unsigned)e->deployments[i].weight);
+	}
+	printf("\n");
+}
+
 static void
 print_summary(const struct config *c, const struct plans *p)
 {
@@ -151,11 +165,15 @@ print_summary(const struct config *c, const struct plans *p)
 		const struct config_target *t = &c->targets.items[i];
 		const struct egress_target *e = &p->egress.targets[i];
 
-		printf("  target    %.*s (%s%s): %s://%.*s%.*s%s\n", (int)t->name.len, t->name.ptr,
+		printf("  target    %.*s (%s%s): ", (int)t->name.len, t->name.ptr,
 		       provider_name((enum provider)t->provider),
-		       p->ingress.targets[i].required ? ", required" : "",
-		       e->https ? "https" : "http", (int)e->authority.len, e->authority.ptr,
-		       (int)e->base_path.len, e->base_path.ptr,
+		       p->ingress.targets[i].required ? ", required" : "");
+		if (e->ndeployments > 0) {
+			print_deployments(e, p);
+			continue;
+		}
+		printf("%s://%.*s%.*s%s\n", e->https ? "https" : "http", (int)e->authority.len,
+		       e->authority.ptr, (int)e->base_path.len, e->base_path.ptr,
 		       e->has_tls_client ? ", with a client certificate" : "");
 		print_slots(p, &p->ingress.targets[i]);
 		print_signing(&p->keeper, &p->keeper.targets[i]);

@@ -275,8 +275,11 @@ report_new(const struct plans *plans)
 		r->lines[i].told = r->lines[i].good = plans->keeper.identities[i].tried.len == 0;
 	for (size_t i = 0; i < plans->keeper.nslots; i++)
 		add_line(r, "secret", plans->keeper.slots[i].name);
-	for (size_t i = 0; i < plans->egress.ntargets; i++)
+	for (size_t i = 0; i < plans->egress.ntargets; i++) {
 		add_line(r, "target", plans->egress.targets[i].name);
+		if (plans->egress.targets[i].ndeployments > 0) /* which have lines of their own */
+			r->lines[r->n - 1].told = r->lines[r->n - 1].good = true;
+	}
 	return r;
 }
 

@@ -280,6 +280,26 @@ put_url(struct lines *l, const struct egress_target *t, const struct frame_call 
 	put_buf(l, "url", &b);
 }
 
+/* Where it may go, each with its share. */
+static void
+put_deployments(struct lines *l, const struct plans *p, const struct egress_target *t)
+{
+	struct buf b;
+
+	buf_init(&b, TEXT_MAX);
+	for (size_t i = 0; i < t->ndeployments; i++) {
+		const struct egress_target *d = &p->egress.targets[t->deployments[i].target];
+
+		(void)buf_addf(&b, "%s%.*s (weight %u, %s://%.*s%.*s)", i > 0 ? ", " : "",
+			       (int)d->name.len, d->name.ptr, (unsigned)t->deployments[i].weight,
+			       d->https ? "https" : "http", (int)d->authority.len, d->authority.ptr,
+			       (int)d->base_path.len, d->base_path.ptr);
+	}
+	if (b.len > 0)
+		put(l, l->json ? "deployments" : "spread", buf_span(&b));
+	buf_free(&b);
+}
+
 static void
 put_limits(struct lines *l, const struct routed *r)
 {
@@ -295,9 +315,19 @@ put_limits(struct lines *l, const struct routed *r)
 	put_buf(l, "limits", &b);
 }
 
-static int
-print(const struct routed *r, bool json)
+/* What is shown of a target's request: that of its first deployment, where it has some. */
+static const struct egress_target *
+place_of(const struct plans *p, const struct egress_target *t)
 {
+	if (t == NULL || t->ndeployments == 0)
+		return t;
+	return &p->egress.targets[t->deployments[0].target];
+}
+
+static int
+print(const struct routed *r, const struct plans *p, bool json)
+{
+	const struct egress_target *first = place_of(p, r->target);
 	const struct decision *d = &r->call.decision;
 	const struct verdict_row *row = verdict_row(r->verdict);
 	struct lines l = {.json = json};
@@ -318,8 +348,9 @@ print(const struct routed *r, bool json)
 	if (r->target != NULL) {
 		put_rule(&l, r);
 		put(&l, "target", r->target->name);
-		put_url(&l, r->target, &r->sent);
-		put_headers(&l, r->target);
+		put_deployments(&l, p, r->target);
+		put_url(&l, first, &r->sent);
+		put_headers(&l, first);
 		put_limits(&l, r);
 	}
 	(void)buf_add_str(&l.text, json ? "}\n" : "");
@@ -362,7 +393,7 @@ route(const struct asked *a, const struct plans *p)
 	give_slots(&r.in);
 	write_request(&r, a);
 	follow(&r, a, p);
-	status = print(&r, a->json);
+	status = print(&r, p, a->json);
 	free(r.in.slots);
 	free(r.in.targets);
 	buf_free(&r.head);

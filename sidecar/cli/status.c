@@ -7,22 +7,25 @@
 
 #include "base/json.h"
 #include "cli/ask.h"
+#include "cli/open.h"
 #include "cli/table.h"
 
 enum { REFUSALS_SHOWN = 10 };
 
 struct question {
 	const char *config;
-	bool json;
+	bool json, open;
 };
 
 static const char usage[] =
-	"usage: sidekey status [-c FILE] [--json]\n"
+	"usage: sidekey status [-c FILE] [--json | --open]\n"
 	"\n"
 	"Asks the running sidekey, on its admin Unix socket or else on its admin port, where\n"
 	"SIDEKEY_ADMIN_TOKEN must hold the token that adminToken names. Exit 0: told, 1: not,\n"
 	"2: usage or configuration.\n"
-	"  --json   the answer as it came\n";
+	"  --json   the answer as it came\n"
+	"  --open   the same in a browser, at a link for one use that is printed, until Ctrl-C or\n"
+	"           ten minutes in which nobody looks\n";
 
 /* ---- values as people read them ---- */
 
@@ -109,6 +112,7 @@ target_row(void *arg, struct span name, const struct json *target)
 	table_cell(t, string(target, "state"));
 	table_cell(t, json_doc_is_true(target, "required") ? SPAN("yes") : SPAN("no"));
 	table_cell(t, json_doc_is_true(target, "resolved") ? SPAN("yes") : SPAN("no"));
+	span_cell(t, target, "cooling_seconds");
 	span_cell(t, target, "certificate_expiry_seconds");
 }
 
@@ -190,6 +194,21 @@ print_tokens(const struct json *tokens)
 }
 
 static void
+print_upstream_errors(const struct json *errors)
+{
+	const struct json *row;
+	struct table t;
+
+	HEADS(&t, "TARGET", "UPSTREAM ERROR", "CALLS");
+	for (size_t i = 0; (row = json_doc_item(errors, i)) != NULL; i++) {
+		table_cell(&t, string(row, "target"));
+		table_cell(&t, string(row, "kind"));
+		count_cell(&t, row, "count");
+	}
+	table_end(&t, stdout);
+}
+
+static void
 print_refusals(const struct json *recent)
 {
 	const struct json *call;
@@ -230,7 +249,7 @@ print_all(const struct json *doc)
 	       json_doc_is_true(doc, "draining") ? "ending"
 	       : json_doc_is_true(doc, "ready")  ? "ready"
 						 : "not ready");
-	HEADS(&t, "TARGET", "STATE", "REQUIRED", "RESOLVED", "CERTIFICATE ENDS IN");
+	HEADS(&t, "TARGET", "STATE", "REQUIRED", "RESOLVED", "COOLS FOR", "CERTIFICATE ENDS IN");
 	json_doc_members(json_doc_get(doc, "targets"), target_row, &t);
 	table_end(&t, stdout);
 	HEADS(&t, "SECRET", "STATE", "VERSION", "AGE", "NEXT", "LAST ERROR");
@@ -239,29 +258,11 @@ print_all(const struct json *doc)
 	print_calls(json_doc_get(doc, "calls"));
 	print_latency(json_doc_get(doc, "latency_seconds"));
 	print_tokens(json_doc_get(doc, "tokens"));
+	print_upstream_errors(json_doc_get(doc, "upstream_errors"));
 	print_refusals(json_doc_get(doc, "recent"));
 }
 
 /* ---- asking ---- */
-
-/* The admin Unix sockets are asked first: they need no token. 0: nobody answers. */
-static unsigned
-ask(const struct config *c, const char *token, struct buf *answer, struct span *body)
-{
-	unsigned status = 0;
-
-	for (int unix_ones = 1; unix_ones >= 0; unix_ones--)
-		for (size_t i = 0; i < c->admin.n && status == 0; i++) {
-			const struct config_listener *l = &c->admin.items[i];
-
-			if (l->is_unix != (unix_ones == 1))
-				continue;
-			buf_clear(answer, 0);
-			if (ask_get(l, "/status", l->is_unix ? NULL : token, answer) == 0)
-				status = ask_status(buf_span(answer), body);
-		}
-	return status;
-}
 
 static int
 show(const struct question *q, struct span body)
@@ -299,13 +300,14 @@ tell(const struct question *q, const struct config *c, const struct environment 
 {
 	struct span body = {"", 0};
 	struct buf answer;
+	const char *token = env->get(env->arg, "SIDEKEY_ADMIN_TOKEN");
 	unsigned status;
 	int code = 1;
 
 	buf_init(&answer, ASK_ANSWER_MAX);
-	status = ask(c, env->get(env->arg, "SIDEKEY_ADMIN_TOKEN"), &answer, &body);
+	status = ask_secured(&c->admin, "/status", token, &answer, &body);
 	if (status == 200)
-		code = show(q, body);
+		code = q->open ? open_page(&c->admin, token) : show(q, body);
 	else if (status != 0)
 		explain(status, body);
 	else
@@ -325,10 +327,12 @@ parse(int argc, char **argv, struct question *q)
 			q->config = argv[++i];
 		else if (strcmp(argv[i], "--json") == 0)
 			q->json = true;
+		else if (strcmp(argv[i], "--open") == 0)
+			q->open = true;
 		else
 			return -1;
 	}
-	return 0;
+	return q->json && q->open ? -1 : 0;
 }
 
 int

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "cli/token.h"
 
-#include "base/digest.h"
 #include "base/num.h"
 #include "config/form.h"
 
 /* Known by its front to people and to scanners for leaked keys, and good in any header or URL. */
 #define PREFIX "sk-sidekey-"
 
-enum { TOKEN_BYTES = 32, PREFIX_LEN = sizeof(PREFIX) - 1 };
+enum { PREFIX_LEN = sizeof(PREFIX) - 1 };
 
-struct token {
-	char text[PREFIX_LEN + 2 * TOKEN_BYTES + 1];
-	char digest[2 * DIGEST_BYTES + 1];
-};
+static_assert(sizeof(((struct token *)0)->text) == PREFIX_LEN + 2 * TOKEN_BYTES + 1,
+	      "a token is as long as its parts");
 
 static const char usage[] = "usage: sidekey token [--name NAME] [--json]\n";
 
@@ -28,8 +26,8 @@ static const char help[] =
 	"  --name NAME   the caller's name in the lines for the configuration\n"
 	"  --json        {\"name\", \"token\", \"digest\"} instead\n";
 
-static int
-make(struct token *t)
+int
+token_make(struct token *t)
 {
 	unsigned char bytes[TOKEN_BYTES], digest[DIGEST_BYTES];
 
@@ -83,7 +81,7 @@ cli_token(int argc, char **argv)
 		fprintf(stderr, "sidekey token: --name: %s\n", form_name.due);
 		return 2;
 	}
-	if (make(&t) != 0) {
+	if (token_make(&t) != 0) {
 		fputs("sidekey token: the kernel gave no random bytes\n", stderr);
 		return 1;
 	}

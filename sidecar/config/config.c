@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config/config.h"
 #include "config/source.h"
@@ -52,9 +54,8 @@ file_fault(struct config_faults *faults, const char *where, enum source_fault fa
 		  fault == SOURCE_UNREADABLE ? strerrordesc_np(errno) : "");
 }
 
-/* 1: there is no such file, and that was allowed. */
 static int
-read_file(const char *path, bool may_be_absent, const struct environment *env, struct config **out,
+read_file(const char *path, const struct environment *env, struct config **out,
 	  struct config_faults *faults)
 {
 	char where[SOURCE_PATH_MAX];
@@ -64,9 +65,7 @@ read_file(const char *path, bool may_be_absent, const struct environment *env, s
 
 	buf_init(&text, YAML_BYTES_MAX + 1); /* one over, so that yaml_read says the limit */
 	fault = source_read(path, &text, where);
-	if (fault == SOURCE_ABSENT && may_be_absent)
-		result = 1;
-	else if (fault != SOURCE_OK)
+	if (fault != SOURCE_OK)
 		file_fault(faults, where, fault);
 	else
 		result = config_read_text(buf_span(&text), path, env, out, faults);
@@ -148,40 +147,52 @@ read_environment(const struct environment *env, struct config **out, struct conf
 
 /* ---- where it is ---- */
 
-static int
-read_user_file(const struct environment *env, struct config **out, struct config_faults *faults)
+/* What cannot be looked at is there: reading it says why it cannot be read. */
+static bool
+is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+/* The base directory specification ignores paths that are not absolute. */
+static const char *
+user_file(const struct environment *env, char found[static CONFIG_PATH_MAX])
 {
 	const char *xdg = variable(env, "XDG_CONFIG_HOME"), *home = variable(env, "HOME");
-	struct buf path;
-	int result = 1;
+	bool by_xdg = xdg != NULL && xdg[0] == '/', by_home = home != NULL && home[0] == '/';
+	int n;
 
-	/* The base directory specification ignores paths that are not absolute. */
-	buf_init(&path, SOURCE_PATH_MAX);
-	if (xdg != NULL && xdg[0] == '/')
-		buf_addf(&path, "%s/sidekey/sidekey.yaml%c", xdg, '\0');
-	else if (home != NULL && home[0] == '/')
-		buf_addf(&path, "%s/.config/sidekey/sidekey.yaml%c", home, '\0');
-	if (path.len > 0)
-		result = read_file(path.ptr, true, env, out, faults);
-	buf_free(&path);
-	return result;
+	if (!by_xdg && !by_home)
+		return NULL;
+	n = snprintf(found, CONFIG_PATH_MAX, "%s%s/sidekey/sidekey.yaml", by_xdg ? xdg : home,
+		     by_xdg ? "" : "/.config");
+	return n < CONFIG_PATH_MAX && is_there(found) ? found : NULL;
+}
+
+const char *
+config_find(const struct config_source *source, char found[static CONFIG_PATH_MAX])
+{
+	const struct environment *env = &source->env;
+	const char *path = source->path != NULL ? source->path : variable(env, "SIDEKEY_CONFIG");
+
+	if (path != NULL || variable(env, "SIDEKEY_CONFIG_CONTENT") != NULL)
+		return path;
+	return is_there(SYSTEM_FILE) ? SYSTEM_FILE : user_file(env, found);
 }
 
 int
 config_read(const struct config_source *source, struct config **out, struct config_faults *faults)
 {
-	const struct environment *env = &source->env;
-	const char *path = source->path != NULL ? source->path : variable(env, "SIDEKEY_CONFIG");
-	const char *content = variable(env, "SIDEKEY_CONFIG_CONTENT");
-	int result;
+	const char *content = variable(&source->env, "SIDEKEY_CONFIG_CONTENT");
+	char found[CONFIG_PATH_MAX];
+	const char *path = config_find(source, found);
 
 	if (path != NULL)
-		return read_file(path, false, env, out, faults);
+		return read_file(path, &source->env, out, faults);
 	if (content != NULL)
-		return config_read_text(span_of(content), "SIDEKEY_CONFIG_CONTENT", env, out,
-					faults);
-	result = read_file(SYSTEM_FILE, true, env, out, faults);
-	if (result == 1)
-		result = read_user_file(env, out, faults);
-	return result == 1 ? read_environment(env, out, faults) : result;
+		return config_read_text(span_of(content), "SIDEKEY_CONFIG_CONTENT", &source->env,
+					out, faults);
+	return read_environment(&source->env, out, faults);
 }

@@ -37,6 +37,15 @@ struct config_target {
 	bool is_agents;
 	uint16_t agents; /* of the other: where that is among the targets; 0: there is none */
 	struct config_identity aws; /* its own, where it differs from the stores' */
+	/*
+	 * Each deployment is a target too, "NAME.DEPLOYMENT", behind all others (deployment.h); the
+	 * one that has them is called by its name alone, and is nowhere itself.
+	 */
+	struct config_deployments deployments;
+	uint16_t first; /* where they are among the targets, once they are; 0: none */
+	bool is_deployment;
+	bool has_own_key;
+	struct span file_name; /* of a deployment: the name of the target in the file */
 };
 
 struct config_targets {
@@ -78,15 +87,6 @@ struct config_sandbox_keys {
 	uint32_t require;
 };
 
-struct config_secrets {
-	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
-};
-
-struct config_limits {
-	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total, connections;
-	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
-};
-
 struct config_log {
 	uint8_t format; /* enum log_format */
 	uint8_t level;  /* enum log_level */
@@ -111,6 +111,8 @@ struct config {
 	struct pool pool;   /* owns all of it */
 };
 
+enum { CONFIG_PATH_MAX = 4096 };
+
 struct config_source {
 	const char *path; /* -c FILE, or NULL: look for it (design.md section 3) */
 	struct environment env;
@@ -124,12 +126,20 @@ struct config_source {
 int config_read(const struct config_source *source, struct config **out,
 		struct config_faults *faults);
 
-/* The same from a text; name stands in the faults. */
+/*
+ * The file that config_read reads: source's path or one that is put into found. NULL when the
+ * environment holds the configuration itself, or there is none.
+ */
+const char *config_find(const struct config_source *source, char found[static CONFIG_PATH_MAX]);
+
+/* As config_read, from a text; name stands in the faults. */
 int config_read_text(struct span text, const char *name, const struct environment *env,
 		     struct config **out, struct config_faults *faults);
 
 void config_free(struct config *c);
 
+/* Whether t stands in the file, and may be named there; the others are made of these. */
+bool config_target_is_named(const struct config_target *t);
 /* The target of that name, or -1. */
 long config_target_find(const struct config *c, struct span name);
 

@@ -11,8 +11,9 @@ enum {
 	PLAN_BYTES_MAX = 8 * 1024 * 1024,
 	TEXT_MAX = 4 * 4096,   /* a configured text, percent-encoded at most */
 	NAME_MAX_BYTES = 1024, /* a slot's: target, section and header; a host's is less */
-	TARGETS_MAX = 2 * 256, /* each may have a second host */
-	LIST_MAX = 0xfffe,     /* numbers stay below PLAN_NONE */
+	TARGETS_MAX = PLAN_TARGETS_MAX,
+	DEPLOYMENTS_MAX = 16,
+	LIST_MAX = 0xfffe, /* numbers stay below PLAN_NONE */
 	HEADERS_MAX = 40,
 	PORTS_MAX = 1024,
 };
@@ -112,8 +113,16 @@ static const struct pack_field query_fields[] = {
 };
 TYPE(query_type, egress_query, query_fields);
 
+static const struct pack_field deployment_fields[] = {
+	U16(egress_deployment, target),
+	PACK_FIELD_U8(egress_deployment, weight, 100),
+};
+TYPE(deployment_type, egress_deployment, deployment_fields);
+
 static const struct pack_field egress_target_fields[] = {
 	PACK_FIELD_SPAN(egress_target, name, NAME_MAX_BYTES),
+	PACK_FIELD_LIST(egress_target, deployments, ndeployments, DEPLOYMENTS_MAX, deployment_type),
+	PACK_FIELD_BOOL(egress_target, is_deployment),
 	PACK_FIELD_U8(egress_target, provider, PROVIDERS - 1),
 	PACK_FIELD_BOOL(egress_target, https),
 	PACK_FIELD_SPAN(egress_target, host, NAME_MAX_BYTES),
@@ -182,6 +191,9 @@ static const struct pack_field ingress_target_fields[] = {
 	U16(ingress_target, agents),
 	PACK_FIELD_BOOL(ingress_target, required),
 	PACK_FIELD_BOOL(ingress_target, include_usage),
+	PACK_FIELD_BOOL(ingress_target, is_deployment),
+	U16(ingress_target, deployment_of),
+	NUMBERS(ingress_target, deployments, DEPLOYMENTS_MAX),
 	NUMBERS(ingress_target, slots, LIST_MAX),
 };
 TYPE(ingress_target_type, ingress_target, ingress_target_fields);
@@ -237,6 +249,8 @@ static const struct pack_field ingress_fields[] = {
 	PACK_FIELD_U64(ingress_plan, header_timeout_ms),
 	PACK_FIELD_U64(ingress_plan, keep_alive_ms),
 	PACK_FIELD_U64(ingress_plan, drain_ms),
+	PACK_FIELD_U64(ingress_plan, ttl_ms),
+	PACK_FIELD_U64(ingress_plan, max_stale_ms),
 };
 
 const struct pack_type ingress_plan_type = PACK_TYPE(ingress_plan, ingress_fields);

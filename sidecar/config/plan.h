@@ -86,7 +86,10 @@ struct keeper_plan {
 	bool report; /* check --resolve: tell the parent of each first fetch */
 };
 
-enum { PLAN_NONE = 0xffff };
+enum {
+	PLAN_NONE = 0xffff,
+	PLAN_TARGETS_MAX = 2 * 256, /* each of the file may have a second host, or deployments */
+};
 
 extern const struct pack_type resolver_plan_type, keeper_plan_type;
 

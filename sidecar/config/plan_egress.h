@@ -24,9 +24,17 @@ struct egress_query {
 	struct span name, value; /* as sent: percent-encoded */
 };
 
+struct egress_deployment {
+	uint16_t target; /* its number */
+	uint8_t weight;
+};
+
 struct egress_target {
 	struct span name;
-	uint8_t provider; /* enum provider */
+	struct egress_deployment *deployments; /* over which its calls are spread; none: itself */
+	size_t ndeployments;
+	bool is_deployment; /* of another target: never called by its own number */
+	uint8_t provider;   /* enum provider */
 	bool https;
 	struct span host; /* lower-case, without brackets */
 	uint16_t port;

@@ -28,6 +28,10 @@ struct ingress_target {
 	uint16_t agents; /* the target for those operations of Bedrock; 0: none */
 	bool required;
 	bool include_usage;
+	bool is_deployment;
+	uint16_t deployment_of;          /* of which target */
+	struct plan_number *deployments; /* its own; one that is usable is enough */
+	size_t ndeployments;
 	struct plan_number *slots; /* that its calls need */
 	size_t nslots;
 };
@@ -85,6 +89,7 @@ struct ingress_plan {
 	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total;
 	uint32_t connections;
 	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
+	uint64_t ttl_ms, max_stale_ms; /* of secrets: to tell how old is old */
 };
 
 extern const struct pack_type ingress_plan_type;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config/deployment.h"
 #include "config/identity.h"
 #include "config/listeners.h"
 #include "config/plan_identity.h"
@@ -11,7 +12,7 @@ only_speaker(const struct config *c, enum dialect d)
 	uint16_t found = PLAN_NONE;
 
 	for (size_t i = 0; i < c->targets.n; i++) {
-		if (c->targets.items[i].is_agents ||
+		if (!config_target_is_named(&c->targets.items[i]) ||
 		    (dialects_of((enum provider)c->targets.items[i].provider) & (1U << d)) == 0)
 			continue;
 		if (found != PLAN_NONE)
@@ -30,7 +31,7 @@ static uint16_t
 default_target(const struct config *c, enum dialect d)
 {
 	long named = config_target_find(c, c->default_target.dialects[d]);
-	bool single = c->targets.n == 1 || (c->targets.n == 2 && c->targets.items[1].is_agents);
+	bool single = c->targets.n == 1 || !config_target_is_named(&c->targets.items[1]);
 	long all = single ? 0 : config_target_find(c, c->default_target.all);
 	uint16_t only = only_speaker(c, d);
 
@@ -96,8 +97,8 @@ set_common(struct projector *pr)
 		p->ingress.require_landlock_net = (require & CONFIG_REQUIRE_LANDLOCK_NET) != 0;
 	p->keeper.require_secret_pages = p->egress.require_secret_pages =
 		(require & CONFIG_REQUIRE_SECRET_PAGES) != 0;
-	p->keeper.ttl_ms = c->secrets.ttl_ms;
-	p->keeper.max_stale_ms = c->secrets.max_stale_ms;
+	p->keeper.ttl_ms = p->ingress.ttl_ms = c->secrets.ttl_ms;
+	p->keeper.max_stale_ms = p->ingress.max_stale_ms = c->secrets.max_stale_ms;
 	p->keeper.failure_ttl_ms = c->secrets.failure_ttl_ms;
 	p->egress.header_bytes = p->ingress.header_bytes = c->limits.header_bytes;
 	p->egress.body_bytes = p->ingress.body_bytes = c->limits.body_bytes;
@@ -158,6 +159,7 @@ project_for(bool report, const struct config *c, const struct environment *env, 
 	set_common(&pr);
 	for (size_t i = 0; i < c->targets.n; i++)
 		target_project(&pr, i);
+	deployment_project_all(&pr);
 	token_project(&pr, c->admin_token, SPAN("adminToken"), &p.ingress.admin_token);
 	caller_project_all(&pr);
 	identity_project(&pr);

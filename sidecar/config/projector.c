@@ -170,6 +170,16 @@ find_slot(struct projector *pr, struct span reference)
 	return &k->slots[i];
 }
 
+/* What the deployments of a target share is named after it. */
+static struct span
+owner_of(const struct projector *pr, struct span reference)
+{
+	const struct config_target *t = pr->target;
+	bool own = t->has_own_key && span_eq(reference, t->api_key);
+
+	return t->is_deployment && !own ? t->file_name : t->name;
+}
+
 uint16_t
 projector_slot(struct projector *pr, struct span reference, bool optional, const char *section,
 	       struct span key)
@@ -181,7 +191,7 @@ projector_slot(struct projector *pr, struct span reference, bool optional, const
 		return PLAN_NONE;
 	number = (uint16_t)(slot - pr->p->keeper.slots);
 	if (slot->name.len == 0) {
-		slot->name = projector_join(pr, pr->target->name, section, key);
+		slot->name = projector_join(pr, owner_of(pr, reference), section, key);
 		slot->optional = optional;
 	}
 	slot->optional = slot->optional && optional;

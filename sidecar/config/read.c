@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/deployment.h"
 #include "config/form.h"
 #include "config/reader.h"
 #include "config/signing.h"
@@ -451,6 +452,7 @@ complete(struct config *c)
 	}
 	if (room != NULL && c->targets.n > 0)
 		add_agents(c, room);
+	deployment_expand(c);
 }
 
 /* Frees the tree, in which a secret may stand that was written where a reference was due. */
@@ -494,8 +496,10 @@ config_read_text(struct span text, const char *name, const struct environment *e
 		struct reader r = {env, faults, &c->pool};
 
 		section_read(&r, root, NULL, &schema_root, c);
+		deployment_name_all(c);
 		rules_check(&r, root, c);
-		complete(c);
+		if (faults->n == before)
+			complete(c);
 	}
 	tree_free(&tree);
 	fault_sort(faults, before);
@@ -517,6 +521,12 @@ config_free(struct config *c)
 		explicit_bzero(c->pool.base, c->pool.used);
 	pool_free(&c->pool);
 	free(c);
+}
+
+bool
+config_target_is_named(const struct config_target *t)
+{
+	return !t->is_agents && !t->is_deployment;
 }
 
 long

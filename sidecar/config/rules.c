@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aws/arn.h"
+#include "config/deployment.h"
 #include "config/endpoint.h"
 #include "config/preset.h"
 #include "config/reader.h"
@@ -13,6 +14,7 @@ struct rule {
 	const struct yaml_item *item;
 	const struct path *path;
 	const struct config_target *target;
+	const struct yaml_item *above; /* of a deployment: its target's item; else NULL */
 };
 
 /* A fault at the member key of item where there is one, else at item. */
@@ -81,7 +83,8 @@ check_auth(const struct rule *rule)
 {
 	const struct config_target *t = rule->target;
 	bool has_base = yaml_member(rule->item, SPAN("apiBase")) != NULL;
-	bool has_key = yaml_member(rule->item, SPAN("apiKey")) != NULL;
+	bool has_key = yaml_member(rule->item, SPAN("apiKey")) != NULL ||
+		       yaml_member(rule->above, SPAN("apiKey")) != NULL;
 
 	if (!has_base && t->provider != PROVIDER_BEDROCK)
 		fault_member(rule->r, rule->item, rule->path, "apiBase",
@@ -112,6 +115,52 @@ check_pair_of_keys(const struct rule *rule)
 			     "is missing: clientCert and clientKey come together");
 }
 
+/* The target's own place, where there is one, or the keys of one that is a deployment. */
+static void
+check_place(const struct rule *rule)
+{
+	check_base(rule);
+	check_auth(rule);
+	check_region(rule);
+}
+
+static void
+check_deployments(const struct rule *rule)
+{
+	const struct yaml_item *list = yaml_member(rule->item, SPAN("deployments"));
+	const struct yaml_item *item = list->first;
+	struct path above = {rule->path, SPAN("deployments"), 0}, at = {&above, {NULL, 0}, 0};
+	static const char *const own[] = {"apiBase", "region"};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (yaml_member(rule->item, span_of(own[i])) != NULL)
+			fault_member(rule->r, rule->item, rule->path, own[i],
+				     "say it in each of the deployments",
+				     "stands beside deployments, which say where the target is");
+	for (; item != NULL && at.index < rule->target->deployments.n; item = item->next) {
+		struct config_target there =
+			deployment_of(rule->target, &rule->target->deployments.items[at.index]);
+		struct rule of = {rule->r, item, &at, &there, rule->item};
+
+		check_place(&of);
+		at.index++;
+	}
+	deployment_rules_check(rule->r, rule->item, rule->path, rule->target);
+}
+
+/* Whether calls of agents would go to that host: Bedrock's own, and signed; or a gateway's. */
+static bool
+may_have_agents(const struct config_target *t)
+{
+	for (size_t i = 0; i < t->deployments.n; i++) {
+		struct config_target there = deployment_of(t, &t->deployments.items[i]);
+
+		if (!may_have_agents(&there))
+			return false;
+	}
+	return t->deployments.n > 0 || (t->api_base.len == 0) == signing_is_due(t);
+}
+
 /* Bedrock has its agents and knowledge bases at another host, and takes no Bedrock key there. */
 static void
 check_agents(const struct rule *rule)
@@ -120,7 +169,7 @@ check_agents(const struct rule *rule)
 	struct path at = {rule->path, SPAN("operations"), 0};
 
 	if (t->provider == PROVIDER_BEDROCK && (t->operations & OPERATIONS_OF_AGENTS) != 0 &&
-	    (t->api_base.len == 0) != signing_is_due(t))
+	    !may_have_agents(t))
 		reader_fault(rule->r, yaml_member(rule->item, SPAN("operations")), &at,
 			     "leave apiBase and apiKey out; aws.endpoints may name that host, as "
 			     "bedrockAgentRuntime",
@@ -146,13 +195,26 @@ check_operations(const struct rule *rule)
 	check_agents(rule);
 }
 
+static bool
+sends_a_key(const struct config_target *t)
+{
+	bool some = t->api_key.len > 0 && !span_is(t->api_key, "none");
+
+	for (size_t i = 0; i < t->deployments.n; i++) {
+		struct span own = t->deployments.items[i].api_key;
+
+		some = some || (own.len > 0 && !span_is(own, "none"));
+	}
+	return some;
+}
+
 /* The headers that other keys of the target set. */
 static bool
 is_set_elsewhere(const struct config_target *t, struct span name, const char **by)
 {
 	const struct preset *preset = preset_of((enum provider)t->provider);
 
-	if (t->api_key.len > 0 && !span_is(t->api_key, "none") && span_iis(name, preset->header)) {
+	if (sends_a_key(t) && span_iis(name, preset->header)) {
 		*by = "apiKey sets it for this provider; apiKey: none leaves it to headers";
 		return true;
 	}
@@ -184,7 +246,8 @@ check_headers(const struct rule *rule)
 	const struct preset *preset = preset_of((enum provider)rule->target->provider);
 	struct path above = {rule->path, SPAN("headers"), 0};
 
-	if (rule->target->access.header.len > 0 && !span_is(rule->target->api_key, "none") &&
+	if (rule->target->access.header.len > 0 &&
+	    (sends_a_key(rule->target) || signing_is_due(rule->target)) &&
 	    span_iis(rule->target->access.header, preset->header))
 		fault_member(rule->r, yaml_member(rule->item, SPAN("cloudflareAccess")),
 			     &(struct path){rule->path, SPAN("cloudflareAccess"), 0}, "header",
@@ -213,6 +276,9 @@ is_in_header(const struct config_target *t, struct span reference)
 	if (span_eq(t->api_key, reference) || span_eq(t->access.client_id, reference) ||
 	    span_eq(t->access.client_secret, reference))
 		return true;
+	for (size_t i = 0; i < t->deployments.n; i++)
+		if (span_eq(t->deployments.items[i].api_key, reference))
+			return true;
 	for (size_t i = 0; i < t->headers.n; i++)
 		for (size_t at = 0;
 		     template_next(t->headers.items[i].value, &at, &part) == TEMPLATE_PART;)
@@ -247,21 +313,45 @@ check_material(const struct rule *rule, const struct config *c)
 	}
 }
 
+/* Each deployment is a target, and each that has agents is two. */
+static void
+check_count(struct reader *r, const struct yaml_item *targets, const struct path *path,
+	    const struct config *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->targets.n; i++) {
+		const struct config_target *t = &c->targets.items[i];
+		bool two = t->provider == PROVIDER_BEDROCK &&
+			   (t->operations & OPERATIONS_OF_AGENTS) != 0;
+
+		n += (1 + t->deployments.n) * (two ? 2 : 1);
+	}
+	if (n > PLAN_TARGETS_MAX)
+		reader_fault(r, targets, path, NULL,
+			     "%zu with their deployments, and with the hosts of agents; %d are "
+			     "allowed",
+			     n, PLAN_TARGETS_MAX);
+}
+
 static void
 check_targets(struct reader *r, const struct yaml_item *root, const struct config *c)
 {
 	const struct yaml_item *targets = yaml_member(root, SPAN("targets"));
 	struct path above = {NULL, SPAN("targets"), 0};
 
+	if (c->targets.n > 0)
+		check_count(r, targets, &above, c);
 	for (size_t i = 0; i < c->targets.n; i++) {
 		const struct config_target *t = &c->targets.items[i];
 		const struct yaml_item *item = yaml_member(targets, t->name);
 		struct path at = {&above, t->name, 0};
-		struct rule rule = {r, item, &at, t};
+		struct rule rule = {r, item, &at, t, NULL};
 
-		check_base(&rule);
-		check_auth(&rule);
-		check_region(&rule);
+		if (yaml_member(item, SPAN("deployments")) != NULL)
+			check_deployments(&rule);
+		else
+			check_place(&rule);
 		check_pair_of_keys(&rule);
 		check_operations(&rule);
 		check_headers(&rule);

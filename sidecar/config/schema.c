@@ -131,6 +131,27 @@ static const struct schema_key target_aws_rows[] = {IDENTITY_ROWS(config_identit
 static const struct schema target_aws_schema = {sizeof(struct config_identity),
 						KEYS(target_aws_rows)};
 
+static const struct schema_key deployment_rows[] = {
+	{.name = "name", .type = SCHEMA_TEXT, .max = 64, .form = &form_name,
+	    .offset = offsetof(struct config_deployment, name),
+	    .help = "For the log and /status. Default: its region, else d1, d2 and so on."},
+	{.name = "apiBase", .type = SCHEMA_URL,
+	    .offset = offsetof(struct config_deployment, api_base),
+	    .help = "Its URL, as a target's apiBase."},
+	{.name = "region", .type = SCHEMA_TEXT, .max = 32, .form = &form_region,
+	    .offset = offsetof(struct config_deployment, region),
+	    .help = "Its region, of a bedrock target."},
+	{.name = "weight", .type = SCHEMA_INTEGER, .fallback = "1", .min = 1, .max = 100,
+	    .offset = offsetof(struct config_deployment, weight),
+	    .help = "Its share of the calls, among the weights of all."},
+	{.name = "apiKey", .type = SCHEMA_REFERENCE, .word = form_word_none,
+	    .offset = offsetof(struct config_deployment, api_key),
+	    .help = "Where its own API key is. Default: the target's."},
+};
+
+static const struct schema deployment_schema = {sizeof(struct config_deployment),
+						KEYS(deployment_rows)};
+
 static const struct schema_key target_rows[] = {
 	{.name = "provider", .type = SCHEMA_WORD, .fallback = "openaiCompatible",
 	    .word = form_word_provider,
@@ -182,6 +203,10 @@ static const struct schema_key target_rows[] = {
 	{.name = "aws", .type = SCHEMA_SECTION, .of = &target_aws_schema,
 	    .offset = offsetof(struct config_target, aws),
 	    .help = "This target's own cloud identity; what is not said is as in aws."},
+	{.name = "deployments", .type = SCHEMA_ROWS, .min = 2, .max = 16, .of = &deployment_schema,
+	    .offset = offsetof(struct config_target, deployments),
+	    .help = "Several apiBases or regions that its calls are spread over, in place of "
+		    "apiBase or region."},
 };
 
 static const struct schema target_schema = {sizeof(struct config_target), KEYS(target_rows)};

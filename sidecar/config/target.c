@@ -156,8 +156,6 @@ set_tls(struct projector *pr)
 	struct keeper_target *out = pr->keeper;
 	const struct config_tls *tls = &pr->target->tls;
 
-	out->name = pr->target->name;
-	out->ca = out->cert = out->key = PLAN_NONE;
 	out->system_ca = pr->egress->https && tls->ca.len == 0;
 	if (tls->ca.len > 0)
 		out->ca = projector_slot(pr, tls->ca, false, ".tls.", SPAN("ca"));
@@ -209,7 +207,9 @@ target_project(struct projector *pr, size_t i)
 	g->slots = projector_room(pr, SLOTS_MAX * sizeof(struct plan_number));
 	e->headers = projector_room(pr, (t->headers.n + 3) * sizeof(struct egress_header));
 	e->query = projector_room(pr, t->query.n * sizeof(struct egress_query));
-	if (!signing_url(pr, &url))
+	e->resolve = pr->keeper->ca = pr->keeper->cert = pr->keeper->key = PLAN_NONE;
+	pr->keeper->name = t->name;
+	if (t->first > 0 || !signing_url(pr, &url)) /* what has deployments is nowhere itself */
 		return;
 	set_address(pr, &url);
 	signing_project(pr, &url);

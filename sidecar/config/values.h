@@ -87,6 +87,18 @@ struct config_identity {     /* what is not said is 0 or empty */
 	struct config_role role;
 };
 
+struct config_deployment { /* one of the places that a target's calls are spread over */
+	struct span name;  /* where none is given: its region, or d1, d2 … */
+	struct span api_base, region;
+	struct span api_key; /* empty: the target's */
+	uint64_t weight;
+};
+
+struct config_deployments {
+	struct config_deployment *items;
+	size_t n;
+};
+
 struct config_budget { /* of no tokens when there is none */
 	uint64_t tokens, period_ms;
 };
@@ -99,6 +111,15 @@ struct config_caller {
 	uint32_t operations;        /* bits of enum operation; 0: any */
 	uint64_t requests_per_minute, tokens_per_minute, concurrent_requests; /* 0: no limit */
 	struct config_budget budget;
+};
+
+struct config_secrets {
+	uint64_t ttl_ms, max_stale_ms, failure_ttl_ms;
+};
+
+struct config_limits {
+	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total, connections;
+	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
 };
 
 #endif

@@ -62,6 +62,8 @@ report(struct role_egress *r, struct target *t)
 	};
 
 	header_set_release(set);
+	if (t->plan->ndeployments > 0)
+		return; /* ingress makes of theirs what it is */
 	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved &&
 	    t->was_signing == signing && t->was_expiry == m.certificate_expiry)
 		return;
@@ -79,7 +81,8 @@ report_all(struct role_egress *r)
 	for (size_t i = 0; i < r->plan.ntargets; i++)
 		report(r, &r->e.targets[i]);
 	for (size_t i = 0; r->probes != NULL && i < r->plan.ntargets; i++)
-		probe_look(r->probes[i]);
+		if (r->probes[i] != NULL)
+			probe_look(r->probes[i]);
 }
 
 static void
@@ -176,6 +179,16 @@ redacted(struct egress *e, const struct target *t, uint16_t slot, uint64_t n)
 	struct msg_redacted m = {(uint16_t)(t - e->targets), slot, n};
 
 	(void)channel_send(r->ingress, MSG_REDACTED, &m, -1);
+}
+
+static void
+deployment(struct egress *e, const struct target *t, bool left, enum verdict why, uint64_t cools_ms)
+{
+	struct role_egress *r = ev_owner(e, struct role_egress, e);
+	struct msg_deployment m = {(uint16_t)(t - e->targets), left, (uint8_t)why,
+				   cools_ms == 0 ? 0 : loop_wall_ms() + cools_ms};
+
+	(void)channel_send(r->ingress, MSG_DEPLOYMENT, &m, -1);
 }
 
 static void
@@ -324,7 +337,9 @@ make_probes(struct role_egress *r)
 	if (r->probes == NULL)
 		abort();
 	for (size_t i = 0; i < r->plan.ntargets; i++)
-		r->probes[i] = probe_new(r->e.loop, &r->e.targets[i], (uint16_t)i, r->parent);
+		if (r->plan.targets[i].ndeployments == 0)
+			r->probes[i] =
+				probe_new(r->e.loop, &r->e.targets[i], (uint16_t)i, r->parent);
 }
 
 int
@@ -344,7 +359,8 @@ egress_main(void)
 			      .plan = &r.plan,
 			      .look_up = look_up,
 			      .refused = refused,
-			      .redacted = redacted};
+			      .redacted = redacted,
+			      .deployment = deployment};
 	r.e.targets = calloc(r.plan.ntargets + 1, sizeof(*r.e.targets));
 	if (r.e.targets == NULL || enter(&r, &level) != 0)
 		return 1;

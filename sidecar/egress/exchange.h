@@ -7,7 +7,9 @@
 #define EGRESS_EXCHANGE_H
 
 #include "egress/inject.h"
+#include "egress/inlet.h"
 #include "egress/outlet.h"
+#include "egress/spread.h"
 #include "egress/target.h"
 
 /* What all streams share. */
@@ -23,6 +25,12 @@ struct egress {
 	void (*refused)(struct egress *e, const struct target *t); /* ask the keeper to look */
 	/* An answer had n matches of the secret of slot in it, which were overwritten. */
 	void (*redacted)(struct egress *e, const struct target *t, uint16_t slot, uint64_t n);
+	/*
+	 * t, a deployment, failed a call, which has left it for another or not, and is to cool for
+	 * so many ms from now; 0: it is not, or does not any more.
+	 */
+	void (*deployment)(struct egress *e, const struct target *t, bool left, enum verdict why,
+			   uint64_t cools_ms);
 };
 
 /* The answer, on its way to ingress. end and fail come last; the exchange is then free again. */
@@ -40,6 +48,7 @@ enum exchange_state {
 	EXCHANGE_RESOLVE, /* all is here but an address */
 	EXCHANGE_SENT,    /* the upstream has it */
 	EXCHANGE_HELD,    /* it refuses our credentials; the rest of the refusal is coming */
+	EXCHANGE_SPARED,  /* it has too much to do; the rest of what it says of it is coming */
 	EXCHANGE_LOOK,    /* the keeper looks for newer ones */
 	EXCHANGE_RELAY,   /* its answer is being passed on */
 };
@@ -50,23 +59,18 @@ struct exchange {
 	void *arg;
 	enum exchange_state state;
 	struct timer timer;
-	struct target *target;
+	struct target *target; /* the call's, or the deployment of it that the call is with */
+	struct spread spread;
 	struct inject inject;
 	char method[20], model[FRAME_MODEL_MAX + 1];
-	bool has_body;
-	bool can_replay; /* the body is here, whole, and may be sent again */
-	bool replayed;   /* and was: once is enough */
+	struct inlet inlet;
+	bool replayed; /* it was sent again: once is enough */
 	struct outlet outlet;
 	struct later broken; /* fails the call outside of libcurl's callbacks */
 	struct held held;
 	struct look_call look;
 	uint32_t tls_version; /* that the call was made with */
-	char *body;
-	uint64_t body_len, body_got;
-	bool streamed, chunked;
-	bool body_ended;   /* of a streamed body, all has come from ingress */
-	struct buf pieces; /* of it, that libcurl has not taken yet */
-	bool may_be_html;  /* the answer is a file that somebody stored */
+	bool may_be_html;     /* the answer is a file that somebody stored */
 	struct transfer *transfer;
 	bool paused;
 	uint64_t resolve_until;

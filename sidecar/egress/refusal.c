@@ -6,6 +6,7 @@
 #include "aws/error.h"
 #include "base/date.h"
 #include "base/json.h"
+#include "egress/throttle.h"
 
 /* A head with its body goes to ingress in one go, which must fit below serve.c's high mark. */
 enum { HEAD_BYTES_MAX = 32 * 1024 };
@@ -111,6 +112,24 @@ refusal_is_of_signature(const struct held *h, uint64_t *date_s)
 	aws_error_read_rest(head.status, field_value(&head, "x-amzn-errortype"), buf_span(&h->body),
 			    &e);
 	return e.class == AWS_ERROR_CREDENTIALS || e.class == AWS_ERROR_CLOCK;
+}
+
+bool
+held_is_throttle(const struct held *h, bool aws)
+{
+	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	struct frame_head head;
+	struct pool room;
+
+	pool_over(&room, space, sizeof(space));
+	if (held_take(h, &room, &head) != 0)
+		return false;
+	switch (throttle_by_head(&head, aws)) {
+	case THROTTLE_MAYBE:
+		return throttle_by_body(&head, aws, buf_span(&h->body));
+	default:
+		return throttle_by_head(&head, aws) == THROTTLE_YES;
+	}
 }
 
 void

@@ -47,6 +47,8 @@ int held_body(struct held *h, struct span piece);
  * is its Date, where it has one.
  */
 bool refusal_is_of_signature(const struct held *h, uint64_t *date_s);
+/* Whether it says that the call was not executed for want of capacity (throttle.h). */
+bool held_is_throttle(const struct held *h, bool aws);
 /* The head as it came: 0, or -1. room: for its fields; it lasts as long as room and h. */
 int held_take(const struct held *h, struct pool *room, struct frame_head *head);
 void held_free(struct held *h);

@@ -36,6 +36,10 @@ void
 target_init(struct target *t, struct loop *l, const struct egress_target *plan)
 {
 	*t = (struct target){.plan = plan, .loop = l};
+	for (size_t i = 0; i < plan->ndeployments; i++)
+		balance_add(&t->balance, plan->deployments[i].weight);
+	if (plan->ndeployments > 0)
+		return; /* it is nowhere itself */
 	set_literal(t);
 	if (!plan->https)
 		open_lane(t, NULL);

@@ -7,6 +7,7 @@
 #define EGRESS_TARGET_H
 
 #include "box/msg_signing.h"
+#include "egress/balance.h"
 #include "egress/look.h"
 #include "egress/transfer.h"
 
@@ -17,6 +18,7 @@ struct target {
 	uint32_t tls_version;
 	uint64_t certificate_expiry;
 	struct addresses addresses;
+	struct balance balance;   /* of its deployments, where it has some */
 	struct look look;         /* of refused calls, at the store */
 	uint32_t refused_version; /* of the last of them: what it was signed with; 0: it was not */
 	uint64_t refused_s;       /* and its Date, or 0 */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "ingress/admin.h"
 
 #include "base/log.h"
 #include "ingress/expose.h"
 #include "ingress/metrics.h"
+#include "ingress/page.h"
 #include "ingress/ready.h"
 #include "ingress/status.h"
 #include "ingress/token.h"
@@ -72,11 +75,16 @@ static const struct page pages[] = {
 	{"/status", true, status},
 };
 
+enum { PAGES = sizeof(pages) / sizeof(pages[0]) };
+
 /* ---- who may see them ---- */
 
+/* A browser asks its user for the token where this comes, and only there. */
+#define CHALLENGE_BASIC  "WWW-Authenticate: Basic realm=\"sidekey\", charset=\"UTF-8\"\r\n"
+#define CHALLENGE_BEARER "WWW-Authenticate: Bearer\r\n"
+
 static unsigned
-unauthorized(struct ingress *in, const struct ingress_listener *l, struct span presented,
-	     struct buf *b)
+unauthorized(struct ingress *in, const struct ingress_listener *l, bool presented, struct buf *b)
 {
 	uint64_t now = loop_now(in->loop);
 
@@ -84,25 +92,40 @@ unauthorized(struct ingress *in, const struct ingress_listener *l, struct span p
 	if (in->admin_told == 0 || now - in->admin_told >= TELL_AGAIN_MS) {
 		in->admin_told = now;
 		log_say(LOG_WARN, "a request to the admin port had no valid token",
-			LOG_S("listener", l->name),
-			LOG_C("token", presented.len > 0 ? "wrong" : "missing"),
+			LOG_S("listener", l->name), LOG_C("token", presented ? "wrong" : "missing"),
 			LOG_U("refused_so_far", in->metrics->admin_refused));
 	}
 	return fault(b, 401,
-		     "This page needs the token that `adminToken` names, as Authorization: Bearer; "
-		     "on an admin Unix socket it needs none.");
+		     "This page needs the token that `adminToken` names, as Authorization: Bearer, "
+		     "or as the password of Basic; on an admin Unix socket it needs none.");
+}
+
+/* The token that r presents in either way. */
+static enum token_state
+check_token(const struct ingress *in, const struct http_request *r, bool *presented)
+{
+	char room[TOKEN_ROOM];
+	struct span token = token_bearer(r);
+	enum token_state state;
+
+	if (token.len == 0)
+		token = token_basic(r, room);
+	*presented = token.len > 0;
+	state = token_check(in, &in->plan.admin_token, token);
+	explicit_bzero(room, sizeof(room));
+	return state;
 }
 
 /* 0: let in; else the status of the refusal in b. The socket's mode says who reaches it. */
 static unsigned
 turn_away(struct ingress *in, const struct ingress_listener *l, const struct http_request *r,
-	  struct buf *b)
+	  struct buf *b, struct reply_page *page)
 {
-	struct span presented = token_bearer(r);
+	bool front = span_is(r->path, "/"), presented;
 
 	if (l->is_unix)
 		return 0;
-	switch (token_check(in, &in->plan.admin_token, presented)) {
+	switch (check_token(in, r, &presented)) {
 	case TOKEN_RIGHT:
 		return 0;
 	case TOKEN_NOT_CONFIGURED:
@@ -116,6 +139,12 @@ turn_away(struct ingress *in, const struct ingress_listener *l, const struct htt
 			"The token that `adminToken` names could not be read yet; /readyz tells "
 			"the state of its slot.");
 	default:
+		page->fields = front ? PAGE_FIELDS CHALLENGE_BASIC : PAGE_FIELDS CHALLENGE_BEARER;
+		/* A browser presents nothing until it has been asked: no guess. */
+		if (front && !presented)
+			return fault(b, 401,
+				     "The password is the token that `adminToken` names; "
+				     "the user's name may be any.");
 		return unauthorized(in, l, presented, b);
 	}
 }
@@ -133,24 +162,44 @@ answer_page(struct ingress *in, const struct page *page, struct buf *b, const ch
 	return fault(b, 500, "This page is too large for this many targets, slots and models.");
 }
 
-unsigned
-admin_answer(struct ingress *in, const struct ingress_listener *l, const struct http_request *r,
-	     struct buf *body, const char **type)
+static unsigned
+answer_file(const struct page_file *file, struct buf *b, const char **type)
 {
-	*type = "application/json";
-	if (!span_is(r->method, "GET"))
-		return fault(body, 405, "only GET is served here");
-	if (!l->is_admin) {
-		(void)buf_add_str(body, "\"I'm alive!\"");
-		return 200;
-	}
-	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
-		unsigned refused;
+	*type = file->type;
+	(void)buf_add_str(b, file->text);
+	return 200;
+}
 
-		if (!span_is(r->path, pages[i].path))
-			continue;
-		refused = pages[i].secured ? turn_away(in, l, r, body) : 0;
-		return refused != 0 ? refused : answer_page(in, &pages[i], body, type);
-	}
-	return fault(body, 404, "no such page; /healthz, /readyz, /metrics and /status are here");
+/* The status. */
+static unsigned
+answer(struct ingress *in, const struct ingress_listener *l, const struct http_request *r,
+       struct buf *b, struct reply_page *page)
+{
+	const struct page_file *file = page_find(span_cut(r->path, 1, r->path.len));
+	size_t i = 0;
+	unsigned refused;
+
+	while (i < PAGES && !span_is(r->path, pages[i].path))
+		i++;
+	if (file == NULL && i == PAGES)
+		return fault(b, 404,
+			     "no such page; /, /healthz, /readyz, /metrics and /status are here");
+	refused = file != NULL || pages[i].secured ? turn_away(in, l, r, b, page) : 0;
+	if (refused != 0)
+		return refused;
+	return file != NULL ? answer_file(file, b, &page->type)
+			    : answer_page(in, &pages[i], b, &page->type);
+}
+
+void
+admin_answer(struct ingress *in, const struct ingress_listener *l, const struct http_request *r,
+	     struct buf *body, struct reply_page *page)
+{
+	*page = (struct reply_page){200, "application/json", PAGE_FIELDS};
+	if (!span_is(r->method, "GET"))
+		page->status = fault(body, 405, "only GET is served here");
+	else if (l->is_admin)
+		page->status = answer(in, l, r, body, page);
+	else
+		(void)buf_add_str(body, "\"I'm alive!\"");
 }

@@ -6,15 +6,16 @@
 #include "base/buf.h"
 #include "http/head.h"
 #include "ingress/ingress.h"
+#include "ingress/reply.h"
 
 enum { ADMIN_BODY_MAX = 2 * 1024 * 1024 }; /* rendered in one go: some milliseconds at the most */
 
 /*
  * Answers r, which came by l and was checked for Host and Origin: appends a body (at most
- * ADMIN_BODY_MAX), sets its type, returns the status. Names of slots and targets only: no
+ * ADMIN_BODY_MAX), and says in *page what goes with it. Names of slots and targets only: no
  * reference, no value, no address.
  */
-unsigned admin_answer(struct ingress *in, const struct ingress_listener *l,
-		      const struct http_request *r, struct buf *body, const char **type);
+void admin_answer(struct ingress *in, const struct ingress_listener *l,
+		  const struct http_request *r, struct buf *body, struct reply_page *page);
 
 #endif

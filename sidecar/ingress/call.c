@@ -196,6 +196,7 @@ call_note_head(struct call *c, const struct frame_head *head)
 					    "x-litellm-call-id", "cf-ray"};
 
 	c->status = head->status;
+	c->answered_by = head->target;
 	c->first_byte_us = loop_clock_us();
 	meter_begin(&c->meter, c->decision.route, head->status, head->fields, head->nfields);
 	for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
@@ -272,10 +273,23 @@ call_usage(struct ingress *in, struct call *c)
 	metrics_tokens(in->metrics, d->target, d->rule, TOKEN_OUTPUT, c->usage.output);
 }
 
+/* The deployment that answered; empty: the target has none, or none did. */
+static struct span
+deployment_of(const struct ingress *in, const struct call *c)
+{
+	const struct ingress_target *by;
+
+	if (c->first_byte_us == 0 || c->answered_by >= in->plan.ntargets)
+		return SPAN("");
+	by = &in->plan.targets[c->answered_by];
+	return by->is_deployment && by->deployment_of == c->decision.target ? by->name : SPAN("");
+}
+
 static void
 write_log(const struct ingress *in, const struct call *c, uint64_t now)
 {
 	const struct decision *d = &c->decision;
+	struct span deployment = deployment_of(in, c);
 
 	log_say(LOG_INFO, "call", LOG_S("request_id", call_id(c)),
 		LOG_S("caller", caller_name(in, d->caller)),
@@ -283,6 +297,7 @@ write_log(const struct ingress *in, const struct call *c, uint64_t now)
 		LOG_C("operation", d->route != NULL ? operation_name(d->route->operation) : ""),
 		LOG_S("target",
 		      d->target != PLAN_NONE ? in->plan.targets[d->target].name : SPAN("")),
+		LOG_IF(deployment.len > 0, LOG_S("deployment", deployment)),
 		LOG_C("model", d->model), LOG_U("status", c->status),
 		LOG_C("code", c->code == NULL ? "" : c->code), LOG_U("bytes_in", c->bytes_in),
 		LOG_U("bytes_out", c->bytes_out),

@@ -37,6 +37,7 @@ struct call {
 	uint64_t bytes_relayed; /* of the answer's body, as it came from egress */
 	unsigned status;
 	const char *code;                /* of an error of ours; NULL: the upstream's answer */
+	uint16_t answered_by;            /* the target, or one of its deployments */
 	char upstream_id[96];            /* x-request-id and its like */
 	char trace_id[TRACE_ID_LEN + 1]; /* of a valid traceparent, or empty */
 	struct meter meter;              /* of the answer's body */

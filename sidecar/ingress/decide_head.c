@@ -262,8 +262,9 @@ decide_head(const struct ingress *in, const struct ingress_listener *l,
 	if (d->route == NULL)
 		return decide_refuse(
 			d, VERDICT_ROUTE_NOT_FOUND,
-			"No operation has this path in the %s dialect; the base URL for an "
-			"OpenAI client is http://HOST:PORT/v1.",
+			"No operation has this path in the %s dialect; the base URL is "
+			"http://HOST:PORT/v1 for an OpenAI client, and http://HOST:PORT/bedrock "
+			"for an AWS SDK.",
 			dialect_name(d->dialect));
 	if (!any_target_speaks(in, d))
 		return decide_refuse(

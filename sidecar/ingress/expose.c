@@ -41,6 +41,13 @@ target_name(const struct ingress *in, size_t i)
 	return i < in->plan.ntargets ? in->plan.targets[i].name : SPAN("");
 }
 
+/* Deployments are counted with their target. */
+static bool
+is_whole(const struct ingress *in, size_t target)
+{
+	return !in->plan.targets[target].is_deployment;
+}
+
 /* ---- calls ---- */
 
 static void
@@ -123,10 +130,12 @@ errors(struct buf *b, const struct ingress *in)
 			(void)buf_addf(b, "sidekey_refusals_total{code=\"%s\"} %" PRIu64 "\n",
 				       verdict_row((enum verdict)v)->code, m->refusals[v]);
 	family(b, "sidekey_upstream_errors_total", "counter",
-	       "Calls that the upstream, or the way to it, failed. An error that the upstream "
-	       "answers properly is not one of them: see status of sidekey_requests_total.");
+	       "Calls that the upstream, or the way to it, failed, and attempts at one of a "
+	       "target's deployments, after which the call went to another. An error that the "
+	       "upstream answers properly is not one of them, but for a throttle that was not "
+	       "the last word: see status of sidekey_requests_total.");
 	for (size_t t = 0; t < in->plan.ntargets; t++)
-		for (unsigned e = 0; e < UPSTREAM_ERRORS; e++) {
+		for (unsigned e = 0; is_whole(in, t) && e < UPSTREAM_ERRORS; e++) {
 			const char *kind =
 				metrics_upstream_error_name((enum metrics_upstream_error)e);
 
@@ -138,6 +147,8 @@ errors(struct buf *b, const struct ingress *in)
 	family(b, "sidekey_redactions_total", "counter",
 	       "Occurrences of a secret in an answer, which were overwritten.");
 	for (size_t t = 0; t < in->plan.ntargets; t++) {
+		if (!is_whole(in, t))
+			continue;
 		(void)buf_add_str(b, "sidekey_redactions_total");
 		label(b, "{", "target", target_name(in, t));
 		(void)buf_addf(b, "} %" PRIu64 "\n", m->redactions[t]);
@@ -186,7 +197,7 @@ certificates(struct buf *b, const struct ingress *in)
 	family(b, "sidekey_certificate_expiry_seconds", "gauge",
 	       "Seconds until the target's client certificate ends; negative when it is over.");
 	for (size_t i = 0; i < in->plan.ntargets; i++) {
-		if (in->targets[i].certificate_expiry == 0)
+		if (in->targets[i].certificate_expiry == 0 || !is_whole(in, i))
 			continue;
 		(void)buf_add_str(b, "sidekey_certificate_expiry_seconds");
 		label(b, "{", "target", target_name(in, i));

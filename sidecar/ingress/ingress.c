@@ -125,6 +125,15 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 		take_digest(&r->in.slots[d->slot], d->digest);
 }
 
+/* The target that a deployment is one of; target itself where it is none. */
+static uint16_t
+whole_of(const struct ingress *in, uint16_t target)
+{
+	const struct ingress_target *t = &in->plan.targets[target];
+
+	return t->is_deployment ? t->deployment_of : target;
+}
+
 /* An upstream that says a secret back may say it to others too. */
 static void
 take_redacted(struct ingress *in, const struct msg_redacted *m)
@@ -135,12 +144,55 @@ take_redacted(struct ingress *in, const struct msg_redacted *m)
 		return;
 	if (m->slot != PLAN_NONE)
 		name = in->plan.slots[m->slot].name;
-	in->metrics->redactions[m->target] += m->matches;
+	in->metrics->redactions[whole_of(in, m->target)] += m->matches;
 	log_say(LOG_WARN,
 		"an upstream's answer held one of our secrets, which was overwritten; find out "
 		"why it says it, and change it if others can see what it says",
 		LOG_S("target", in->plan.targets[m->target].name), LOG_S("slot", name),
 		LOG_U("matches", m->matches));
+}
+
+/* What a target with deployments is: what the best of them is. */
+static void
+sum_up(struct ingress *in, uint16_t target)
+{
+	const struct ingress_target *t = &in->plan.targets[target];
+	struct target_view sum = {0};
+
+	for (size_t i = 0; i < t->ndeployments; i++) {
+		const struct target_view *v = &in->targets[t->deployments[i].number];
+
+		sum.usable = sum.usable || v->usable;
+		sum.resolved = sum.resolved || v->resolved;
+		if (v->certificate_expiry != 0 &&
+		    (sum.certificate_expiry == 0 || v->certificate_expiry < sum.certificate_expiry))
+			sum.certificate_expiry = v->certificate_expiry;
+	}
+	in->targets[target] = sum;
+}
+
+static void
+take_target(struct ingress *in, const struct msg_target *m)
+{
+	struct target_view *v = &in->targets[m->target];
+
+	*v = (struct target_view){m->usable, m->resolved, (enum signing_state)m->signing,
+				  m->certificate_expiry, v->cools_until_ms};
+	if (whole_of(in, m->target) != m->target)
+		sum_up(in, whole_of(in, m->target));
+}
+
+/* A call that another deployment then served has had an error of the upstream's all the same. */
+static void
+take_deployment(struct ingress *in, const struct msg_deployment *m)
+{
+	uint16_t whole = whole_of(in, m->target);
+
+	if (whole == m->target || m->verdict >= VERDICTS)
+		return;
+	in->targets[m->target].cools_until_ms = m->cools_until_ms;
+	if (m->left)
+		metrics_attempt(in->metrics, whole, (enum verdict)m->verdict);
 }
 
 static void
@@ -156,9 +208,10 @@ from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 	if (type == MSG_REDACTED)
 		take_redacted(&r->in, obj);
 	if (type == MSG_TARGET && m->target < r->in.plan.ntargets)
-		r->in.targets[m->target] =
-			(struct target_view){m->usable, m->resolved, (enum signing_state)m->signing,
-					     m->certificate_expiry};
+		take_target(&r->in, m);
+	if (type == MSG_DEPLOYMENT &&
+	    ((const struct msg_deployment *)obj)->target < r->in.plan.ntargets)
+		take_deployment(&r->in, obj);
 	reassess(r);
 }
 
@@ -284,8 +337,10 @@ start(struct role_ingress *r)
 			 1u << MSG_ACCEPT | 1u << MSG_RETIRE | 1u << MSG_DRAIN, from_parent);
 	r->keeper = join(r, SPAWN_CHANNEL_A, "keeper",
 			 1u << MSG_SLOT | 1u << MSG_DIGEST | 1u << MSG_ALIVE, from_keeper);
-	in->egress = join(r, SPAWN_CHANNEL_B, "egress",
-			  1u << MSG_TARGET | 1u << MSG_REDACTED | 1u << MSG_ALIVE, from_egress);
+	in->egress =
+		join(r, SPAWN_CHANNEL_B, "egress",
+		     1u << MSG_TARGET | 1u << MSG_REDACTED | 1u << MSG_ALIVE | 1u << MSG_DEPLOYMENT,
+		     from_egress);
 	return 0;
 }
 

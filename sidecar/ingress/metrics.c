@@ -61,6 +61,7 @@ static const struct {
 	[UPSTREAM_ACCESS_DENIED] = {VERDICT_ACCESS_DENIED_BY_GATEWAY, "access_denied"},
 	[UPSTREAM_INVALID] = {VERDICT_UPSTREAM_INVALID, "invalid"},
 	[UPSTREAM_TIMEOUT] = {VERDICT_UPSTREAM_TIMEOUT, "timeout"},
+	[UPSTREAM_THROTTLED] = {VERDICTS, "throttled"}, /* no error of a call's */
 };
 
 static const char *const refreshes[REFRESHES] = {"success", "failure", "denied"};
@@ -152,6 +153,16 @@ count_error(struct metrics *m, const struct metrics_call *c)
 		m->upstream_errors[c->target][e]++;
 }
 
+void
+metrics_attempt(struct metrics *m, uint16_t target, enum verdict why)
+{
+	enum metrics_upstream_error e =
+		why == VERDICT_OK ? UPSTREAM_THROTTLED : metrics_upstream_error(why);
+
+	if (target < m->plan->ntargets && e < UPSTREAM_ERRORS)
+		m->upstream_errors[target][e]++;
+}
+
 static void
 count_rate(struct metrics *m, uint64_t now_ms)
 {
@@ -202,6 +213,15 @@ metrics_last_minute(const struct metrics *m, uint64_t now_ms)
 		if (m->rate[i].second + METRICS_RATE_SECONDS > second)
 			n += m->rate[i].count;
 	return n;
+}
+
+uint32_t
+metrics_in_second(const struct metrics *m, uint64_t now_ms, unsigned ago)
+{
+	uint64_t second = now_ms / 1000 - ago;
+	size_t i = second % METRICS_RATE_SECONDS;
+
+	return m->rate[i].second == second ? m->rate[i].count : 0;
 }
 
 /* ---- the rest ---- */

@@ -34,6 +34,7 @@ enum metrics_upstream_error {
 	UPSTREAM_ACCESS_DENIED,
 	UPSTREAM_INVALID,
 	UPSTREAM_TIMEOUT,
+	UPSTREAM_THROTTLED, /* only of a call that then went to another deployment */
 	UPSTREAM_ERRORS
 };
 
@@ -85,6 +86,9 @@ struct metrics_call {
 
 void metrics_call(struct metrics *m, const struct metrics_call *c);
 
+/* A deployment of target failed a call (why; OK: by a throttle), which then went to another. */
+void metrics_attempt(struct metrics *m, uint16_t target, enum verdict why);
+
 /* An attempt to fetch a slot is over. */
 void metrics_refresh(struct metrics *m, uint16_t slot, enum metrics_refresh result);
 
@@ -101,6 +105,9 @@ void metrics_admin_refused(struct metrics *m);
 
 /* Calls that ended in the last minute. */
 uint32_t metrics_last_minute(const struct metrics *m, uint64_t now_ms);
+
+/* Calls that ended in the second that was ago seconds back, of the last METRICS_RATE_SECONDS. */
+uint32_t metrics_in_second(const struct metrics *m, uint64_t now_ms, unsigned ago);
 
 /* The upstream's fault that a verdict stands for, or UPSTREAM_ERRORS. */
 enum metrics_upstream_error metrics_upstream_error(enum verdict v);

@@ -6,7 +6,7 @@
 #include "ingress/caller.h"
 
 static bool
-target_is_usable(const struct ingress *in, size_t i)
+place_is_usable(const struct ingress *in, size_t i)
 {
 	const struct ingress_target *t = &in->plan.targets[i];
 
@@ -19,6 +19,18 @@ target_is_usable(const struct ingress *in, size_t i)
 			return false;
 	}
 	return true;
+}
+
+/* One of several deployments is enough. */
+static bool
+target_is_usable(const struct ingress *in, size_t i)
+{
+	const struct ingress_target *t = &in->plan.targets[i];
+
+	for (size_t d = 0; d < t->ndeployments; d++)
+		if (place_is_usable(in, t->deployments[d].number))
+			return true;
+	return t->ndeployments == 0 && place_is_usable(in, i);
 }
 
 bool
@@ -85,6 +97,9 @@ ready_add_targets(struct buf *b, const struct ingress *in)
 		if (v->certificate_expiry != 0)
 			(void)buf_addf(b, ",\"certificate_expiry_seconds\":%" PRId64,
 				       (int64_t)v->certificate_expiry - now);
+		if (v->cools_until_ms > loop_wall_ms())
+			(void)buf_addf(b, ",\"cooling_seconds\":%" PRIu64,
+				       (v->cools_until_ms - loop_wall_ms() + 999) / 1000);
 		(void)buf_add_str(b, "}");
 	}
 	(void)buf_add_str(b, "}");

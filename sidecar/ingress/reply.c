@@ -48,15 +48,14 @@ reply_error(struct buf *out, const struct reply *r)
 }
 
 int
-reply_plain(struct buf *out, unsigned status, const char *type, struct span body, bool close)
+reply_plain(struct buf *out, const struct reply_page *page, struct span body, bool close)
 {
-	int bad = add_status(out, status);
+	int bad = add_status(out, page->status);
 
 	bad |= buf_addf(
 		out,
 		"Content-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s%s\r\n",
-		type, body.len, status == 401 ? "WWW-Authenticate: Bearer\r\n" : "",
-		close ? "Connection: close\r\n" : "");
+		page->type, body.len, page->fields, close ? "Connection: close\r\n" : "");
 	return bad | buf_add_span(out, body);
 }
 

@@ -18,8 +18,15 @@ struct reply {
 /* An error of ours. Returns the status sent, or 0 when out is full. */
 unsigned reply_error(struct buf *out, const struct reply *r);
 
-/* An answer of ours with a body (admin, liveliness). 0 or -1. */
-int reply_plain(struct buf *out, unsigned status, const char *type, struct span body, bool close);
+/* An answer of ours with a body that is no error of a call (admin, liveliness). */
+struct reply_page {
+	unsigned status;
+	const char *type;   /* of the body */
+	const char *fields; /* further lines of the head, each with its CRLF */
+};
+
+/* 0 or -1. */
+int reply_plain(struct buf *out, const struct reply_page *page, struct span body, bool close);
 
 enum reply_framing { REPLY_LENGTH, REPLY_CHUNKED, REPLY_UNTIL_CLOSE, REPLY_EMPTY };
 

@@ -176,16 +176,15 @@ static bool
 answer_self(struct conn *c)
 {
 	const struct http_request *r = &c->call->request;
-	const char *type;
+	struct reply_page page;
 	struct buf body;
-	unsigned status;
 
 	if (!c->listener->is_admin && !span_is(r->path, "/health/liveliness"))
 		return false;
 	buf_init(&body, ADMIN_BODY_MAX);
-	status = admin_answer(c->in, c->listener, r, &body, &type);
+	admin_answer(c->in, c->listener, r, &body, &page);
 	c->close |= r->framing != HTTP_NO_BODY;
-	(void)reply_plain(&c->out, status, type, buf_span(&body), c->close);
+	(void)reply_plain(&c->out, &page, buf_span(&body), c->close);
 	buf_free(&body);
 	buf_drop(&c->inb, c->call->head_len);
 	call_free(c->in, c->call); /* not a call: no log line */

@@ -4,12 +4,14 @@
 #include "ingress/caller.h"
 #include "ingress/ready.h"
 
+/* callable: it is so by being good for calls. */
 static bool
-is_settled(const struct ingress *in, size_t target)
+place_is_settled(const struct ingress *in, size_t target, bool *callable)
 {
 	const struct ingress_target *t = &in->plan.targets[target];
 	bool usable = in->targets[target].usable && in->targets[target].resolved;
 
+	*callable = false;
 	if (in->targets[target].signing == SIGNING_REFUSED)
 		return true;
 	for (size_t i = 0; i < t->nslots; i++) {
@@ -19,7 +21,27 @@ is_settled(const struct ingress *in, size_t target)
 			return true;
 		usable = usable && (state == SLOT_FRESH || state == SLOT_STALE);
 	}
+	*callable = usable;
 	return usable;
+}
+
+/* Of several deployments one that is good for calls is enough. */
+static bool
+is_settled(const struct ingress *in, size_t target)
+{
+	const struct ingress_target *t = &in->plan.targets[target];
+	bool callable, all = true;
+
+	if (t->is_deployment)
+		return true; /* a part of its target */
+	if (t->ndeployments == 0)
+		return place_is_settled(in, target, &callable);
+	for (size_t i = 0; i < t->ndeployments; i++) {
+		all = place_is_settled(in, t->deployments[i].number, &callable) && all;
+		if (callable)
+			return true;
+	}
+	return all;
 }
 
 struct msg_standing

@@ -65,7 +65,23 @@ add_calls(struct buf *b, const struct ingress *in)
 		       ",\"by\":[",
 		       m->calls, conn_count_calls(in), metrics_last_minute(m, loop_now(in->loop)));
 	add_by_operation(b, in);
-	(void)buf_add_str(b, "]}");
+	(void)buf_add_str(b, "],\"per_second\":[");
+	for (unsigned ago = METRICS_RATE_SECONDS - 1; ago > 0; ago--)
+		(void)buf_addf(b, "%" PRIu32 "%s", metrics_in_second(m, loop_now(in->loop), ago),
+			       ago > 1 ? "," : "]}");
+}
+
+/* "le": the upper bounds; "counts": what fell below each and no lower one, and above the last. */
+static void
+add_buckets(struct buf *b, const struct histogram *h)
+{
+	(void)buf_add_str(b, ",\"le\":[");
+	for (size_t i = 0; i < h->bounds->n; i++)
+		(void)buf_addf(b, "%s%s", i > 0 ? "," : "", h->bounds->at[i].seconds);
+	(void)buf_add_str(b, "],\"counts\":[");
+	for (size_t i = 0; i <= h->bounds->n; i++)
+		(void)buf_addf(b, "%s%" PRIu64, i > 0 ? "," : "", h->counts[i]);
+	(void)buf_add_str(b, "]");
 }
 
 static void
@@ -87,6 +103,7 @@ add_latency(struct buf *b, const struct metrics *m)
 				(void)buf_addf(b, ",\"p%u\":%" PRIu64 ".%06" PRIu64, percents[p],
 					       us / 1000000, us % 1000000);
 		}
+		add_buckets(b, h);
 		(void)buf_add_str(b, "}");
 	}
 	(void)buf_add_str(b, "}");
@@ -137,6 +154,28 @@ add_refusals(struct buf *b, const struct metrics *m)
 		comma = ",";
 	}
 	(void)buf_add_str(b, "}");
+}
+
+static void
+add_upstream_errors(struct buf *b, const struct ingress *in)
+{
+	const char *comma = "";
+
+	(void)buf_add_str(b, ",\"upstream_errors\":[");
+	for (size_t t = 0; t < in->plan.ntargets; t++)
+		for (unsigned e = 0; e < UPSTREAM_ERRORS; e++) {
+			uint64_t n = in->metrics->upstream_errors[t][e];
+
+			if (n == 0)
+				continue;
+			(void)buf_add_str(b, comma);
+			text(b, "{\"target\":", target_name(in, t));
+			(void)buf_addf(b, ",\"kind\":\"%s\",\"count\":%" PRIu64 "}",
+				       metrics_upstream_error_name((enum metrics_upstream_error)e),
+				       n);
+			comma = ",";
+		}
+	(void)buf_add_str(b, "]");
 }
 
 static void
@@ -195,10 +234,14 @@ status_answer(const struct ingress *in, struct buf *b)
 	ready_add_targets(b, in);
 	(void)buf_add_str(b, ",\"slots\":");
 	ready_add_slots(b, in, true);
+	(void)buf_addf(
+		b, ",\"secrets\":{\"ttl_seconds\":%" PRIu64 ",\"max_stale_seconds\":%" PRIu64 "}",
+		in->plan.ttl_ms / 1000, in->plan.max_stale_ms / 1000);
 	add_calls(b, in);
 	add_latency(b, in->metrics);
 	add_tokens(b, in);
 	add_refusals(b, in->metrics);
+	add_upstream_errors(b, in);
 	(void)buf_addf(b, ",\"admin_refused\":%" PRIu64, in->metrics->admin_refused);
 	add_recent(b, in);
 	(void)buf_add_str(b, "}\n");

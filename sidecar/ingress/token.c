@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ingress/token.h"
 
+#include "base/base64.h"
 #include "base/digest.h"
 
 enum token_state
@@ -25,13 +26,28 @@ token_check(const struct ingress *in, const struct ingress_token *token, struct 
 	return span_eq_ct(got, known) ? TOKEN_RIGHT : TOKEN_WRONG;
 }
 
-struct span
-token_bearer(const struct http_request *r)
+/* What stands behind scheme in the one Authorization field. */
+static struct span
+authorization(const struct http_request *r, struct span scheme)
 {
-	static const struct span scheme = {"Bearer ", sizeof("Bearer ") - 1};
 	const struct http_field *f = http_find(r, "authorization");
 
 	if (f == NULL || http_count(r, "authorization") > 1 || !span_istarts(f->value, scheme))
 		return (struct span){NULL, 0};
 	return span_trim(span_cut(f->value, scheme.len, f->value.len));
+}
+
+struct span
+token_bearer(const struct http_request *r)
+{
+	return authorization(r, SPAN("Bearer "));
+}
+
+struct span
+token_basic(const struct http_request *r, char room[static TOKEN_ROOM])
+{
+	long n = base64_decode(authorization(r, SPAN("Basic ")), room, TOKEN_ROOM);
+	struct span pair = {room, n < 0 ? 0 : (size_t)n};
+
+	return span_cut(pair, span_find(pair, 0, ':') + 1, pair.len);
 }

@@ -19,4 +19,12 @@ enum token_state token_check(const struct ingress *in, const struct ingress_toke
 /* What `Authorization: Bearer` carries: a view; empty when there is none, or more than one. */
 struct span token_bearer(const struct http_request *r);
 
+/*
+ * The password of `Authorization: Basic` (RFC 7617), which is how a browser asks a person for a
+ * token; the user's name may be any. A view into room, which is the caller's to wipe; empty as
+ * above, and when it is longer than any token.
+ */
+enum { TOKEN_ROOM = 2048 };
+struct span token_basic(const struct http_request *r, char room[static TOKEN_ROOM]);
+
 #endif

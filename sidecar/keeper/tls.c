@@ -1,57 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <unistd.h>
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include "keeper/tls.h"
 
 #include "base/auto.h"
 #include "base/log.h"
 #include "box/spawn.h"
-
-static int
-no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return -1;
-}
-
-/* Seconds since 1970; 0 when it cannot be told. */
-static uint64_t
-end_of(const X509 *x)
-{
-	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	int days = 0, seconds = 0;
-
-	if (epoch == NULL || ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(x)) != 1)
-		days = seconds = 0;
-	ASN1_TIME_free(epoch);
-	return days < 0 ? 0 : (uint64_t)days * 24 * 3600 + (uint64_t)seconds;
-}
-
-static bool
-is_pair(struct span cert, struct span key, uint64_t *ends_s)
-{
-	BIO *c = BIO_new_mem_buf(cert.ptr, (int)cert.len);
-	BIO *k = BIO_new_mem_buf(key.ptr, (int)key.len);
-	X509 *x = c == NULL ? NULL : PEM_read_bio_X509_AUX(c, NULL, no_passphrase, NULL);
-	EVP_PKEY *pkey = k == NULL ? NULL : PEM_read_bio_PrivateKey(k, NULL, no_passphrase, NULL);
-	bool good = x != NULL && pkey != NULL && X509_check_private_key(x, pkey) == 1;
-
-	if (good)
-		*ends_s = end_of(x);
-	EVP_PKEY_free(pkey);
-	X509_free(x);
-	BIO_free(c);
-	BIO_free(k);
-	ERR_clear_error();
-	return good;
-}
+#include "keeper/pair.h"
 
 /* The slot's value; false while a slot that is needed has none. */
 static bool
@@ -101,7 +56,7 @@ tls_send(struct tls_target *t)
 		take_back(t);
 		return;
 	}
-	if (m.cert.len > 0 && !is_pair(m.cert, m.key, &ends_s)) {
+	if (m.cert.len > 0 && !pair_matches(m.cert, m.key, &ends_s)) {
 		mismatch(t);
 		return;
 	}

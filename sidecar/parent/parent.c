@@ -10,6 +10,7 @@
 
 #include "parent/parent.h"
 
+#include "base/auto.h"
 #include "base/log.h"
 #include "box/box.h"
 #include "ingress/limits.h"
@@ -23,6 +24,7 @@ enum { LISTENERS_MAX = 48, STOP_MS = 2 * 1000, FILES_MAX = 65536 };
 
 struct parent {
 	struct loop *loop;
+	struct parent_options options;
 	struct config_source source;
 	struct settings *opened;           /* whose listeners are open, for good */
 	struct settings *running, *coming; /* of the serving and of the coming generation */
@@ -169,6 +171,20 @@ tell_listeners(const struct plans *plans)
 			LOG_C("for", plans->listeners[i].is_admin ? "admin" : "agent"));
 }
 
+/* Whoever started us waits for the first word that is certain. */
+static void
+on_standing(void *arg, struct generation_state state)
+{
+	struct parent *p = arg;
+	char told = state.ready ? PARENT_READY : PARENT_LACKS;
+
+	if (p->options.standing < 0 || (!state.ready && !state.settled))
+		return;
+	if (write(p->options.standing, &told, sizeof(told)) != sizeof(told))
+		log_write(LOG_WARN, "who started sidekey is gone, or does not listen", NULL, 0);
+	close(take_fd(&p->options.standing));
+}
+
 static void
 on_serving(void *arg)
 {
@@ -180,6 +196,7 @@ on_serving(void *arg)
 	settings_replace(p, &p->running, p->coming);
 	p->coming = NULL;
 	log_setup(log->format, log->level, "parent");
+	on_standing(p, generation_state(p->generations.serving));
 	if (p->again)
 		reload(p);
 }
@@ -282,7 +299,9 @@ read_first(struct parent *p)
 	struct config_faults faults;
 
 	fault_init(&faults);
-	p->opened = p->coming = settings_read(&p->source, &faults);
+	p->opened = p->coming = p->options.config != NULL
+					? settings_of(p->options.config, &p->source.env, &faults)
+					: settings_read(&p->source, &faults);
 	if (p->opened == NULL)
 		fault_print(&faults, stderr);
 	fault_free(&faults);
@@ -301,6 +320,11 @@ open_all(struct parent *p)
 	if (p->opened->plans.nlisteners > LISTENERS_MAX) {
 		log_write(LOG_ERROR, "too many listeners", NULL, 0);
 		return -1;
+	}
+	if (p->options.listeners != NULL) {
+		memcpy(p->listeners, p->options.listeners,
+		       p->opened->plans.nlisteners * sizeof(int));
+		return 0;
 	}
 	buf_init(&why, 1024);
 	bad = listeners_open(&p->opened->plans, p->listeners, &why);
@@ -336,7 +360,7 @@ enter_box(struct parent *p)
 static int
 start(struct parent *p)
 {
-	const struct succession_events ev = {on_serving, on_failed, on_changed, p};
+	const struct succession_events ev = {on_serving, on_failed, on_standing, on_changed, p};
 	struct generation_options o = {
 		.loop = p->loop, .listeners = p->listeners, .env = &p->source.env};
 
@@ -352,7 +376,7 @@ start(struct parent *p)
 }
 
 int
-parent_serve(const char *path)
+parent_serve(const struct parent_options *o)
 {
 	static struct parent p;
 	int status;
@@ -365,7 +389,8 @@ parent_serve(const char *path)
 			  NULL, 0);
 		return 1;
 	}
-	p.source = (struct config_source){path, environ_source()};
+	p.options = *o;
+	p.source = (struct config_source){o->path, environ_source()};
 	status = read_first(&p);
 	if (status != 0)
 		return status;

@@ -8,10 +8,22 @@
 #ifndef PARENT_PARENT_H
 #define PARENT_PARENT_H
 
+#include "config/config.h"
+
+struct parent_options {
+	const char *path;      /* of the configuration; NULL: look for it */
+	struct config *config; /* read already, and taken over; NULL: it is read from path */
+	const int *listeners;  /* open already, as many as config names; NULL: they are opened */
+	int standing;          /* where a byte tells how the start went, or -1 */
+};
+
 /*
- * Serves with the configuration at path (NULL: look for it) until SIGTERM or SIGINT. Returns
- * the exit status.
+ * What stands there, once: calls are served, or waiting longer would not bring a secret that is
+ * missing. The descriptor is closed behind it, and without it when the start fails.
  */
-int parent_serve(const char *path);
+enum { PARENT_READY = '+', PARENT_LACKS = '-' };
+
+/* Serves until SIGTERM or SIGINT. Returns the exit status. */
+int parent_serve(const struct parent_options *o);
 
 #endif

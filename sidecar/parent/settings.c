@@ -3,8 +3,8 @@
 
 #include "parent/settings.h"
 
-static struct settings *
-projected(struct config *c, const struct environment *env, struct config_faults *faults)
+struct settings *
+settings_of(struct config *c, const struct environment *env, struct config_faults *faults)
 {
 	struct settings *s = calloc(1, sizeof(*s));
 
@@ -25,7 +25,7 @@ settings_read(const struct config_source *source, struct config_faults *faults)
 
 	if (config_read(source, &c, faults) != 0)
 		return NULL;
-	return projected(c, &source->env, faults);
+	return settings_of(c, &source->env, faults);
 }
 
 static bool
@@ -62,7 +62,7 @@ settings_read_again(const struct config_source *source, const struct settings *o
 	*moved = !are_same(&c->listen, &now->listen) || !are_same(&c->admin, &now->admin);
 	c->listen = now->listen;
 	c->admin = now->admin;
-	return projected(c, &source->env, faults);
+	return settings_of(c, &source->env, faults);
 }
 
 void

@@ -15,6 +15,10 @@ struct settings {
  */
 struct settings *settings_read(const struct config_source *source, struct config_faults *faults);
 
+/* The same of a configuration that has been read: c is taken over, and freed where it fails. */
+struct settings *settings_of(struct config *c, const struct environment *env,
+			     struct config_faults *faults);
+
 /*
  * The same for a running sidekey that opened's listeners are open for: they stay what they are,
  * whatever the configuration says now; *moved tells that it says something else. opened must

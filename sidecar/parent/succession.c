@@ -104,6 +104,8 @@ changed(void *arg, struct generation *g)
 		judge(s);
 	else if (generation_state(g).drained && !generation_is_stopping(g))
 		generation_stop(g, false);
+	if (g == s->serving)
+		s->ev.standing(s->ev.arg, generation_state(g));
 }
 
 /* ---- beginning ---- */

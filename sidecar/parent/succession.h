@@ -18,6 +18,8 @@ struct succession_events {
 	void (*serving)(void *arg);
 	/* The first one did not come up, or a role at work died unasked (logged). */
 	void (*failed)(void *arg);
+	/* The serving one has told how it stands. */
+	void (*standing)(void *arg, struct generation_state state);
 	/* A generation was given up, or has ended: there may be room for another, or none left. */
 	void (*changed)(void *arg);
 	void *arg;

@@ -69,6 +69,8 @@ def check(document, tmp_path):
     return run("-c", str(path), env={"SET": "https://h.example", "BOOL": "true"})
 
 
+PLACES = [{"apiBase": "https://h1/v1"}, {"name": "second", "apiBase": "https://h2/v1"}]
+REGIONS = ("us-east-1", "eu-west-1")
 GOOD = [
     base(),
     at("targets.b-2_x", {"apiBase": "https://[::1]:8443/x/", "apiKey": "none"}),
@@ -121,6 +123,9 @@ GOOD = [
     at("limits", {"bodyBytes": 65536, "headerBytes": "32KiB", "connections": 5}),
     at("limits.drain", "0s"),
     at("log", {"format": "text", "level": "debug"}),
+    at("targets.b", {"apiKey": "none", "deployments": PLACES}),
+    at("targets.b", {"deployments": [{**p, "apiKey": "env:K", "weight": 9} for p in PLACES]}),
+    at("targets.b", {"provider": "bedrock", "deployments": [{"region": r} for r in REGIONS]}),
 ]
 
 # Both refuse these.
@@ -205,6 +210,12 @@ BAD = [
     at("limits", {"headerBytes": "64K"}),
     at("log", {"level": "trace"}),
     at("log", "json"),
+    at("targets.b", {"apiKey": "none", "deployments": PLACES[:1]}),
+    at("targets.b", {"apiKey": "none", "deployments": PLACES[0]}),
+    at("targets.b", {"apiKey": "none", "deployments": [*PLACES, {"weight": 101}]}),
+    at("targets.b", {"apiKey": "none", "deployments": [*PLACES, {"url": "https://h"}]}),
+    at("targets.b", {"apiKey": "none", "deployments": [*PLACES, {"name": "a.b"}]}),
+    at("targets.b", {"deployments": [{**p, "apiKey": "sk-literal"} for p in PLACES]}),
 ]
 
 # What depends on two keys, or on a value's meaning, only `check` can say.
@@ -226,6 +237,10 @@ BAD_TOGETHER = [
     at("listen", ["0.0.0.0:7717"]),
     at("targets.a.apiBase", "${NOT_SET}"),
     at("limits", {"bodyBytes": "1GiB"}),
+    target(deployments=PLACES),
+    at("targets.b", {"deployments": PLACES}),
+    at("targets.b", {"apiKey": "none", "deployments": [PLACES[0], PLACES[0]]}),
+    at("targets.b", {"apiKey": "none", "deployments": [*PLACES, {"weight": 1}]}),
 ]
 
 

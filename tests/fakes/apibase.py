@@ -39,6 +39,7 @@ class Act:
     break_after: int | None = None  # events, then closes without an end
     drip: float = 0  # seconds between single bytes of a body
     close_after: bool = False  # says and does Connection: close
+    unexecuted: bool = False  # turned away: a real one charges nothing
 
 
 def refusal(status: int, message: str, **extra) -> Act:
@@ -100,10 +101,11 @@ class ApiBase(Server):
         refused = self._judge(request)
         if refused:
             return refused
-        self.executed.append(request)
-        if self.queue:
-            return self.queue.popleft()
-        return self.models.get(str(body.get("model"))) or self.always or Act()
+        act = self.queue.popleft() if self.queue else None
+        act = act or self.models.get(str(body.get("model"))) or self.always or Act()
+        if not act.unexecuted:
+            self.executed.append(request)
+        return act
 
     # ---- answering ----
 

@@ -4,89 +4,96 @@ not signed for its region and service, or by one whom it does not know, is refus
 
 import json
 import re
-import struct
 import threading
-import zlib
-from collections.abc import Iterator
 from urllib.parse import unquote
 
+from fakes import bedrock_answers as answers
+from fakes import openai_answers
 from fakes.awsservice import AwsService
 from fakes.sigv4 import Principal, Rejected
 from fakes.wire import Connection, Request, head_bytes
 
-USAGE = {"inputTokens": 7, "outputTokens": 5, "totalTokens": 12}
-GUARDED = {
-    "topicPolicyUnits": 1,
-    "contentPolicyUnits": 1,
-    "wordPolicyUnits": 0,
-    "sensitiveInformationPolicyUnits": 0,
-    "sensitiveInformationPolicyFreeUnits": 0,
-    "contextualGroundingPolicyUnits": 0,
-}
 ROUTE = re.compile(r"/model/([^/]+)/([a-z-]+)")
 GUARDRAIL = re.compile(r"/guardrail/[^/]+/version/[^/]+/apply")
+RETRIEVE = re.compile(r"/knowledgebases/[A-Za-z0-9]+/retrieve")
+ASK_AGENT = re.compile(r"/agents/[^/]+/agentAliases/[^/]+/sessions/[^/]+/text")
 STREAMS = ("converse-stream", "invoke-with-response-stream")
+EVENTS = "application/vnd.amazon.eventstream"
 
 
-def frame(event: str, payload: dict) -> bytes:
-    """One message of application/vnd.amazon.eventstream."""
-    headers = b""
-    for name, value in (
-        (":event-type", event),
-        (":content-type", "application/json"),
-        (":message-type", "event"),
-    ):
-        headers += struct.pack(">B", len(name)) + name.encode()
-        headers += struct.pack(">BH", 7, len(value)) + value.encode()
-    body = json.dumps(payload).encode()
-    prelude = struct.pack(">II", len(headers) + len(body) + 16, len(headers))
-    message = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + body
-    return message + struct.pack(">I", zlib.crc32(message))
+class BedrockService(AwsService):
+    """What Bedrock's hosts share: how they refuse, and that some answers are streams."""
 
-
-def converse_frames(text: str) -> Iterator[bytes]:
-    yield frame("messageStart", {"role": "assistant"})
-    for word in text.split(" "):
-        yield frame(
-            "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": word + " "}}
-        )
-    yield frame("contentBlockStop", {"contentBlockIndex": 0})
-    yield frame("messageStop", {"stopReason": "end_turn"})
-    yield frame("metadata", {"usage": USAGE, "metrics": {"latencyMs": 3}})
-
-
-class BedrockAgents(AwsService):
-    """Bedrock's agents and knowledge bases, which are at a host of their own."""
-
-    service = "bedrock"
-
-    def respond(self, request: Request, principal: Principal | None) -> bytes:
-        if request.path == "/rerank":
-            return json.dumps({"results": [{"index": 0, "relevanceScore": 0.5}]}).encode()
-        if not re.fullmatch(r"/knowledgebases/[A-Za-z0-9]+/retrieve", request.path):
-            raise Rejected("UnknownOperationException", "no such operation", 404)
-        found = {"content": {"text": "a passage"}, "score": 0.5}
-        return json.dumps({"retrievalResults": [found]}).encode()
-
-    def refuse(self, connection: Connection, kind: str, message: str, status: int) -> None:
-        headers = [*self.headers(), ("x-amzn-ErrorType", kind)]
-        connection.answer(status, headers, json.dumps({"message": message}).encode())
-
-
-class Bedrock(AwsService):
     service = "bedrock"
 
     def __init__(self, region: str = "us-east-1", **options) -> None:
         super().__init__(region, **options)
         self.gate = threading.Event()  # a stream waits for it behind its second message
         self.gate.set()
-        self.forbidden: set[str] = set()  # models that nobody may use
-        self.bearer = ""  # a Bedrock API key, in place of a signature
-
-    # ---- reading ----
 
     def asked(self, request: Request) -> str:
         return request.target
+
+    def frames(self, request: Request) -> list[bytes] | None:
+        """The messages of an answer that is a stream; None for any other request."""
+        raise NotImplementedError
+
+    async def handle(self, request: Request, connection: Connection) -> None:
+        if self.faults or self.standing:
+            await super().handle(request, connection)
+            return
+        principal = None
+        try:
+            principal = self.identify(request)
+            frames = self.frames(request)
+        except Rejected as refusal:
+            self._note(principal, request, refusal.kind)
+            self.refuse(connection, refusal.kind, str(refusal), refusal.status)
+            return
+        if frames is None:
+            await super().handle(request, connection)
+            return
+        self._note(principal, request, "ok")
+        await self._stream(frames, connection)
+
+    async def _stream(self, frames: list[bytes], connection: Connection) -> None:
+        headers = [("Content-Type", EVENTS), *self.headers()[1:], ("Transfer-Encoding", "chunked")]
+        connection.send(head_bytes(200, headers))
+        for number, message in enumerate(frames):
+            while number == 2 and not self.gate.is_set():
+                await connection.sleep(0.01)
+            connection.chunk(message)
+        connection.end_chunks()
+
+    def refuse(self, connection: Connection, kind: str, message: str, status: int) -> None:
+        type_ = ("x-amzn-ErrorType", f"{kind}:http://internal.amazon.com/")
+        body = json.dumps({"message": message}).encode()
+        connection.answer(status, [*self.headers(), type_], body)
+
+
+class BedrockAgents(BedrockService):
+    """Bedrock's agents and knowledge bases, which are at a host of their own."""
+
+    def frames(self, request: Request) -> list[bytes] | None:
+        if request.method != "POST" or not ASK_AGENT.fullmatch(request.path):
+            return None
+        text = f"You said: {request.json()['inputText']}"
+        return [answers.chunk(word.encode()) for word in openai_answers.words(text)]
+
+    def respond(self, request: Request, principal: Principal | None) -> bytes:
+        if request.path == "/rerank":
+            return json.dumps({"results": [{"index": 0, "relevanceScore": 0.5}]}).encode()
+        if not RETRIEVE.fullmatch(request.path):
+            raise Rejected("UnknownOperationException", "no such operation", 404)
+        found = {"content": {"text": "a passage"}, "score": 0.5}
+        return json.dumps({"retrievalResults": [found]}).encode()
+
+
+class Bedrock(BedrockService):
+    def __init__(self, region: str = "us-east-1", **options) -> None:
+        super().__init__(region, **options)
+        self.forbidden: set[str] = set()  # models that nobody may use
+        self.bearer = ""  # a Bedrock API key, in place of a signature
 
     def identify(self, request: Request) -> Principal | None:
         if self.bearer:
@@ -107,82 +114,57 @@ class Bedrock(AwsService):
             raise Rejected("AccessDeniedException", why)
         return model, match[2]
 
-    # ---- answering ----
-
-    async def handle(self, request: Request, connection: Connection) -> None:
+    def frames(self, request: Request) -> list[bytes] | None:
         match = ROUTE.fullmatch(request.path)
-        if not match or match[2] not in STREAMS or self.faults or self.standing:
-            await super().handle(request, connection)
-            return
-        principal = None
-        try:
-            principal = self.identify(request)
-            self._model(request)
-        except Rejected as refusal:
-            self._note(principal, request, refusal.kind)
-            self.refuse(connection, refusal.kind, str(refusal), refusal.status)
-            return
-        self._note(principal, request, "ok")
-        await self._stream(match[2], connection)
-
-    async def _stream(self, operation: str, connection: Connection) -> None:
-        kind = ("Content-Type", "application/vnd.amazon.eventstream")
-        headers = [kind, *self.headers()[1:], ("Transfer-Encoding", "chunked")]
-        connection.send(head_bytes(200, headers))
-        if operation == "converse-stream":
-            frames = list(converse_frames("You said: hello"))
-        else:
-            frames = [frame("chunk", {"bytes": "eyJhIjoxfQ=="}) for _ in range(3)]
-        for number, message in enumerate(frames):
-            while number == 2 and not self.gate.is_set():
-                await connection.sleep(0.01)
-            connection.chunk(message)
-        connection.end_chunks()
+        if not match or match[2] not in STREAMS:
+            return None
+        self._model(request)
+        if match[2] == "converse-stream":
+            return answers.converse_frames(request.json())
+        return [answers.chunk(b'{"a":1}')] * 3
 
     def respond(self, request: Request, principal: Principal | None) -> bytes:
         if GUARDRAIL.fullmatch(request.path):
-            answer = {
-                "usage": GUARDED,
-                "action": "NONE",
-                "outputs": [],
-                "assessments": [],
-            }
-            return json.dumps(answer).encode()
+            return json.dumps(answers.GUARDRAIL).encode()
         if request.path == "/openai/v1/chat/completions":
-            return json.dumps(chat_answer(request.json()["model"])).encode()
+            return json.dumps(openai_answers.chat(request.json())).encode()
         model, operation = self._model(request)
-        message = {"role": "assistant", "content": [{"text": f"I am {model}"}]}
-        answers: dict[str, dict] = {
-            "converse": {
-                "output": {"message": message},
-                "stopReason": "end_turn",
-                "usage": USAGE,
-                "metrics": {"latencyMs": 3},
-            },
-            "invoke": {"model": model, "length": len(request.body)},
-            "count-tokens": {"inputTokens": 7},
-        }
-        if operation not in answers:
-            raise Rejected("UnknownOperationException", "no such operation", 404)
-        return json.dumps(answers[operation]).encode()
-
-    def refuse(
-        self, connection: Connection, kind: str, message: str, status: int
-    ) -> None:
-        headers = [
-            *self.headers(),
-            ("x-amzn-ErrorType", f"{kind}:http://internal.amazon.com/"),
-        ]
-        connection.answer(status, headers, json.dumps({"message": message}).encode())
+        if operation == "converse":
+            return json.dumps(answers.converse(request.json(), model)).encode()
+        if operation == "invoke":
+            return json.dumps({"model": model, "length": len(request.body)}).encode()
+        if operation == "count-tokens":
+            return json.dumps({"inputTokens": 7}).encode()
+        raise Rejected("UnknownOperationException", "no such operation", 404)
 
 
-def chat_answer(model: str) -> dict:
-    message = {"role": "assistant", "content": "You said: hello"}
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": model,
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12},
-    }
+class Mantle(AwsService):
+    """OpenAI's wire format on Bedrock, under a service name of its own."""
+
+    service = "bedrock-mantle"
+
+    async def handle(self, request: Request, connection: Connection) -> None:
+        if not request.json().get("stream"):
+            await super().handle(request, connection)
+            return
+        try:
+            principal = self.identify(request)
+        except Rejected as refusal:
+            self._note(None, request, refusal.kind)
+            self.refuse(connection, refusal.kind, str(refusal), refusal.status)
+            return
+        self._note(principal, request, "ok")
+        events = [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")]
+        connection.send(head_bytes(200, events))
+        for event in openai_answers.chat_events(request.json()):
+            connection.chunk(event)
+        connection.end_chunks()
+
+    def respond(self, request: Request, principal: Principal | None) -> bytes:
+        if (request.method, request.path) != ("POST", "/openai/v1/chat/completions"):
+            raise Rejected("not_found_error", "not supported on this route", 404)
+        return json.dumps(openai_answers.chat(request.json())).encode()
+
+    def refuse(self, connection: Connection, kind: str, message: str, status: int) -> None:
+        error = {"message": message, "type": kind, "param": None, "code": kind}
+        connection.answer_json(status, {"error": error})

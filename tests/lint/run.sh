@@ -18,6 +18,7 @@ checks=(
 	"codemap.py       code map in README"
 	"cppcheck.sh      cppcheck"
 	"tidy.sh          clang-tidy"
+	"analyzer.sh      gcc -fanalyzer"
 	"scripts.sh       shell and Python"
 )
 

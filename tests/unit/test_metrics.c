@@ -126,6 +126,25 @@ call_of(uint16_t target, uint8_t operation, unsigned status, const char *code)
 	return (struct metrics_call){target, operation, status, code, 20000, 10000, 25, 90000};
 }
 
+/* Attempts that the agent did not see; a client that leaves is no throttle. */
+static void
+attempts_are_counted(void **state)
+{
+	struct world *w = *state;
+	struct metrics_call gone = call_of(1, OPERATION_CHAT, 0, "client_gone");
+
+	metrics_attempt(w->in.metrics, 0, VERDICT_UPSTREAM_UNREACHABLE);
+	metrics_attempt(w->in.metrics, 0, VERDICT_UPSTREAM_UNREACHABLE);
+	metrics_attempt(w->in.metrics, 0, VERDICT_OK);
+	metrics_attempt(w->in.metrics, 0, VERDICT_OVERLOADED); /* not the upstream's */
+	metrics_attempt(w->in.metrics, PLAN_NONE, VERDICT_OK);
+	metrics_call(w->in.metrics, &gone);
+	has(w, "sidekey_upstream_errors_total{target=\"main\",kind=\"unreachable\"} 2");
+	has(w, "sidekey_upstream_errors_total{target=\"main\",kind=\"throttled\"} 1");
+	has(w, "sidekey_upstream_errors_total{target=\"other\",kind=\"throttled\"} 0");
+	has(w, "sidekey_refusals_total{code=\"overloaded\"} 0");
+}
+
 static void
 calls_are_counted(void **state)
 {
@@ -160,6 +179,11 @@ calls_are_counted(void **state)
 	assert_int_equal(metrics_last_minute(w->in.metrics, 90000), 5);
 	assert_int_equal(metrics_last_minute(w->in.metrics, 149999), 5);
 	assert_int_equal(metrics_last_minute(w->in.metrics, 150000), 0);
+	assert_int_equal(metrics_in_second(w->in.metrics, 90999, 0), 5);
+	assert_int_equal(metrics_in_second(w->in.metrics, 91000, 0), 0);
+	assert_int_equal(metrics_in_second(w->in.metrics, 91000, 1), 5);
+	assert_int_equal(metrics_in_second(w->in.metrics, 149000, 59), 5);
+	assert_int_equal(metrics_in_second(w->in.metrics, 209000, 59), 0);
 }
 
 static void
@@ -296,6 +320,7 @@ main(void)
 		cmocka_unit_test(buckets),
 		cmocka_unit_test(quantiles),
 		cmocka_unit_test_setup_teardown(calls_are_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(attempts_are_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(series_have_an_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_rest, set_up, tear_down),
 		cmocka_unit_test(ring),

@@ -187,6 +187,8 @@ test_ingress(void **state)
 	assert_true(g->has_models);
 	assert_int_equal(g->models[0].target, 1);
 	assert_int_equal(g->drain_ms, 3000);
+	assert_int_equal(g->ttl_ms, f.p.keeper.ttl_ms);
+	assert_int_equal(g->max_stale_ms, f.p.keeper.max_stale_ms);
 	close_fixture(&f);
 }
 

@@ -85,7 +85,7 @@ test_held(void **state)
 {
 	static char large[FRAME_BODY_MAX];
 	struct http_field field = {SPAN("X-A"), SPAN("b")};
-	struct frame_head head = {401, true, 2, &field, 1}, back;
+	struct frame_head head = {401, true, 2, &field, 1, 0}, back;
 	struct judgement as = {REFUSAL_UNAUTHORIZED, VERDICT_OK};
 	_Alignas(max_align_t) char space[4 * sizeof(struct http_field)];
 	struct held h = {0};

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <linux/tiocl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "policy/box/boxes.h"
+
+/* By what no namespace holds back, a command would reach past its own. */
+static const struct box_call calls[] = {
+	FAILS("ioctl", "types into the terminal, for the user's shell to read", EPERM,
+	      EQ32(1, TIOCSTI)),
+	FAILS("ioctl", "pastes into a console", EPERM, EQ32(1, TIOCLINUX)),
+	FAILS("socket", "reaches the machine that a virtual one runs on", EAFNOSUPPORT,
+	      EQ32(0, AF_VSOCK)),
+	FAILS("keyctl", "keys that the user's session keeps in the kernel", EPERM, MASKED(0, 0, 0)),
+	FAILS("add_key", "the same", EPERM, MASKED(0, 0, 0)),
+	FAILS("request_key", "the same", EPERM, MASKED(0, 0, 0)),
+	FAILS("io_uring_setup", "makes sockets without asking the filter", ENOSYS, MASKED(0, 0, 0)),
+};
+
+const struct box isolated_box = {"isolated command", BOX_CALLS(calls), .files = false};

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "cli/init_bedrock.h"
+#include "cli/init_formats.h"
+#include "cli/init_headers.h"
+#include "cli/init_upstream.h"
+#include "config/form.h"
+
+enum { DAY_SECONDS = 24 * 60 * 60 };
+
+/* One entry of model_list. */
+struct deployment {
+	struct draft *d;
+	const struct yaml_item *root, *entry, *params;
+	const struct yaml_item *credential; /* of credential_list, or NULL */
+	char path[DRAFT_PATH_MAX];          /* of params */
+	struct span model;                  /* what is sent upstream */
+	const struct upstream *upstream;
+};
+
+/* What is said of a member that is not carried over. hint NULL: said at each of them. */
+struct remark {
+	const char *key, *message, *hint;
+};
+
+static const char defaults[] =
+	"a default for requests is not carried over: sidekey changes no request";
+static const char send_it[] = "let the agent send it";
+static const char limits[] = "a limit of a deployment is not carried over";
+static const char callers[] = "callers.requestsPerMinute, tokensPerMinute and tokenBudget limit "
+			      "each caller instead";
+static const char retries[] = "retries and cooldowns are not carried over";
+static const char by_sdk[] = "the agent's SDK retries; sidekey sends again only after a rotation";
+static const char fallbacks[] = "fallbacks to another model are not carried over";
+static const char choose[] =
+	"let the agent choose the other model, or keep a LiteLLM proxy behind sidekey";
+static const char entra[] = "Entra ID is not supported and was not carried over";
+static const char use_key[] = "use the resource's API key";
+static const char deployment_tls[] = "its setting for TLS is not carried over";
+static const char use_tls[] = "name the certificates under tls of the target";
+
+static const struct remark params_remarks[] = {
+	{"temperature", defaults, send_it},
+	{"max_tokens", defaults, send_it},
+	{"top_p", defaults, send_it},
+	{"seed", defaults, send_it},
+	{"stop", defaults, send_it},
+	{"extra_body", defaults, send_it},
+	{"drop_params", defaults, send_it},
+	{"reasoning_effort", defaults, send_it},
+	{"dimensions", defaults, send_it},
+	{"rpm", limits, callers},
+	{"tpm", limits, callers},
+	{"max_parallel_requests", limits, callers},
+	{"max_budget", limits, callers},
+	{"budget_duration", limits, callers},
+	{"max_retries", retries, by_sdk},
+	{"num_retries", retries, by_sdk},
+	{"cooldown_time", retries, by_sdk},
+	{"fallbacks", fallbacks, choose},
+	{"azure_ad_token", entra, use_key},
+	{"tenant_id", entra, use_key},
+	{"client_id", entra, use_key},
+	{"client_secret", entra, use_key},
+	{"azure_username", entra, use_key},
+	{"azure_password", entra, use_key},
+	{"ssl_verify", deployment_tls, use_tls},
+	{"ssl_certificate", deployment_tls, use_tls},
+	{"stream_timeout", "a timeout of streams is not carried over",
+	 "timeouts.firstByte and timeouts.idle bound them"},
+};
+
+static const struct remark section_remarks[] = {
+	{"master_key", "keys of LiteLLM's own callers are not carried over",
+	 "`sidekey token` makes one for a caller; put its digest under callers"},
+	{"fallbacks", fallbacks, choose},
+	{"context_window_fallbacks", fallbacks, choose},
+	{"content_policy_fallbacks", fallbacks, choose},
+	{"default_fallbacks", fallbacks, choose},
+	{"num_retries", retries, by_sdk},
+	{"retry_policy", retries, by_sdk},
+	{"allowed_fails", retries, by_sdk},
+	{"cooldown_time", retries, by_sdk},
+	{"ssl_verify", deployment_tls, use_tls},
+	{"ssl_certificate", deployment_tls, use_tls},
+	{"routing_strategy", "balancing between deployments is not carried over",
+	 "the first deployment of each name was taken"},
+	{"pass_through_endpoints", "its pass-through endpoints are not carried over",
+	 "write a target for each"},
+};
+
+static const char *const params_read[] = {
+	"model",
+	"api_base",
+	"base_url",
+	"api_key",
+	"api_version",
+	"custom_llm_provider",
+	"litellm_credential_name",
+	"aws_region_name",
+	"aws_profile_name",
+	"aws_role_name",
+	"aws_session_name",
+	"aws_external_id",
+	"aws_bedrock_runtime_endpoint",
+	"aws_access_key_id",
+	"aws_secret_access_key",
+	"aws_session_token",
+	"aws_web_identity_token",
+	"extra_headers",
+	"headers",
+	"organization",
+	"timeout",
+	"weight",
+	"order",
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static void
+remark(const struct source_place *in, const struct yaml_item *m, const struct remark *table,
+       size_t n)
+{
+	const char *name = source_name(in->draft, m->key);
+
+	for (size_t i = 0; i < n; i++)
+		if (span_is(m->key, table[i].key)) {
+			source_note(in, name, table[i].message, table[i].hint);
+			return;
+		}
+	source_note(in, name, "is not carried over: sidekey has no counterpart", NULL);
+}
+
+static void
+remark_params(const struct deployment *p)
+{
+	struct source_place in = {p->d, p->params, p->path};
+
+	for (const struct yaml_item *m = p->params->first; m != NULL; m = m->next) {
+		bool was_read = false;
+
+		for (size_t i = 0; i < COUNT(params_read); i++)
+			was_read = was_read || span_is(m->key, params_read[i]);
+		if (!was_read)
+			remark(&in, m, params_remarks, COUNT(params_remarks));
+	}
+}
+
+/* ---- one deployment ---- */
+
+/* Where key is: among the entry's own parameters, or in the credential that it names. */
+static struct source_place
+place(const struct deployment *p, const char *key)
+{
+	if (source_member(p->params, key) == NULL && source_member(p->credential, key) != NULL)
+		return (struct source_place){p->d, p->credential,
+					     "credential_list[].credential_values"};
+	return (struct source_place){p->d, p->params, p->path};
+}
+
+static const struct yaml_item *
+find_credential(const struct deployment *p)
+{
+	const struct yaml_item *list = source_member(p->root, "credential_list");
+	struct span name = source_text(p->params, "litellm_credential_name");
+
+	for (const struct yaml_item *m = list == NULL || name.len == 0 ? NULL : list->first;
+	     m != NULL; m = m->next)
+		if (span_eq(source_text(m, "credential_name"), name))
+			return source_member(m, "credential_values");
+	return NULL;
+}
+
+/* The upstream and the model's name there. False, with a note, when it is none of ours. */
+static bool
+find_upstream(struct deployment *p)
+{
+	struct source_place in = {p->d, p->params, p->path};
+	struct span model = source_text(p->params, "model");
+	struct span custom = source_text(p->params, "custom_llm_provider");
+
+	if (!source_may_be_copied(model)) {
+		source_note(&in, "model", "is no name of a model and was left out", NULL);
+		return false;
+	}
+	p->upstream = upstream_of(model, &p->model);
+	if (custom.len > 0) {
+		p->upstream = upstream_find(custom);
+		p->model = model;
+		if (span_starts(model, custom) && model.len > custom.len + 1 &&
+		    model.ptr[custom.len] == '/')
+			p->model = span_cut(model, custom.len + 1, model.len);
+	}
+	if (p->upstream == NULL)
+		source_note(&in, "model",
+			    "is of a provider that sidekey does not speak to, or of none that is "
+			    "clear; it was left out",
+			    "keep it behind a LiteLLM proxy, and make that proxy a target");
+	return p->upstream != NULL;
+}
+
+/* bedrock/us-west-2/ID: the region stands in the name. */
+static void
+cut_region(struct deployment *p, struct draft_target *t)
+{
+	size_t slash = span_find(p->model, 0, '/');
+	struct span first = span_cut(p->model, 0, slash);
+
+	if (slash == p->model.len || !form_region.is_good(first))
+		return;
+	t->region = first;
+	p->model = span_cut(p->model, slash + 1, p->model.len);
+}
+
+static int
+read_bedrock(struct deployment *p, struct draft_target *t)
+{
+	struct source_place in = place(p, "aws_bedrock_runtime_endpoint");
+
+	cut_region(p, t);
+	if (source_member(in.map, "aws_bedrock_runtime_endpoint") != NULL &&
+	    source_base(&in, "aws_bedrock_runtime_endpoint", NULL, t) != 0)
+		return -1;
+	in = place(p, "api_key");
+	t->api_key = source_reference(&in, "api_key", "AWS_BEARER_TOKEN_BEDROCK");
+	in = place(p, "aws_region_name");
+	bedrock_identity(&in, t);
+	bedrock_region(p->d, p->params, "AWS_REGION", t);
+	return 0;
+}
+
+/* With a Bedrock API key nothing is signed, so that nobody is assumed. */
+static void
+drop_identity(const struct deployment *p, struct draft_target *t)
+{
+	struct source_place in = {p->d, p->params, p->path};
+
+	if (t->api_key.len == 0 || (t->role.len == 0 && t->profile.len == 0))
+		return;
+	source_note(&in, t->role.len > 0 ? "aws_role_name" : "aws_profile_name",
+		    "stands beside an API key, with which nothing is signed; it was left out",
+		    "take apiKey out of the target if calls are to be signed");
+	t->role = t->profile = SPAN("");
+}
+
+static bool
+is_version(struct span s)
+{
+	return form_query_name.is_good(s) && s.len <= 32;
+}
+
+static void
+read_version(const struct deployment *p, struct draft_target *t)
+{
+	struct source_place in = place(p, "api_version");
+	struct span version;
+
+	/* The v1 interface has none. */
+	if (p->upstream->provider != PROVIDER_AZURE || span_ends(t->api_base, SPAN("/openai/v1")))
+		return;
+	version = source_value(&in, "api_version", is_version, "2024-10-21");
+	if (version.len > 0)
+		t->query[t->nquery++] = (struct draft_pair){SPAN("api-version"), version};
+}
+
+static void
+read_timeout(const struct deployment *p, struct draft_target *t)
+{
+	struct source_place in = {p->d, p->params, p->path};
+	struct span text = source_text(p->params, "timeout");
+	uint64_t seconds;
+
+	if (source_member(p->params, "timeout") == NULL)
+		return;
+	if (span_ends(text, SPAN(".0")))
+		text = span_cut(text, 0, text.len - 2);
+	if (num_u64(text, DAY_SECONDS, &seconds) == 0 && seconds > 0)
+		t->first_byte_s = seconds;
+	else
+		source_note(&in, "timeout", "is no number of seconds and was not carried over",
+			    "write timeouts.firstByte by hand");
+}
+
+/* No secret, though it looks like one. */
+static bool
+is_organization(struct span s)
+{
+	return span_starts(s, SPAN("org-")) && form_query_name.is_good(s) && s.len <= 64;
+}
+
+static void
+read_headers(const struct deployment *p, struct draft_target *t)
+{
+	struct source_place in = {p->d, p->params, p->path};
+	struct span organization =
+		source_value(&in, "organization", is_organization, "org-not-set");
+
+	if (organization.len > 0)
+		t->headers[t->nheaders++] =
+			(struct draft_pair){SPAN("OpenAI-Organization"), organization};
+	headers_values(&in, "extra_headers", t);
+	headers_values(&in, "headers", t);
+	headers_access(t);
+}
+
+/* A server of one's own that speaks OpenAI's protocol is no OpenAI. */
+static void
+settle_provider(const struct deployment *p, struct draft_target *t)
+{
+	if (p->upstream->provider == PROVIDER_OPENAI && p->upstream->base != NULL &&
+	    !span_starts(t->api_base, SPAN("https://api.openai.com/")))
+		t->provider = PROVIDER_OPENAI_COMPATIBLE;
+}
+
+/*
+ * The variable that LiteLLM reads; not for another host than the provider's own, which must not
+ * get the provider's key because somebody forgot to name one.
+ */
+static struct span
+default_key(const struct deployment *p, const struct draft_target *t)
+{
+	const struct upstream *u = p->upstream;
+	struct source_place in = {p->d, p->params, p->path};
+
+	if (u->key == NULL)
+		return SPAN("none");
+	if (u->base == NULL || span_is(t->api_base, u->base))
+		return draft_text(p->d, "env:%s", u->key);
+	source_note(&in, "api_key", "no key is named for this host, so none is sent",
+		    "write into apiKey where its key is, if there is one");
+	return SPAN("none");
+}
+
+static int
+read_target(struct deployment *p, struct draft_target *t)
+{
+	const struct upstream *u = p->upstream;
+	const char *base = source_member(p->params, "base_url") != NULL ? "base_url" : "api_base";
+	struct source_place in = place(p, base);
+
+	t->provider = u->provider;
+	if (u->provider == PROVIDER_BEDROCK) {
+		if (read_bedrock(p, t) != 0)
+			return -1;
+		read_headers(p, t);
+		drop_identity(p, t);
+	} else {
+		if (source_base(&in, base, u->base, t) != 0)
+			return -1;
+		settle_provider(p, t);
+		in = place(p, "api_key");
+		t->api_key = source_reference(&in, "api_key",
+					      u->key != NULL ? u->key : "UPSTREAM_API_KEY");
+		read_headers(p, t);
+		if (t->api_key.len == 0)
+			t->api_key = default_key(p, t);
+	}
+	read_version(p, t);
+	read_timeout(p, t);
+	return 0;
+}
+
+/* ---- names ---- */
+
+/*
+ * How a name becomes what is sent. Of two prefixes that end in *, the one that is asked for must
+ * end in the one that is sent, since a rule cuts off and does not put in front. False: it cannot
+ * be said in a rule.
+ */
+static bool
+make_rule(struct span name, struct span sent, struct draft_rule *rule)
+{
+	size_t star = span_find(name, 0, '*'), sent_star = span_find(sent, 0, '*');
+	struct span front, sent_front;
+
+	rule->match = name;
+	if (star == name.len) {
+		rule->send_as = span_eq(name, sent) ? SPAN("") : sent;
+		return sent_star == sent.len;
+	}
+	if (star != name.len - 1 || (sent_star != sent.len && sent_star != sent.len - 1))
+		return false;
+	if (sent_star == sent.len) { /* every name of the prefix as the one model */
+		rule->send_as = sent;
+		return true;
+	}
+	front = span_cut(name, 0, star);
+	sent_front = span_cut(sent, 0, sent_star);
+	rule->strip_prefix = span_cut(front, 0, front.len - sent_front.len);
+	return front.len >= sent_front.len && span_ends(front, sent_front);
+}
+
+static void
+add_rule(const struct deployment *p, const struct source_place *entry, size_t target)
+{
+	struct draft_rule rule = {.target = target};
+	struct span name = source_text(p->entry, "model_name");
+
+	if (!make_rule(name, p->model, &rule)) {
+		source_note(entry, "model_name",
+			    "its pattern cannot be said in a rule of sidekey's; it was left out",
+			    "write rules for the names that are used");
+		return;
+	}
+	draft_rule(p->d, &rule);
+}
+
+/* A group of deployments: `models` can name one target, which is the first. */
+static bool
+is_further(const struct deployment *p, const struct source_place *entry)
+{
+	if (draft_rule_find(p->d, source_text(p->entry, "model_name")) == NULL)
+		return false;
+	source_note(entry, "model_name",
+		    "further deployments of one name are not carried over; the first was taken",
+		    "give each a name of its own, or keep a LiteLLM proxy behind sidekey");
+	return true;
+}
+
+static void
+read_entry(struct draft *d, const struct yaml_item *root, const struct yaml_item *entry, size_t i)
+{
+	struct deployment p = {.d = d, .root = root, .entry = entry};
+	struct draft_target t = {.provider = PROVIDERS};
+	char path[DRAFT_PATH_MAX];
+	struct source_place in = {d, entry, path};
+	long target;
+
+	snprintf(path, sizeof(path), "model_list[%zu]", i);
+	snprintf(p.path, sizeof(p.path), "model_list[%zu].litellm_params", i);
+	p.params = source_member(entry, "litellm_params");
+	if (!source_may_be_copied(source_text(entry, "model_name")) || p.params == NULL ||
+	    p.params->kind != YAML_MAP) {
+		draft_note(
+			d, entry, path,
+			"has no model_name that can be used, or no litellm_params; it was left out",
+			NULL);
+		return;
+	}
+	p.credential = find_credential(&p);
+	if (is_further(&p, &in) || !find_upstream(&p) || read_target(&p, &t) != 0)
+		return;
+	target = draft_target(d, &t, p.upstream->prefix);
+	if (target < 0)
+		return;
+	upstream_note(d, t.provider, entry, path);
+	remark_params(&p);
+	add_rule(&p, &in, (size_t)target);
+}
+
+/* ---- what stands around the list ---- */
+
+/* Another name for a model: the text, or {model, hidden}. */
+static void
+read_alias(struct draft *d, const struct source_place *in, const struct yaml_item *m)
+{
+	struct span model = m->kind == YAML_TEXT ? m->text : source_text(m, "model");
+	const struct draft_rule *of = draft_rule_find(d, model);
+	struct draft_rule rule = {0};
+
+	if (of != NULL)
+		rule = *of;
+	rule.match = m->key;
+	if (of != NULL && rule.send_as.len == 0)
+		rule.send_as = of->match;
+	if (of == NULL || !source_may_be_copied(m->key) || rule.strip_prefix.len > 0 ||
+	    !form_match.is_good(m->key) || !draft_rule(d, &rule))
+		source_note(in, source_name(d, m->key),
+			    "is an alias of no model that was carried over; it was left out", NULL);
+}
+
+static void
+read_aliases(struct draft *d, const struct yaml_item *router)
+{
+	const struct yaml_item *map = source_member(router, "model_group_alias");
+	struct source_place in = {d, map, "router_settings.model_group_alias"};
+
+	if (map == NULL || map->kind != YAML_MAP)
+		return;
+	for (const struct yaml_item *m = map->first; m != NULL; m = m->next)
+		read_alias(d, &in, m);
+}
+
+static void
+remark_section(struct draft *d, const struct yaml_item *root, const char *section)
+{
+	const struct yaml_item *map = source_member(root, section);
+	struct source_place in = {d, map, section};
+
+	if (map == NULL || map->kind != YAML_MAP)
+		return;
+	for (const struct yaml_item *m = map->first; m != NULL; m = m->next)
+		if (!span_is(m->key, "model_group_alias"))
+			remark(&in, m, section_remarks, COUNT(section_remarks));
+}
+
+static void
+remark_rest(struct draft *d, const struct yaml_item *root)
+{
+	static const char *const known[] = {"model_list", "credential_list", "router_settings",
+					    "general_settings", "litellm_settings"};
+	static const struct remark remarks[] = {
+		{"include", "the files that it includes were not read",
+		 "give each of them to `sidekey init --from` and put the outcomes together"},
+		{"environment_variables", "variables are not carried over, and not shown",
+		 "set those that are needed in sidekey's own environment"},
+	};
+	struct source_place in = {d, root, ""};
+
+	for (const struct yaml_item *m = root->first; m != NULL; m = m->next) {
+		bool is_known = false;
+
+		for (size_t i = 0; i < COUNT(known); i++)
+			is_known = is_known || span_is(m->key, known[i]);
+		if (!is_known)
+			remark(&in, m, remarks, COUNT(remarks));
+	}
+}
+
+bool
+litellm_is(const struct yaml_item *root)
+{
+	const struct yaml_item *list = source_member(root, "model_list");
+
+	return list != NULL && list->kind == YAML_LIST;
+}
+
+void
+litellm_read(struct draft *d, const struct yaml_item *root)
+{
+	const struct yaml_item *list = source_member(root, "model_list");
+	size_t i = 0;
+
+	d->made_from = "a LiteLLM config.yaml";
+	for (const struct yaml_item *m = list->first; m != NULL; m = m->next)
+		read_entry(d, root, m, i++);
+	read_aliases(d, source_member(root, "router_settings"));
+	remark_section(d, root, "router_settings");
+	remark_section(d, root, "general_settings");
+	remark_section(d, root, "litellm_settings");
+	remark_rest(d, root);
+	draft_sort(d);
+}

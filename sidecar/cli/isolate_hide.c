@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/isolate_hide.h"
+
+#include "aws/arn.h"
+#include "base/auto.h"
+#include "config/plan_identity.h"
+
+/*
+ * Sockets of services, temporary files with agents' sockets, and groups of processes, which their
+ * user may kill by a file.
+ */
+static const char *const always[] = {"/run", "/var/run", "/tmp", "/sys/fs/cgroup"};
+
+/* Beside the secret file, programs have what they need there. */
+static const char *const shared[] = {
+	"/",     "/etc",   "/etc/ssl", "/etc/ssl/certs", "/etc/ssl/private",
+	"/home", "/media", "/mnt",     "/opt",           "/root",
+	"/srv",  "/usr",   "/var",     "/var/lib",
+};
+
+void
+hidden_init(struct hidden *h)
+{
+	buf_init(&h->directories, HIDDEN_MAX);
+	buf_init(&h->files, HIDDEN_MAX);
+}
+
+void
+hidden_free(struct hidden *h)
+{
+	buf_free(&h->directories);
+	buf_free(&h->files);
+}
+
+bool
+hidden_is_within(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	if (strcmp(dir, "/") == 0)
+		return true;
+	return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+static void
+add(struct buf *list, const char *path)
+{
+	(void)buf_add(list, path, strlen(path) + 1);
+}
+
+/* By its name without links, which may be another's of the same directory. */
+static bool
+is_needed(const char *dir, const char *home)
+{
+	auto_free char *real = realpath(dir, NULL), *work = getcwd(NULL, 0);
+
+	if (real == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+		if (strcmp(real, shared[i]) == 0)
+			return true;
+	return (home != NULL && hidden_is_within(home, real)) ||
+	       (work != NULL && hidden_is_within(work, real));
+}
+
+static void
+add_file(struct hidden *h, struct span file, const char *home)
+{
+	char path[PATH_MAX], dir[PATH_MAX];
+
+	if (file.len == 0 ||
+	    snprintf(path, sizeof(path), "%.*s", (int)file.len, file.ptr) >= (int)sizeof(path))
+		return;
+	snprintf(dir, sizeof(dir), "%s", path);
+	add(&h->files, path);
+	if (!is_needed(dirname(dir), home))
+		add(&h->directories, dir);
+}
+
+/* Authorities' certificates are no secret, and programs look for them too. */
+static bool
+is_authority(const struct keeper_plan *k, size_t slot)
+{
+	for (size_t i = 0; i < k->ntargets; i++)
+		if (k->targets[i].ca == slot)
+			return true;
+	return false;
+}
+
+static void
+add_references(struct hidden *h, const struct keeper_plan *k, const char *home)
+{
+	for (size_t i = 0; i < k->nslots; i++) {
+		struct reference ref;
+
+		if (k->slots[i].kind == REFERENCE_FILE && !is_authority(k, i) &&
+		    reference_parse(k->slots[i].reference, &ref) == REFERENCE_OK)
+			add_file(h, ref.name, home);
+	}
+	for (size_t i = 0; i < k->nidentities; i++) {
+		add_file(h, k->identities[i].token_file, home);
+		add_file(h, k->identities[i].config_file, home);
+		add_file(h, k->identities[i].credentials_file, home);
+		add_file(h, k->identities[i].sso_cache, home);
+	}
+}
+
+/* `Num RefCount Protocol Flags Type St Inode Path`, of sockets that have one (proc(5)). */
+static void
+add_sockets(struct hidden *h)
+{
+	FILE *table = fopen("/proc/net/unix", "re");
+	auto_free char *line = NULL;
+	size_t size = 0;
+
+	while (table != NULL && getline(&line, &size, table) > 0) {
+		char *path = strstr(line, " /");
+
+		if (path == NULL)
+			continue;
+		path[strcspn(path, "\n")] = '\0';
+		add(&h->files, path + 1);
+	}
+	if (table != NULL)
+		fclose(table);
+}
+
+void
+hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env)
+{
+	const char *home = env->get(env->arg, "HOME");
+	const char *sockets = env->get(env->arg, "XDG_RUNTIME_DIR");
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		add(&h->directories, always[i]);
+	if (sockets != NULL && sockets[0] == '/')
+		add(&h->directories, sockets);
+	if (home != NULL && home[0] == '/' &&
+	    snprintf(path, sizeof(path), "%s/.aws", home) < (int)sizeof(path))
+		add(&h->directories, path);
+	add_references(h, &plans->keeper, home);
+	add_sockets(h);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an isolated command must not find: the directories of sockets and of temporary files, the
+ * files that references of the configuration name, those of the cloud identity, and each Unix
+ * socket that has a path.
+ */
+#ifndef CLI_ISOLATE_HIDE_H
+#define CLI_ISOLATE_HIDE_H
+
+#include "base/buf.h"
+#include "config/project.h"
+
+enum { HIDDEN_MAX = 8 * 1024 * 1024 };
+
+struct hidden {
+	struct buf directories, files; /* absolute paths, a NUL behind each; some are not there */
+};
+
+void hidden_init(struct hidden *h);
+void hidden_free(struct hidden *h);
+
+/*
+ * Lists it. The directory of a secret file is hidden as a whole, since a file that is replaced
+ * under its name would show: but not one that the command may need, which is the home or the
+ * working directory or above it, or one of the system's. env: where HOME stands.
+ */
+void hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env);
+
+/* Whether path is dir or below it. */
+bool hidden_is_within(const char *path, const char *dir);
+
+#endif

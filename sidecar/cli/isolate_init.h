@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Process 1 of an isolated command: makes its place, starts it, reaps, and tells how it fares. */
+#ifndef CLI_ISOLATE_INIT_H
+#define CLI_ISOLATE_INIT_H
+
+#include <sys/types.h>
+
+/*
+ * In a child that has just been born into its namespaces; line leads out. Never returns: it ends
+ * when the command has ended, or when nobody is at the other end of line.
+ */
+_Noreturn void init_run(int line, uid_t uid, gid_t gid, char **command);
+
+#endif

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "egress/exchange_parts.h"
+
+#include "base/log.h"
+#include "egress/throttle.h"
+#include "http/grammar.h"
+
+enum { HOLD_MS = 3 * 1000 }; /* a refusal, at most (design section 4) */
+
+static bool
+is_sound(const struct frame_head *head)
+{
+	for (size_t i = 0; i < head->nfields; i++)
+		if (!grammar_is_token(head->fields[i].name) ||
+		    !grammar_is_field_value(head->fields[i].value))
+			return false;
+	return head->status <= 599;
+}
+
+/* ---- a refusal (design section 4) ---- */
+
+static void
+relay(struct exchange *x)
+{
+	x->state = EXCHANGE_RELAY;
+	x->last_piece = loop_now(x->e->loop);
+	timer_set(x->e->loop, &x->timer, x->target->plan->idle_ms);
+}
+
+static void
+say_failed(const struct exchange *x, enum verdict v)
+{
+	log_say(LOG_WARN, "upstream failed", LOG_S("target", x->target->plan->name),
+		LOG_C("code", verdict_row(v)->code));
+}
+
+static int
+pass_head(struct exchange *x, const struct frame_head *head)
+{
+	struct frame_head told = *head;
+
+	told.target = (uint16_t)exchange_target(x);
+	return outlet_head(&x->outlet, inject_redactor(&x->inject), &told, &x->ev->sink, x->arg);
+}
+
+static enum outlet_answer
+pass_data(struct exchange *x, struct span piece)
+{
+	return outlet_data(&x->outlet, piece, &x->ev->sink, x->arg);
+}
+
+/* The answer is complete, and so is what goes on of it. */
+static void
+end(struct exchange *x)
+{
+	if (outlet_end(&x->outlet, &x->ev->sink, x->arg) != OUTLET_TAKEN) {
+		say_failed(x, VERDICT_UPSTREAM_INVALID);
+		exchange_fail(x, VERDICT_UPSTREAM_INVALID, true);
+		return;
+	}
+	exchange_drop(x);
+	x->ev->end(x->arg);
+}
+
+void
+exchange_broken(struct later *l)
+{
+	struct exchange *x = ev_owner(l, struct exchange, broken);
+
+	say_failed(x, VERDICT_UPSTREAM_INVALID);
+	exchange_fail(x, VERDICT_UPSTREAM_INVALID, true);
+}
+
+/*
+ * The held refusal goes on as it came, and what still comes of it follows. There is room: nothing
+ * of this call's is on the way yet, and what is held is bounded accordingly.
+ */
+static bool
+let_go(struct exchange *x)
+{
+	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	struct frame_head head;
+	struct pool room;
+	int bad;
+
+	assert(x->held.as.verdict == VERDICT_OK);
+	pool_over(&room, space, sizeof(space));
+	bad = held_take(&x->held, &room, &head) | pass_head(x, &head);
+	if (x->held.body.len > 0 && pass_data(x, buf_span(&x->held.body)) != OUTLET_TAKEN)
+		bad = -1;
+	held_free(&x->held);
+	relay(x);
+	return bad == 0;
+}
+
+/* No newer secret: the agent gets the refusal, or what stands in its place. */
+static void
+give_up(struct exchange *x)
+{
+	enum verdict v = x->held.as.verdict;
+
+	if (v != VERDICT_OK) {
+		say_failed(x, v);
+		exchange_fail(x, v, true);
+		return;
+	}
+	if (let_go(x))
+		end(x);
+	else
+		exchange_broken(&x->broken);
+}
+
+static bool
+has_newer(const struct exchange *x)
+{
+	if (x->inject.loan != NULL &&
+	    signers_is_newer(x->e->signers, exchange_target(x), x->inject.loan->version))
+		return true;
+	return vault_is_newer(x->e->vault, x->inject.secrets) ||
+	       x->tls_version != x->target->tls_version;
+}
+
+/* Sends the call once more with what there is now. False: there is nothing newer. */
+static bool
+send_again(struct exchange *x)
+{
+	struct header_set *secrets;
+
+	if (x->inlet.streamed || !has_newer(x))
+		return false;
+	secrets = vault_headers(x->e->vault, exchange_target(x));
+	if (secrets == NULL || x->target->lane == NULL) {
+		header_set_release(secrets);
+		return false;
+	}
+	inject_renew(&x->inject, secrets);
+	held_free(&x->held);
+	x->replayed = true;
+	exchange_start(x);
+	return true;
+}
+
+static bool
+looked_well(struct look_call *c)
+{
+	return send_again(ev_owner(c, struct exchange, look));
+}
+
+static void
+looked_in_vain(struct look_call *c)
+{
+	give_up(ev_owner(c, struct exchange, look));
+}
+
+/* Whether the refusal is of our credentials, and notes for the keeper which it was. */
+static bool
+is_worth_a_look(struct exchange *x)
+{
+	uint64_t date_s = 0;
+
+	if (x->held.as.refusal != REFUSAL_ACCESS && x->inject.loan != NULL &&
+	    !refusal_is_of_signature(&x->held, &date_s))
+		return false;
+	x->target->refused_version = x->inject.loan == NULL ? 0 : x->inject.loan->version;
+	x->target->refused_s = date_s;
+	return x->held.as.verdict != VERDICT_OK || !refusal_is_model(buf_span(&x->held.body));
+}
+
+/*
+ * All of the refusal is here. While a look is under way its end is waited for even if there is
+ * something newer: of two secrets that changed together one may be here before the other.
+ */
+static void
+consider(struct exchange *x)
+{
+	struct look *look = &x->target->look;
+	enum look_answer answer;
+
+	if (!is_worth_a_look(x)) {
+		give_up(x);
+		return;
+	}
+	if (!look->under_way && has_newer(x)) {
+		if (!send_again(x))
+			give_up(x);
+		return;
+	}
+	look_print(&x->look.print, x->held.as.refusal, span_of(x->method),
+		   span_of(x->inject.target), span_of(x->model));
+	x->look.again = looked_well;
+	x->look.pass_on = looked_in_vain;
+	answer = look_join(look, &x->look, loop_now(x->e->loop));
+	if (answer == LOOK_IN_VAIN) {
+		give_up(x);
+		return;
+	}
+	x->state = EXCHANGE_LOOK; /* the timer goes on */
+	if (answer == LOOK_ASK)
+		x->e->refused(x->e, x->target);
+}
+
+/* ---- another deployment (design section 7) ---- */
+
+static bool
+is_of_aws(const struct exchange *x)
+{
+	return x->target->plan->is_signed || x->target->plan->provider == PROVIDER_BEDROCK;
+}
+
+bool
+exchange_move_on(struct exchange *x, enum verdict why, bool answers)
+{
+	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	struct target *left = x->target, *next = spread_next(&x->spread, x->e, answers);
+	struct header_set *secrets;
+	struct frame_call call;
+	struct pool room;
+
+	if (next == NULL)
+		return false;
+	pool_over(&room, space, sizeof(space));
+	if (spread_call(&x->spread, &room, &call) != 0)
+		abort(); /* it was written by the same form */
+	x->target = next;
+	secrets = vault_headers(x->e->vault, exchange_target(x));
+	assert(secrets != NULL); /* it is usable */
+	held_free(&x->held);
+	inject_free(&x->inject);
+	inject_build(&x->inject, next->plan, &call, secrets);
+	x->replayed = false;
+	x->e->deployment(x->e, left, true, why, spread_cools_ms(&x->spread, x->e, left));
+	exchange_start(x);
+	return true;
+}
+
+/* Holds back an answer that may let the call go to another; false: it goes on as it comes. */
+static bool
+hold_throttle(struct exchange *x, struct judgement as, const struct frame_head *head)
+{
+	bool readable = !x->target->plan->redact || outlet_reads(head);
+
+	if (throttle_by_head(head, is_of_aws(x)) == THROTTLE_NO || x->inlet.streamed || !readable ||
+	    !spread_has_next(&x->spread, x->e, true) || !is_sound(head) ||
+	    held_head(&x->held, as, head, false) != 0)
+		return false;
+	x->state = EXCHANGE_SPARED;
+	timer_set(x->e->loop, &x->timer, HOLD_MS);
+	return true;
+}
+
+/* All of it is here. */
+static void
+consider_throttle(struct exchange *x)
+{
+	if (!held_is_throttle(&x->held, is_of_aws(x)) || !exchange_move_on(x, VERDICT_OK, true))
+		give_up(x);
+}
+
+/*
+ * Notes that the call failed where it is. If that was not reached, nothing was sent, and the call
+ * goes to another, be it one that failed a moment ago: there is no answer to pass on.
+ */
+static bool
+went_elsewhere(struct exchange *x, enum verdict v, bool sent)
+{
+	bool unreached = x->state == EXCHANGE_SENT && !sent &&
+			 (v == VERDICT_UPSTREAM_UNREACHABLE || v == VERDICT_UPSTREAM_UNTRUSTED);
+
+	if (v != VERDICT_ACCESS_DENIED_BY_GATEWAY) /* which is about our credentials */
+		spread_failed(&x->spread, x->e, v, 0);
+	return unreached && spread_may_dial(&x->spread, x->e) && exchange_move_on(x, v, false);
+}
+
+/* ---- the upstream's side ---- */
+
+/* Whether another secret could make a difference to a call that was refused. */
+static bool
+may_hold(const struct exchange *x)
+{
+	return !x->replayed && (header_set_has_secret(x->inject.secrets) ||
+				x->inject.loan != NULL || x->target->plan->has_tls_client);
+}
+
+static enum verdict
+on_head(void *arg, const struct frame_head *head)
+{
+	struct exchange *x = arg;
+	struct judgement as = refusal_judge(head, x->target->plan->access);
+
+	if (throttle_is_failure(head->status)) {
+		spread_failed(&x->spread, x->e, VERDICT_OK,
+			      throttle_retry_ms(head, loop_wall_ms() / 1000));
+		if (hold_throttle(x, as, head))
+			return as.verdict;
+	}
+	if (x->target->plan->redact && !outlet_reads(head))
+		return VERDICT_UPSTREAM_INVALID;
+	if (as.refusal != REFUSAL_NONE && may_hold(x) && is_sound(head) &&
+	    held_head(&x->held, as, head, x->inlet.streamed) == 0) {
+		x->state = EXCHANGE_HELD;
+		timer_set(x->e->loop, &x->timer, HOLD_MS);
+		return as.verdict;
+	}
+	if (as.verdict == VERDICT_UPSTREAM_INVALID && x->may_be_html && head->status == 200)
+		as.verdict = VERDICT_OK;
+	if (as.verdict != VERDICT_OK)
+		return as.verdict;
+	if (!is_sound(head) || pass_head(x, head) != 0)
+		return VERDICT_UPSTREAM_INVALID;
+	if (!throttle_is_failure(head->status))
+		spread_succeeded(&x->spread, x->e);
+	relay(x);
+	return VERDICT_OK;
+}
+
+bool
+exchange_is_held(const struct exchange *x)
+{
+	return x->state == EXCHANGE_HELD || x->state == EXCHANGE_SPARED;
+}
+
+static bool
+on_data(void *arg, struct span piece)
+{
+	struct exchange *x = arg;
+	enum outlet_answer answer;
+
+	if (exchange_is_held(x)) {
+		if (held_body(&x->held, piece) == 0)
+			return true;
+		/* Too long to be an error's: it is not looked into. */
+		answer = let_go(x) ? pass_data(x, piece) : OUTLET_BROKEN;
+	} else {
+		answer = pass_data(x, piece);
+	}
+	if (answer == OUTLET_BROKEN)
+		loop_later(x->e->loop, &x->broken);
+	x->paused = answer != OUTLET_TAKEN;
+	if (!x->paused)
+		x->last_piece = loop_now(x->e->loop);
+	return !x->paused;
+}
+
+/* What libcurl takes of a streamed body makes room for what waits at ingress. */
+static long
+on_more(void *arg, char *to, size_t max)
+{
+	struct exchange *x = arg;
+	long n = inlet_give(&x->inlet, to, max);
+
+	if (n > 0) {
+		x->last_piece = loop_now(x->e->loop);
+		x->ev->room(x->arg);
+	}
+	return n;
+}
+
+static void
+on_done(void *arg, enum verdict v, bool sent)
+{
+	struct exchange *x = arg;
+	struct target *t = x->target;
+
+	x->transfer = NULL; /* freed already */
+	if (exchange_is_held(x) && v == x->held.as.verdict) {
+		if (x->state == EXCHANGE_HELD)
+			consider(x);
+		else
+			consider_throttle(x);
+		return;
+	}
+	/* It broke off: the agent sees how far it came. */
+	if (exchange_is_held(x) && !let_go(x)) {
+		exchange_broken(&x->broken);
+		return;
+	}
+	if (v == VERDICT_UPSTREAM_UNREACHABLE)
+		x->e->look_up(x->e, t);
+	if (v == VERDICT_OK) {
+		end(x);
+	} else if (!went_elsewhere(x, v, sent)) {
+		say_failed(x, v);
+		exchange_fail(x, v, sent);
+	}
+}
+
+const struct transfer_events exchange_answer = {on_head, on_data, on_more, on_done};
+
+void
+exchange_held_too_long(struct exchange *x)
+{
+	if (exchange_is_held(x)) {
+		/* An endless body: it is passed on as it comes. */
+		if (!let_go(x))
+			exchange_broken(&x->broken);
+		return;
+	}
+	if (look_late(&x->target->look, &x->look, loop_now(x->e->loop)))
+		log_say(LOG_WARN,
+			"an upstream refused our credentials, and the store did not say in time "
+			"whether it has newer ones; the refusal is passed on",
+			LOG_S("target", x->target->plan->name));
+	give_up(x);
+}

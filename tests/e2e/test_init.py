@@ -1,0 +1,760 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: what other programs are configured with becomes a configuration that check accepts; what
+could not be carried over is said, and no secret of a source is ever repeated."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from fakes.agent import Agent
+from fakes.apibase import ApiBase
+from fakes.sidekey import Sidekey, environment, program
+
+SECRET = "sk-live-0123456789abcdefghijklmnop"
+VAULT = "arn:aws:bedrock-agentcore:us-east-1:123456789012:token-vault/default/apikeycredentialprovider/"
+SEED = "arn:aws:bedrock-agentcore:us-east-1:123456789012:credential-provider/"
+
+
+def init(*arguments: str, env=None, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(program()), "init", *arguments],
+        env=environment(env),
+        capture_output=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+class Made:
+    """The outcome of one source: its configuration, and what was said."""
+
+    def __init__(self, folder: Path, source, env=None) -> None:
+        text = source if isinstance(source, str) else json.dumps(source)
+        (folder / "source").write_text(text)
+        done = init("--from", str(folder / "source"), env=env)
+        self.status, self.text = done.returncode, done.stdout.decode()
+        self.said = done.stderr.decode()
+        self.config = yaml.safe_load(self.text) if self.text else {}
+        self.targets = self.config.get("targets", {})
+        self.models = self.config.get("models")
+        if self.status == 0:
+            self._check(folder, env)
+
+    def _check(self, folder: Path, env) -> None:
+        file = folder / "made.yaml"
+        file.write_text(self.text)
+        file.chmod(0o600)
+        command = [str(program()), "check", "-c", str(file)]
+        done = subprocess.run(
+            command, env=environment(env), capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.fixture
+def make(tmp_path: Path):
+    def run(source, env=None, good: bool = True) -> Made:
+        made = Made(tmp_path, source, env)
+        assert (made.status == 0) == good, made.said
+        return made
+
+    return run
+
+
+def entry(name: str, model: str, **params) -> dict:
+    return {"model_name": name, "litellm_params": {"model": model, **params}}
+
+
+# ---- LiteLLM ----
+
+LITELLM = """\
+model_list:
+  - model_name: gpt-4o
+    litellm_params:
+      model: azure/gpt-4o-eu
+      api_base: https://my-endpoint-europe.openai.azure.com/
+      api_key: "os.environ/AZURE_API_KEY_EU"
+      api_version: "2024-10-21"
+      rpm: 6
+    model_info: {id: eu, mode: chat}
+  - model_name: gpt-4o
+    litellm_params:
+      model: azure/gpt-4o-ca
+      api_base: https://my-endpoint-canada.openai.azure.com/
+      api_key: os.environ/AZURE_API_KEY_CA
+  - model_name: claude
+    litellm_params:
+      model: anthropic/claude-3-haiku-20240307
+      api_key: SECRET
+      temperature: 0.2
+  - model_name: sonnet
+    litellm_params:
+      model: bedrock/us-west-2/us.anthropic.claude-sonnet-4-20250514-v1:0
+      aws_role_name: arn:aws:iam::123456789012:role/invoke
+      aws_session_name: litellm
+  - model_name: "openai/*"
+    litellm_params: {model: "openai/*", api_key: os.environ/OPENAI_API_KEY, timeout: 300}
+  - model_name: local
+    litellm_params: {model: hosted_vllm/facebook/opt-125m, api_base: "http://10.0.0.7:8000/v1"}
+  - model_name: vertex
+    litellm_params: {model: vertex_ai/gemini-pro, vertex_project: x}
+  - model_name: llama
+    litellm_params: {model: groq/llama3-8b-8192}
+router_settings:
+  routing_strategy: simple-shuffle
+  fallbacks: [{gpt-4o: [claude]}]
+  model_group_alias: {gpt-4: gpt-4o, hidden: {model: llama, hidden: true}}
+litellm_settings: {success_callback: [langfuse]}
+general_settings:
+  master_key: SECRET
+  database_url: postgresql://user:SECRET@db/litellm
+environment_variables: {LANGFUSE_KEY: SECRET}
+""".replace("SECRET", SECRET)
+
+
+def test_a_whole_litellm_config(make) -> None:
+    made = make(LITELLM)
+    assert made.targets == {
+        "azure": {
+            "provider": "azure",
+            "apiBase": "https://my-endpoint-europe.openai.azure.com",
+            "apiKey": "env:AZURE_API_KEY_EU",
+            "query": {"api-version": "2024-10-21"},
+        },
+        "anthropic": {
+            "provider": "anthropic",
+            "apiBase": "https://api.anthropic.com",
+            "apiKey": "env:NEW_ANTHROPIC_API_KEY",
+        },
+        "bedrock": {
+            "provider": "bedrock",
+            "region": "us-west-2",
+            "aws": {
+                "assumeRole": {
+                    "roleArn": "arn:aws:iam::123456789012:role/invoke",
+                    "sessionName": "litellm",
+                }
+            },
+        },
+        "openai": {
+            "provider": "openai",
+            "apiBase": "https://api.openai.com/v1",
+            "apiKey": "env:OPENAI_API_KEY",
+            "timeouts": {"firstByte": "300s"},
+        },
+        "hosted_vllm": {
+            "provider": "openaiCompatible",
+            "apiBase": "http://10.0.0.7:8000/v1",
+            "allowPlaintext": True,
+            "apiKey": "none",
+        },
+        "groq": {
+            "provider": "openaiCompatible",
+            "apiBase": "https://api.groq.com/openai/v1",
+            "apiKey": "env:GROQ_API_KEY",
+        },
+    }
+    assert made.models == [
+        {"match": "gpt-4o", "target": "azure", "sendAs": "gpt-4o-eu"},
+        {"match": "claude", "target": "anthropic", "sendAs": "claude-3-haiku-20240307"},
+        {
+            "match": "sonnet",
+            "target": "bedrock",
+            "sendAs": "us.anthropic.claude-sonnet-4-20250514-v1:0",
+        },
+        {"match": "local", "target": "hosted_vllm", "sendAs": "facebook/opt-125m"},
+        {"match": "llama", "target": "groq", "sendAs": "llama3-8b-8192"},
+        {"match": "gpt-4", "target": "azure", "sendAs": "gpt-4o-eu"},
+        {"match": "hidden", "target": "groq", "sendAs": "llama3-8b-8192"},
+        {"match": "openai/*", "target": "openai", "stripPrefix": "openai/"},
+    ]
+    assert made.config["defaultTarget"] == {"openai": "azure"}
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("model_list[0].litellm_params.rpm", "limit"),
+        ("model_list[1].model_name", "deployments"),
+        ("model_list[2]", "not translated"),
+        ("model_list[2].litellm_params.api_key", "NEW_ANTHROPIC_API_KEY"),
+        ("model_list[2].litellm_params.temperature", "changes no request"),
+        ("model_list[3]", "/bedrock"),
+        ("model_list[5].litellm_params.api_base", "plain http"),
+        ("model_list[6].litellm_params.model", "does not speak to"),
+        ("router_settings.routing_strategy", "balancing"),
+        ("router_settings.fallbacks", "choose the other model"),
+        ("litellm_settings.success_callback", "no counterpart"),
+        ("general_settings.master_key", "sidekey token"),
+        ("general_settings.database_url", "no counterpart"),
+        ("environment_variables", "not shown"),
+    ],
+)
+def test_what_litellm_has_and_sidekey_has_not_is_said(make, place, words) -> None:
+    """On standard error with its line, and as a comment in the file."""
+    made = make(LITELLM)
+    lines = [line for line in made.said.splitlines() if f": {place}: " in line]
+    assert len(lines) == 1 and words in lines[0], made.said
+    assert lines[0].split(":")[1].isdigit()
+    comments = [line for line in made.text.splitlines() if line.startswith("#")]
+    assert any(f"- {place}: " in line for line in comments)
+    assert SECRET not in made.text + made.said
+
+
+NAMES = [
+    ("gpt-4o", "gpt-4o", None, {}),
+    ("claude-*", "anthropic/claude-*", None, {}),
+    ("*", "openai/*", None, {}),
+    ("my/claude-*", "anthropic/claude-*", None, {"stripPrefix": "my/"}),
+    ("all-*", "openai/gpt-4o", None, {"sendAs": "gpt-4o"}),
+    ("o", "azure/o_series/dep", "https://a.openai.azure.com", {"sendAs": "dep"}),
+    ("p", "litellm_proxy/team/x", "https://proxy.example", {"sendAs": "team/x"}),
+    ("c", "bedrock/converse/amazon.nova-pro-v1:0", None, {"sendAs": "amazon.nova-pro-v1:0"}),
+]
+
+
+@pytest.mark.parametrize(("name", "model", "base", "rule"), NAMES)
+def test_names_of_litellm(make, name, model, base, rule) -> None:
+    params = {"api_base": base} if base else {}
+    made = make({"model_list": [entry(name, model, **params)]})
+    (target,) = made.targets
+    assert made.models == [{"match": name, "target": target, **rule}]
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), [("claude-*", "openai/gpt-*"), ("a*b", "openai/x"), ("gpt", "openai/*")]
+)
+def test_patterns_that_no_rule_can_say_are_left_out(make, name, model) -> None:
+    made = make({"model_list": [entry(name, model), entry("good", "gpt-4o")]})
+    assert [rule["match"] for rule in made.models] == ["good"]
+    assert "model_list[0].model_name: its pattern" in made.said
+
+
+def test_a_credential_of_the_list(make) -> None:
+    values = {"api_key": "os.environ/TEAM_KEY", "api_base": "https://t.openai.azure.com"}
+    made = make(
+        {
+            "model_list": [entry("m", "azure/d", litellm_credential_name="team")],
+            "credential_list": [{"credential_name": "team", "credential_values": values}],
+        }
+    )
+    assert made.targets["azure"]["apiKey"] == "env:TEAM_KEY"
+    assert made.targets["azure"]["apiBase"] == "https://t.openai.azure.com"
+
+
+ENDPOINT = "https://bedrock-runtime.us-west-2.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("params", "due"),
+    [
+        ({"aws_bedrock_runtime_endpoint": ENDPOINT, "aws_region_name": "eu-west-1"}, None),
+        ({"aws_bedrock_runtime_endpoint": "https://b.example"}, "${AWS_REGION:-us-east-1}"),
+        ({"aws_bedrock_runtime_endpoint": "https://b.example", "aws_region_name": "eu-west-1"},
+         "eu-west-1"),
+        ({"api_key": "os.environ/K", "aws_role_name": "arn:aws:iam::123456789012:role/x"},
+         "${AWS_REGION:-us-east-1}"),
+        ({"extra_headers": {"Authorization": SECRET}}, "${AWS_REGION:-us-east-1}"),
+        ({"aws_role_name": "arn:aws:iam::123456789012:role/x"}, "${AWS_REGION:-us-east-1}"),
+        ({"aws_bedrock_runtime_endpoint": ENDPOINT,
+          "aws_role_name": "arn:aws:iam::123456789012:role/x"}, None),
+    ],
+)  # fmt: skip
+def test_bedrock_with_an_endpoint_a_key_and_a_role(make, params, due) -> None:
+    """The region of the endpoint's own name wins, and no two ways of proving who calls clash."""
+    made = make({"model_list": [entry("m", "bedrock/x.y", **params)]})
+    assert made.targets["bedrock"].get("region") == due
+    assert SECRET not in made.text + made.said
+
+
+def test_an_alias_of_a_pattern_is_left_out(make) -> None:
+    router = {"model_group_alias": {"c": "b/*", "d": "a", "e": "nothing"}}
+    source = [entry("b/*", "openai/*"), entry("a", "gpt-4o")]
+    made = make({"model_list": source, "router_settings": router})
+    assert [rule["match"] for rule in made.models] == ["a", "d", "b/*"]
+    assert "model_group_alias.c: is an alias of no model" in made.said
+    assert "model_group_alias.e: is an alias of no model" in made.said
+
+
+def test_values_from_the_environment_stay_there(make) -> None:
+    """apiBase, region and version: whether the variable is set now or not."""
+    params = {"api_base": "os.environ/BASE", "api_version": "os.environ/VERSION"}
+    source = {
+        "model_list": [
+            entry("a", "azure/d", **params),
+            entry("b", "bedrock/x.y", aws_region_name="os.environ/REGION"),
+        ]
+    }
+    made = make(source)
+    assert made.targets["azure"]["apiBase"].startswith("${BASE:-")
+    assert made.targets["azure"]["query"]["api-version"].startswith("${VERSION:-")
+    assert made.targets["bedrock"]["region"] == "${REGION:-us-east-1}"
+    assert "set BASE there" in made.said
+    set_now = {"BASE": "http://10.1.1.1:8080", "VERSION": "2024-10-21", "REGION": "eu-west-1"}
+    assert make(source, set_now).targets["azure"]["allowPlaintext"] is True
+
+
+def test_headers_and_their_secrets(make) -> None:
+    headers = {
+        "X-Team": "research",
+        "Authorization": f"Bearer {SECRET}",
+        "X-Api-Key": "hunter2",
+        "X-Trace": "0123456789abcdef0123456789abcdef",
+        "X-From": "os.environ/FROM",
+        "CF-Access-Client-Id": "os.environ/CF_ID",
+        "CF-Access-Client-Secret": "deadbeefdeadbeef01234567",
+        "Host": "evil.example",
+        "bad name": "x",
+    }
+    made = make({"model_list": [entry("m", "openai/m", api_base="https://gw.example", extra_headers=headers)]})
+    (target,) = made.targets.values()
+    assert target["apiKey"] == "env:NEW_AUTHORIZATION"
+    assert target["cloudflareAccess"] == {
+        "clientId": "env:CF_ID",
+        "clientSecret": "env:NEW_CF_ACCESS_CLIENT_SECRET",
+    }
+    assert target["headers"] == {
+        "X-Team": "research",
+        "X-Api-Key": "${env:NEW_X_API_KEY}",
+        "X-Trace": "${env:NEW_X_TRACE}",
+        "X-From": "${env:FROM}",
+    }
+    for secret in (SECRET, "hunter2", "0123456789abcdef", "deadbeef"):
+        assert secret not in made.text + made.said
+
+
+def test_a_literal_key_never_becomes_the_key_of_another_host(make) -> None:
+    """Neither a variable that an SDK reads, nor one name for two secrets."""
+    source = [
+        entry("a", "openai/a", api_base="https://a.example", api_key="sk-aaaaaaaaaaaaaaaaaaa1"),
+        entry("b", "openai/b", api_base="https://b.example", api_key="sk-bbbbbbbbbbbbbbbbbbb2"),
+        entry("c", "openai/c", api_base="https://c.example", api_key="sk-aaaaaaaaaaaaaaaaaaa1"),
+        entry("d", "openai/d", api_base="https://d.example"),
+        entry("e", "openai/e"),
+    ]
+    keys = [t["apiKey"] for t in make({"model_list": source}).targets.values()]
+    assert keys == [
+        "env:NEW_OPENAI_API_KEY",
+        "env:NEW_OPENAI_API_KEY_2",
+        "env:NEW_OPENAI_API_KEY",
+        "none",
+        "env:OPENAI_API_KEY",
+    ]
+
+
+def test_an_agent_calls_through_what_was_made(make, start) -> None:
+    with ApiBase(key="sk-the-real-key-0123456789") as api:
+        made = make(
+            {
+                "model_list": [
+                    entry("fast", "openai/gpt-x", api_base=api.base, api_key="os.environ/K")
+                ]
+            }
+        )
+        made.config.pop("listen"), made.config.pop("admin")
+        sidekey: Sidekey = start(made.config, {"K": "sk-the-real-key-0123456789"})
+        with Agent(sidekey.port) as agent:
+            assert agent.chat({"model": "fast", "messages": []}).status == 200
+            assert agent.chat({"model": "gpt-x", "messages": []}).code == "model_not_allowed"
+        assert json.loads(api.last().body)["model"] == "gpt-x"
+
+
+# ---- AgentCore ----
+
+
+def harness(model: dict, **further) -> dict:
+    return {"name": "research", "model": model, **further}
+
+
+HARNESSES = {
+    "lite_llm of the CLI": (
+        {
+            "provider": "lite_llm",
+            "modelId": "litellm_proxy/team-haiku",
+            "apiKeyArn": VAULT + "team",
+            "apiBase": "https://litellm.example.com/",
+        },
+        {
+            "litellm": {
+                "provider": "litellm",
+                "apiBase": "https://litellm.example.com",
+                "apiKey": VAULT + "team",
+            }
+        },
+        ["team-haiku", "litellm_proxy/team-haiku"],
+    ),
+    "liteLlmModelConfig of the API": (
+        {"liteLlmModelConfig": {"modelId": "anthropic/claude-x", "apiKeyArn": SEED + "my-key"}},
+        {
+            "anthropic": {
+                "provider": "anthropic",
+                "apiBase": "https://api.anthropic.com",
+                "apiKey": VAULT + "my-key",
+            }
+        },
+        ["claude-x", "anthropic/claude-x"],
+    ),
+    "open_ai": (
+        {"provider": "open_ai", "modelId": "gpt-4o", "apiKeyArn": VAULT + "o", "topP": 0.5},
+        {
+            "openai": {
+                "provider": "openai",
+                "apiBase": "https://api.openai.com/v1",
+                "apiKey": VAULT + "o",
+            }
+        },
+        ["gpt-4o"],
+    ),
+    "gemini": (
+        {"geminiModelConfig": {"modelId": "gemini-2.5-pro", "apiKeyArn": VAULT + "g"}},
+        {
+            "gemini": {
+                "provider": "gemini",
+                "apiBase": "https://generativelanguage.googleapis.com/v1beta/openai",
+                "apiKey": VAULT + "g",
+            }
+        },
+        ["gemini-2.5-pro"],
+    ),
+    "bedrock": (
+        {"provider": "bedrock", "modelId": "us.anthropic.claude-sonnet-4-20250514-v1:0"},
+        {"bedrock": {"provider": "bedrock", "region": "${AWS_REGION:-us-east-1}"}},
+        ["us.anthropic.claude-sonnet-4-20250514-v1:0"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_harnesses(make, name) -> None:
+    model, targets, names = HARNESSES[name]
+    made = make(harness(model))
+    ours = {k.replace("litellm_proxy", "litellm"): v for k, v in made.targets.items()}
+    assert ours == targets
+    assert [rule["match"] for rule in made.models] == names
+    assert all(rule.get("sendAs", rule["match"]) == names[0] for rule in made.models)
+
+
+def test_a_harness_as_the_api_returns_it(make) -> None:
+    """With its ARN, whose region is Bedrock's too; apiFormat chooses Bedrock's OpenAI interface."""
+    model = {"bedrockModelConfig": {"modelId": "openai.gpt-oss-120b", "apiFormat": "responses"}}
+    arn = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:harness/research-0123456789"
+    made = make({"harness": {"arn": arn, "model": model}})
+    assert made.targets["bedrock"] == {
+        "provider": "openai",
+        "apiBase": "https://bedrock-mantle.eu-west-1.api.aws/openai/v1",
+        "auth": "sigv4",
+    }
+
+
+def test_a_harness_that_gives_its_agent_secrets(make) -> None:
+    params = {"extra_headers": {"CF-Access-Client-Id": "x.access", "CF-Access-Client-Secret": SECRET}}
+    model = {
+        "provider": "lite_llm",
+        "modelId": "openai/m",
+        "apiBase": "https://gw.example",
+        "apiKeyArn": VAULT + "k",
+        "additionalParams": {**params, "api_key": SECRET},
+    }
+    variables = {"OPENAI_API_KEY": SECRET, "PLAIN": "word", "HIDDEN": SECRET}
+    made = make(harness(model, environmentVariables=variables, tools=[], skills=[]))
+    assert made.targets["openai"]["cloudflareAccess"] == {
+        "clientId": "env:NEW_CF_ACCESS_CLIENT_ID",
+        "clientSecret": "env:NEW_CF_ACCESS_CLIENT_SECRET",
+    }
+    assert "environmentVariables.OPENAI_API_KEY: gives the agent" in made.said
+    assert "PLAIN" not in made.said
+    assert "model.additionalParams.api_key" in made.said
+    assert SECRET not in made.text + made.said
+
+
+# ---- agent-core blueprints ----
+
+BLUEPRINT = """\
+id: analysis-agent
+name: Analysis Agent
+version: "1.0.0"
+prompt_ref: analysis-agent-system-v1
+model:
+MODEL
+runtime: {type: agentcore, max_iterations: 10}
+identity: {credentials: [{name: data, type: api_key, provider: DataServiceApiKey}]}
+"""
+
+
+def blueprint(model: dict) -> str:
+    return BLUEPRINT.replace("MODEL", "\n".join(f"  {k}: {json.dumps(v)}" for k, v in model.items()))
+
+
+BLUEPRINTS = {
+    "litellm behind Access": (
+        {
+            "provider": "litellm",
+            "model_id": "${ACTIVE_MODEL:-claude-sonnet-4-6}",
+            "temperature": 0.2,
+            "max_tokens": 4096,
+            "base_url": "https://llm.example.com",
+            "api_key_env": "GATEWAY_API_KEY",
+            "extra_headers_env": {
+                "CF-Access-Client-Id": "CF_ACCESS_CLIENT_ID",
+                "CF-Access-Client-Secret": "CF_ACCESS_CLIENT_SECRET",
+                "X-Team": "TEAM",
+            },
+        },
+        "litellm",
+        {
+            "provider": "litellm",
+            "apiBase": "https://llm.example.com",
+            "apiKey": "env:GATEWAY_API_KEY",
+            "cloudflareAccess": {
+                "clientId": "env:CF_ACCESS_CLIENT_ID",
+                "clientSecret": "env:CF_ACCESS_CLIENT_SECRET",
+            },
+            "headers": {"X-Team": "${env:TEAM?}"},
+        },
+        ["${ACTIVE_MODEL:-claude-sonnet-4-6}"],
+    ),
+    "Cloudflare's AI gateway": (
+        {
+            "provider": "litellm",
+            "model_id": "gpt-4o",
+            "base_url": "https://gateway.ai.cloudflare.com/v1/ACCOUNT/gw/openai",
+            "api_key_env": "CF_GATEWAY_API_KEY",
+        },
+        "gateway",
+        {
+            "provider": "cloudflare",
+            "apiBase": "https://gateway.ai.cloudflare.com/v1/ACCOUNT/gw/openai",
+            "apiKey": "env:CF_GATEWAY_API_KEY",
+        },
+        ["gpt-4o"],
+    ),
+    "bedrock by default": (
+        {"model_id": "us.anthropic.claude-sonnet-4-20250514-v1:0"},
+        "bedrock",
+        {"provider": "bedrock", "region": "${BEDROCK_REGION:-us-east-1}"},
+        ["us.anthropic.claude-sonnet-4-20250514-v1:0"],
+    ),
+    "anthropic": (
+        {"provider": "anthropic", "model_id": "claude-sonnet-4-5"},
+        "anthropic",
+        {
+            "provider": "anthropic",
+            "apiBase": "https://api.anthropic.com",
+            "apiKey": "env:ANTHROPIC_API_KEY",
+        },
+        ["claude-sonnet-4-5"],
+    ),
+    "litellm without a proxy": (
+        {"provider": "litellm", "model_id": "groq/llama3", "api_key_env": "G"},
+        "groq",
+        {
+            "provider": "openaiCompatible",
+            "apiBase": "https://api.groq.com/openai/v1",
+            "apiKey": "env:G",
+        },
+        ["groq/llama3", "llama3"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BLUEPRINTS)
+def test_blueprints(make, name) -> None:
+    model, target, due, names = BLUEPRINTS[name]
+    made = make(blueprint(model))
+    assert made.targets == {target: due}
+    assert [rule["match"] for rule in made.models] == names
+    assert "model: the blueprint stays as it is" in made.said
+
+
+def test_a_blueprint_whose_model_is_known_later(make) -> None:
+    model = {"provider": "litellm", "model_id": "${MODEL}", "base_url": "https://a.example"}
+    made = make(blueprint({**model, "api_key_env": "K"}))
+    assert made.models is None
+    assert "model.model_id" in made.said
+
+
+# ---- the environment ----
+
+
+def test_without_a_source_the_keys_of_the_environment(tmp_path: Path) -> None:
+    keys = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY", "LITELLM_PROXY_API_KEY"]
+    env = {
+        **dict.fromkeys([*keys, "GEMINI_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"], SECRET),
+        "AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com/",
+        "OPENAI_API_VERSION": "2024-10-21",
+        "LITELLM_PROXY_API_BASE": "https://litellm.example",
+        "AWS_REGION": "eu-west-1",
+    }
+    file = tmp_path / "sidekey.yaml"
+    done = init("-o", str(file), env=env)
+    assert done.returncode == 0 and done.stdout == b"", done.stderr
+    targets = yaml.safe_load(file.read_text())["targets"]
+    assert {name: t["apiKey"] for name, t in targets.items()} == {
+        "openai": "env:OPENAI_API_KEY",
+        "anthropic": "env:ANTHROPIC_API_KEY",
+        "azure": "env:AZURE_OPENAI_API_KEY",
+        "gemini": "env:GEMINI_API_KEY",
+        "litellm": "env:LITELLM_PROXY_API_KEY",
+        "bedrock": "env:AWS_BEARER_TOKEN_BEDROCK",
+    }
+    assert targets["azure"]["query"] == {"api-version": "2024-10-21"}
+    assert SECRET not in file.read_text() + done.stderr.decode()
+    command = [str(program()), "check", "-c", str(file)]
+    assert subprocess.run(command, env=environment(env), timeout=60, check=False).returncode == 0
+
+
+def test_sidekeys_own_address_is_no_upstream() -> None:
+    """An environment made for an agent must not make sidekey call itself."""
+    done = init(env={"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": "http://127.0.0.1:7717/v1"})
+    assert b"apiBase: https://api.openai.com/v1" in done.stdout
+    assert b"OPENAI_BASE_URL: is set to sidekey's own address" in done.stderr
+
+
+def test_without_anything_an_example(tmp_path: Path) -> None:
+    file = tmp_path / "sidekey.yaml"
+    assert init("-o", str(file)).returncode == 0
+    command = [str(program()), "check", "-c", str(file)]
+    assert subprocess.run(command, env=environment(), timeout=60, check=False).returncode == 0
+    assert "arn:aws:secretsmanager:" in file.read_text()
+
+
+# ---- the file ----
+
+
+def test_a_file_is_never_replaced_unasked(tmp_path: Path) -> None:
+    file = tmp_path / "sidekey.yaml"
+    file.write_text("mine")
+    file.chmod(0o644)
+    done = init("-o", str(file))
+    assert done.returncode == 1 and b"--force" in done.stderr
+    assert file.read_text() == "mine"
+    assert init("-o", str(file), "--force").returncode == 0
+    assert "targets:" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert os.listdir(tmp_path) == ["sidekey.yaml"]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    assert init("-o", str(tmp_path / "link")).returncode == 1
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_standard_input_is_a_source() -> None:
+    source = json.dumps({"model_list": [entry("m", "gpt-4o")]}).encode()
+    done = init("--from", "-", input=source)
+    assert done.returncode == 0 and b"match: m" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["x"], ["--force"], ["--nonsense"], ["--from"]])
+def test_usage(arguments) -> None:
+    done = init(*arguments)
+    assert done.returncode == 2 and b"usage:" in done.stderr
+
+
+# ---- hostile sources ----
+
+
+def test_an_output_that_cannot_be_written_is_a_failure() -> None:
+    with open("/dev/full", "wb") as full:
+        command = [str(program()), "init"]
+        done = subprocess.run(command, env=environment(), stdout=full, timeout=60, check=False)
+    assert done.returncode == 1
+
+
+BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\nmodel_list: [*b]\n"
+DEEP = "model_list: " + "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "[]",
+        "just a text",
+        "model_list: []",
+        "model_list: {a: 1}",
+        "model: x",
+        "model: {model_id: [1]}",
+        '{"model": {"provider": "bedrock"}}',
+        '{"model": {"provider": "other", "modelId": "x"}}',
+        '{"harnesses": [{"name": "a", "path": "app/a"}]}',
+        blueprint({"provider": "vertex", "model_id": "gemini-2.5-pro"}),
+        BOMB,
+        DEEP,
+        "model_list: [" + "{}," * 200_000 + "]",
+        "x" * (2 << 20),
+        "a: b: c",
+        "model_list: [\x01]",
+        "!!python/object/apply:os.system [id]",
+    ],
+    ids=lambda source: source[:24],
+)
+def test_nothing_that_can_be_used(make, source) -> None:
+    made = make(source, good=False)
+    assert made.status == 1 and made.text == ""
+    assert made.said.startswith("sidekey init: ")
+
+
+ODD = [
+    {"model_name": SECRET, "litellm_params": {"model": "gpt-4o"}},
+    {"model_name": "m", "litellm_params": {"model": SECRET}},
+    {"model_name": "m", "litellm_params": {"model": f"openai/{SECRET}"}},
+    {"model_name": "m", "litellm_params": SECRET},
+    entry("m", "gpt-4o", api_key=[SECRET]),
+    entry("m", "gpt-4o", api_key={"a": SECRET}),
+    entry("m", "gpt-4o", api_key=f"os.environ/{SECRET}"),
+    entry("m", "gpt-4o", api_base=f"https://user:{SECRET}@a.example"),
+    entry("m", "gpt-4o", api_base=f"https://a.example/v1?key={SECRET}"),
+    entry("m", "gpt-4o", api_base=f"https://a.example/{SECRET}/v1"),
+    entry("m", "gpt-4o", api_base=SECRET),
+    entry("m", "azure/d", api_base="https://a.example", api_version=SECRET),
+    entry("m", "gpt-4o", organization=SECRET),
+    entry("m", "gpt-4o", timeout=SECRET),
+    entry("m", "gpt-4o", extra_headers=SECRET),
+    entry("m", "gpt-4o", extra_headers={SECRET: "x"}),
+    entry("m", "gpt-4o", extra_headers={"X-Team": [SECRET]}),
+    entry("m", "gpt-4o", extra_headers={"X-Team": f"team {SECRET}"}),
+    entry("m", "gpt-4o", **{SECRET: SECRET}),
+    entry("m", "bedrock/x.y", aws_region_name=SECRET),
+    entry("m", "bedrock/x.y", aws_role_name=SECRET),
+    entry("m", "bedrock/x.y", aws_profile_name=SECRET),
+    entry("m", "bedrock/x.y", aws_access_key_id=SECRET, aws_secret_access_key=SECRET),
+    entry("m", "bedrock/x.y", aws_role_name="arn:aws:iam::123456789012:role/x", aws_external_id=SECRET),
+    entry("m", f"bedrock/{SECRET}/x.y"),
+    entry("m", "gpt-4o", custom_llm_provider=SECRET),
+    entry("m\n  evil: 1\n#", "gpt-4o"),
+    entry("m", "gpt-4o", api_base="https://a.example/\n  apiKey: x"),
+    entry("${HOME}", "gpt-4o"),
+    entry("m", "openai/${HOME}"),
+    entry("m", "gpt-4o", extra_headers={"X-Team": "${HOME}"}),
+    entry("m", "gpt-4o", extra_headers={"X-Team": "a\r\nb"}),
+    "text",
+    [1],
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: json.dumps(odd)[:60])
+def test_secrets_and_control_bytes_in_odd_places(make, odd) -> None:
+    """The rest of the file is carried over all the same; nothing else comes out of it."""
+    home = "/a/home/that/is/nobodys/business"
+    good = entry("good", "groq/llama")
+    further = {SECRET: SECRET, "router_settings": {"model_group_alias": {SECRET: "good"}}}
+    made = make({"model_list": [odd, good], **further}, env={"HOME": home})
+    assert {"match": "good", "target": "groq", "sendAs": "llama"} in made.models
+    for text in (made.text, made.said):
+        assert SECRET not in text and home not in text
+    assert set(made.config) <= {"listen", "admin", "targets", "models", "defaultTarget"}
+    assert all(t.get("apiKey") != "x" for t in made.targets.values())
+    assert all(c.isprintable() or c == "\n" for c in made.said)
+
+
+def test_many_notes_end(make) -> None:
+    source = [entry(f"m{i}", "gpt-4o", api_key=f"sk-{i:020}") for i in range(300)]
+    made = make({"model_list": source})
+    assert made.said.endswith("… and more\n")
+    assert "sk-0000" not in made.text + made.said

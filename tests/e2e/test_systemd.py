@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: the unit is well formed, as hard as its README says, and sidekey's own sandbox is whole
+inside of it, with the secrets in systemd's credentials."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes.agent import HELLO, Agent
+from fakes.apibase import ApiBase
+from fakes.sidekey import ROLES, ROOT, environment, program, run
+from fakes.wire import free_port, wait_for
+
+pytestmark = pytest.mark.once
+SYSTEMD = ROOT / "deploy" / "systemd"
+UNIT = SYSTEMD / "sidekey.service"
+CONFINED = ROOT / "tests" / "fakes" / "confined.py"
+KEY = "sk-in-a-credential-0123456789"
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("needs Debian's systemd")
+    return subprocess.run(
+        ["systemd-analyze", *arguments],
+        env={**environment(), "SYSTEMD_PAGER": "", "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    """Every setting is known and has a value of its kind; verify warns of any that is not."""
+    unit = tmp_path / "sidekey.service"
+    unit.write_text(UNIT.read_text().replace("/usr/bin/sidekey", str(program())))
+    done = analyze("verify", "--man=no", str(unit))
+    ours = [line for line in done.stdout.splitlines() if "sidekey" in line]
+    assert done.returncode == 0 and ours == [], done.stdout
+
+
+def test_verify_would_have_seen_a_mistake(tmp_path: Path) -> None:
+    unit = tmp_path / "sidekey.service"
+    unit.write_text(UNIT.read_text().replace("ProtectHome=yes", "ProtectHouse=yes"))
+    assert "ProtectHouse" in analyze("verify", "--man=no", str(unit)).stdout
+
+
+def test_its_score_is_what_the_readme_says() -> None:
+    done = analyze("security", "--offline=true", str(UNIT))
+    score = float(re.search(r"Overall exposure level for sidekey.service: ([\d.]+)", done.stdout)[1])
+    said = re.search(r"scores ([\d.]+)", (SYSTEMD / "README.md").read_text())
+    assert said, "the README names the score"
+    # Each release of systemd weighs a little differently.
+    assert abs(score - float(said[1])) <= 0.3
+    assert score <= 2.0
+
+
+def test_sysusers_makes_the_user_of_the_unit(tmp_path: Path) -> None:
+    if not shutil.which("systemd-sysusers"):
+        pytest.skip("needs Debian's systemd")
+    (tmp_path / "etc").mkdir()
+    command = ["systemd-sysusers", f"--root={tmp_path}", str(SYSTEMD / "sidekey.sysusers")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if "Operation not permitted" in done.stderr or "Permission denied" in done.stderr:
+        pytest.skip("needs root")
+    assert done.returncode == 0, done.stderr
+    user = [r for r in (tmp_path / "etc/passwd").read_text().splitlines() if r.startswith("sidekey:")]
+    assert len(user) == 1 and user[0].endswith("nologin")
+    assert "User=sidekey\n" in UNIT.read_text()
+
+
+@pytest.fixture
+def credentials(tmp_path: Path) -> Path:
+    """As LoadCredential= makes them of a folder: its id, an underscore, the file's name."""
+    folder = tmp_path / "credentials"
+    folder.mkdir(mode=0o500)
+    folder.chmod(0o700)
+    file = folder / "key_openai"
+    file.write_text(KEY + "\n")
+    file.chmod(0o400)
+    folder.chmod(0o500)
+    return folder
+
+
+def test_the_sandbox_is_whole_inside_the_unit(credentials: Path, start) -> None:
+    """All four roles in their boxes, secret pages too, and a call through them; then a reload."""
+    analyze("--version")
+    with ApiBase(key=KEY) as api:
+        target = {
+            "provider": "openaiCompatible",
+            "apiBase": api.base,
+            "allowPlaintext": True,
+            "apiKey": "file:${CREDENTIALS_DIRECTORY}/key_openai",
+        }
+        wrap = [sys.executable, str(CONFINED), str(UNIT)]
+        env = {"CREDENTIALS_DIRECTORY": str(credentials)}
+        sidekey = start({"targets": {"openai": target}}, env, wrap=wrap)
+        boxed = {record["process"]: record for record in sidekey.records(msg="boxed")}
+        assert set(boxed) == set(ROLES)
+        plain = start({"targets": {"openai": target}}, env)
+        for record in plain.records(msg="boxed"):
+            level = {k: v for k, v in record.items() if k not in ("time", "pid")}
+            assert level.items() <= boxed[record["process"]].items(), "the unit takes none away"
+        with Agent(sidekey.port) as agent:
+            assert agent.chat(HELLO).status == 200
+        sidekey.process.send_signal(signal.SIGHUP)  # ExecReload=
+        wait_for(lambda: len(sidekey.records(msg="boxed")) == 2 * len(ROLES))
+        with Agent(sidekey.port) as agent:
+            assert agent.chat(HELLO).status == 200
+
+
+def test_without_the_added_calls_it_would_not_start(credentials: Path, tmp_path: Path) -> None:
+    """What the unit adds to systemd's groups is needed: the sandbox is not left out in silence."""
+    analyze("--version")
+    unit = tmp_path / "bare.service"
+    kept = [x for x in UNIT.read_text().splitlines() if "=seccomp " not in x]
+    unit.write_text("\n".join(kept) + "\n")
+    config = tmp_path / "sidekey.yaml"
+    config.write_text(
+        f"listen: [127.0.0.1:{free_port()}]\nadmin: []\n"
+        "targets: {a: {apiBase: 'https://a.invalid', apiKey: none, provider: openai}}\n"
+    )
+    config.chmod(0o600)
+    done = subprocess.run(
+        [sys.executable, str(CONFINED), str(unit), str(program()), "serve", "-c", str(config)],
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_the_example_of_its_readme_is_a_configuration(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", (SYSTEMD / "README.md").read_text(), re.DOTALL)
+    file = tmp_path / "sidekey.yaml"
+    file.write_text(example)
+    file.chmod(0o600)
+    env = {"CREDENTIALS_DIRECTORY": "/run/credentials/sidekey.service"}
+    done = run("check", "-c", str(file), env=env)
+    assert done.returncode == 0, done.stdout
