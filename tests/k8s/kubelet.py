@@ -30,8 +30,9 @@ def is_native(container: dict) -> bool:
 class Volume:
     """Files behind `..data`, which is swapped for another folder in one step; or an emptyDir."""
 
-    def __init__(self, spec: dict, files: dict[str, str]) -> None:
-        self.is_empty_dir, self.files = "emptyDir" in spec, files
+    def __init__(self, spec: dict, files: dict[str, str], group: int) -> None:
+        self.is_empty_dir, self.files, self.group = "emptyDir" in spec, files, group
+        self.mode = 0o644 if "configMap" in spec else 0o640
         self.places: list[Path] = []
         self.edition = 0
 
@@ -56,6 +57,8 @@ class Volume:
         folder.mkdir()
         for name, text in self.files.items():
             (folder / name).write_text(text)
+            (folder / name).chmod(self.mode)
+            os.chown(folder / name, 0, self.group)
         os.symlink(folder.name, place / "..fresh")
         os.rename(place / "..fresh", place / "..data")
 
@@ -83,7 +86,8 @@ class Container:
         """The command, as the runtime would run it in here."""
         rights = self.spec["securityContext"]
         user = f"{rights['runAsUser']}:{rights['runAsGroup']}"
-        groups = self.pod.spec["securityContext"].get("supplementalGroups", [])
+        of_pod = self.pod.spec["securityContext"]
+        groups = [of_pod["fsGroup"], *of_pod.get("supplementalGroups", [])]
         among = ",".join(str(group) for group in groups)
         keep = [] if rights["allowPrivilegeEscalation"] else ["setpriv", "--no-new-privs"]
         change = ["/usr/sbin/chroot", f"--userspec={user}", f"--groups={among}", str(self.root)]
@@ -156,8 +160,9 @@ class Kubelet:
         self.events: list[tuple] = []
         self.spec = template["spec"]
         self.grace = self.spec["terminationGracePeriodSeconds"]
+        group = self.spec["securityContext"]["fsGroup"]
         self.volumes = {
-            v["name"]: Volume(v, files.get(v["name"], {})) for v in self.spec["volumes"]
+            v["name"]: Volume(v, files.get(v["name"], {}), group) for v in self.spec["volumes"]
         }
         self.before = [Container(c, self) for c in self.spec["initContainers"]]
         self.main = [Container(c, self) for c in self.spec["containers"]]

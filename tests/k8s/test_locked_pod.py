@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: behind the egress lock the main job works: the real program, in a pod's network namespace
 and by the manifest, gets its identity, its secret and its answer, each from another host; the
-agent beside it reaches none of the three."""
+agent beside it reaches none of the three, and doctor finds nothing weak in either place."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import yaml
 from fakes.containercredentials import ContainerCredentials
 from fakes.iam import Issuer
 from fakes.pki import server_context
+from fakes.sidekey import program
 from fakes.world import World
 from kubelet import Kubelet
 from network import Network, lock_image, open_network, reached
@@ -79,6 +82,36 @@ def pod_of(world: World, folder: Path) -> tuple[dict, dict[str, dict[str, str]]]
     }
 
 
+def doctor_in(kubelet: Kubelet) -> subprocess.CompletedProcess:
+    sidekey = kubelet.of("sidekey")
+    return subprocess.run(
+        sidekey.enter(["/sidekey", "doctor"]),
+        env=sidekey.env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def doctor_as_agent(kubelet: Kubelet, root: Path) -> subprocess.CompletedProcess:
+    """In the agent's place: its network, processes, files, user and environment."""
+    (root / "proc").mkdir(parents=True)
+    shutil.copy(program(), root / "sidekey")
+    (root / "sidekey").chmod(0o755)
+    reach = [word for a, port in PORTS.items() for word in ("--reach", f"{a}:{port}")]
+    own = ["unshare", "--pid", "--fork", f"--mount-proc={root}/proc", "setpriv", "--no-new-privs"]
+    change = ["/usr/sbin/chroot", f"--userspec={AGENT}:{AGENT}", "--groups=", str(root)]
+    return subprocess.run(
+        [*kubelet.inside, *own, *change, "/sidekey", "doctor", "--as-agent", *reach],
+        env=kubelet.of("agent").env,
+        capture_output=True,
+        text=True,
+        timeout=45,
+        check=False,
+    )
+
+
 def test_the_main_job_behind_the_lock(network: Network, world: World, tmp_path: Path) -> None:
     assert reached(network.attempt(AGENT, PLACES)) == set(PLACES)
     locked = network.lock(lock_image(tmp_path / "lock"))
@@ -91,6 +124,8 @@ def test_the_main_job_behind_the_lock(network: Network, world: World, tmp_path: 
     with kubelet:
         assert reached(network.attempt(AGENT, PLACES)) == set()
         assert reached(network.attempt(SIDEKEY, PLACES)) == set(PLACES)
+        for told in (doctor_in(kubelet), doctor_as_agent(kubelet, tmp_path / "agent")):
+            assert told.returncode == 0 and "0 weak" in told.stdout, told.stdout + told.stderr
         assert kubelet.run() == 0, kubelet.of("agent").text()
     assert "status 200" in kubelet.of("agent").text()
     (call,) = world.api.requests
