@@ -12,6 +12,7 @@ endif
 SAN     :=
 WERROR  :=
 LIBCURL :=
+STRIP   := strip
 PREFIX  := /usr/local
 DESTDIR :=
 SECONDS := 60
@@ -50,7 +51,7 @@ LINKER   := -Wl,-z,nodlopen -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,-z,se
 QUIET    := grep -v -e 'in statically linked applications requires at runtime' -e ': in function '
 
 PROBED := build/probed-$(compiler).mk
-ifneq ($(filter-out clean help deps deps-lint,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help deps deps-lint deps-image,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(wildcard $(PROBED)),)
 can = $(shell echo 'int main(void) { return 0; }' | \
 	$(CC) -Werror $(1) -x c - -o /dev/null >/dev/null 2>&1 && echo '$(1)')
@@ -96,20 +97,23 @@ LIBS    := $(CURL_LIB) -lssl -lcrypto -ljansson -lyaml -lseccomp -lcap
 override CPPFLAGS += -Isidecar -I. $(CURL_INC) -D_GNU_SOURCE -DSIDEKEY_VERSION='"$(VERSION)"' \
 	$(if $(filter $(DYNAMIC),$(SHAPE)),-DSIDEKEY_DYNAMIC)
 CFLAGS  := -O2 -g
-ALL_C    = -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) $(filter -W%,$(OPTIONAL)) \
-	$(if $(WERROR),-Werror) $(HARDEN) $(LTO)
+# No path of this machine gets into the program, nor into the identifier that the linker makes.
+ALL_C    = -std=gnu17 $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -fPIE $(WARNINGS) \
+	$(filter -W%,$(OPTIONAL)) $(if $(WERROR),-Werror) $(HARDEN) $(LTO)
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
-.PHONY: all hooked library deps deps-lint demo test unit units e2e box lint format fuzz \
-	fuzzers bench image install uninstall clean help compile-flags
+.PHONY: all hooked library libcurl deps deps-lint deps-image demo test unit units e2e box lint \
+	format arm64 fuzz fuzzers bench image dist install uninstall clean help compile-flags
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
 library: $(LIBRARY)
+libcurl: $(CURL_MADE)
 
 $(PROGRAM): $(OBJECTS)
 	@echo "  LINK    $@"
-	@$(CC) $(ALL_C) $(SHAPE) $^ $(LIBS) $(ALL_LD) -o $@ 2>$@.log || { cat $@.log; exit 1; }
+	@$(CC) $(ALL_C) $(SHAPE) $^ $(LIBS) $(ALL_LD) -Wl,-Map=$@.map -o $@ 2>$@.log || \
+		{ cat $@.log; exit 1; }
 	@$(QUIET) $@.log >&2 || true
 
 # The same program with the hooks through which tests try forbidden things from inside a role.
@@ -120,7 +124,7 @@ $(HOOKED): $(HOOKS)
 
 $(LIBRARY): $(filter-out %/main.o,$(OBJECTS))
 	@rm -f $@
-	@ar rcs $@ $^
+	@$(AR) rcs $@ $^
 
 $(B)/obj/%.o: %.c Makefile | $(CURL_MADE)
 	@mkdir -p $(@D)
@@ -155,6 +159,8 @@ deps:
 	@deploy/deps.sh build test
 deps-lint:
 	@deploy/deps.sh lint
+deps-image:
+	@deploy/deps.sh image || echo "deps: the tests of the image will be skipped" >&2
 
 ## demo: build, then show an OpenAI SDK without a secret calling a demanding upstream
 demo: deps
@@ -162,13 +168,20 @@ demo: deps
 	@.cache/venv/bin/python tests/demo/demo.py
 
 ## test: everything that must hold; the last line counts it
-test: deps deps-lint
+test: deps deps-lint deps-image
 	@.cache/venv/bin/python tests/run.py
 
 ## unit: build and run the unit tests
 units: $(UNITS)
 unit: $(UNITS)
 	@python3 tests/run.py unit $(B)
+
+## arm64: cross-build with Debian's libraries of arm64, and run its unit tests in an emulator
+arm64:
+	@deploy/deps.sh image
+	@deploy/cross.sh arm64 --no-print-directory -j$$(nproc) all units
+	@SIDEKEY_EMULATOR="qemu-aarch64-static -L $$(deploy/cross.sh --sysroot arm64)" \
+		python3 tests/run.py unit build/aarch64-linux-gnu-gcc
 
 ## e2e: run the end-to-end tests (K=expression chooses some)
 e2e: $(PROGRAM) $(HOOKED)
@@ -215,6 +228,16 @@ bench: deps all
 image:
 	@deploy/image.sh sidekey:$(VERSION)
 
+# What the image holds, and its bill of materials; the Dockerfile calls this.
+DIST := $(B)/dist
+dist: all
+	@install -d $(DIST)/root
+	$(STRIP) -o $(DIST)/sidekey $(PROGRAM)
+	deploy/sbom.sh $(PROGRAM).map $(DIST)/sidekey $(VERSION) >$(DIST)/sidekey.spdx.json
+	install -m 0111 $(DIST)/sidekey $(DIST)/root/sidekey
+	install -D -m 0444 /etc/ssl/certs/ca-certificates.crt \
+		$(DIST)/root/etc/ssl/certs/ca-certificates.crt
+
 # What is installed beside the program, and where: SOURCE=PLACE, below DESTDIR and PREFIX. The
 # texts name /usr/bin or /usr/local, which becomes PREFIX.
 TEXTS := deploy/man/sidekey.1=share/man/man1/sidekey.1 \
@@ -229,7 +252,7 @@ SYSCONFDIR := /etc
 ## install: the program (mode 0111), man page, completions, unit, schema (PREFIX, DESTDIR); as root
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
-	install -s -m 0111 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sidekey
+	install -s --strip-program=$(STRIP) -m 0111 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sidekey
 	@for text in $(TEXTS); do \
 		to=$(DESTDIR)$(PREFIX)/$${text#*=} && install -d $${to%/*} && \
 		sed 's,/usr/bin/sidekey,$(PREFIX)/bin/sidekey,; s,/usr/local/,$(PREFIX)/,' \

@@ -3,11 +3,11 @@
 #
 # Installs what is missing to build, test or lint sidekey on Debian 12.
 #
-#   deploy/deps.sh build|test|lint...
+#   deploy/deps.sh build|test|image|cross-ARCH|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
-# and node packages are pinned (the requirements*.txt of tests, tests/clients, tests/compose and
-# tests/k8s, tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-* and
+# and node packages are pinned (the requirements*.txt of tests, tests/clients, tests/compose,
+# tests/ecs and tests/k8s, tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-* and
 # tests/node/node_modules until their list changes; so is the judge of Pod Security
 # (tests/k8s/podsecurity), in .cache/podsecurity.
 set -euo pipefail
@@ -16,6 +16,7 @@ cd "$(dirname "$0")/.."
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
 test=(libcmocka-dev openssl iproute2 nftables chromium mandoc zsh fish systemd)
+image=(buildah runc debootstrap golang-github-containers-common iproute2 qemu-user-static)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
 die() {
@@ -121,9 +122,19 @@ for set; do
 		make_venv .cache/venv-agents tests/clients/requirements.txt
 		make_venv .cache/venv-proxy tests/clients/requirements-proxy.txt
 		make_venv .cache/venv-compose tests/compose/requirements.txt
+		make_venv .cache/venv-ecs tests/ecs/requirements.txt
+		make_venv .cache/venv-checkov tests/ecs/checkov.txt
 		make_venv .cache/venv-k8s tests/k8s/requirements.txt
 		make_podsecurity
 		make_node_modules
+		;;
+	image)
+		apt_install "${image[@]}"
+		;;
+	cross-*)
+		[ "${set#cross-}" != "$(dpkg --print-architecture)" ] || continue
+		triple=$(dpkg-architecture -a"${set#cross-}" -qDEB_HOST_GNU_TYPE)
+		apt_install "gcc-${triple//_/-}"
 		;;
 	lint)
 		apt_install "${lint[@]}"

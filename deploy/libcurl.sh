@@ -4,7 +4,7 @@
 # Builds the libcurl that sidekey is linked with: Debian's own source package of
 # one upstream version, with HTTP and HTTPS alone, as a static library.
 #
-#   deploy/libcurl.sh DIRECTORY     leaves DIRECTORY/lib/libcurl.a, include/, revision
+#   deploy/libcurl.sh DIRECTORY     leaves DIRECTORY/lib/libcurl.a, include/, copyright, revision
 #
 # CC and CFLAGS come from the environment. A finished DIRECTORY is left as it is.
 #
@@ -17,62 +17,18 @@ set -euo pipefail
 
 version=7.88.1
 release=bookworm
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 die() {
 	echo "libcurl: $*" >&2
 	exit 1
 }
 
-# The system's sources of $release's main component, as source-package sources.
-write_sources() {
-	local to=$1 file
-	for file in /etc/apt/sources.list.d/*.sources; do
-		[ -f "$file" ] || continue
-		awk -v RS= -v release="$release" -v keyring="$keyring" '
-		{
-			types = uris = suites = components = ""
-			n = split($0, line, "\n")
-			for (i = 1; i <= n; i++) {
-				value = line[i]
-				sub(/^[A-Za-z-]+:[ \t]*/, "", value)
-				name = tolower(line[i])
-				if (name ~ /^types:/) types = value
-				if (name ~ /^uris:/) uris = value
-				if (name ~ /^suites:/) suites = value
-				if (name ~ /^components:/) components = value
-			}
-			wanted = ""
-			n = split(suites, suite, /[ \t]+/)
-			for (i = 1; i <= n; i++)
-				if (suite[i] ~ "^" release "(-updates|-security)?$")
-					wanted = wanted " " suite[i]
-			if (types == "" || wanted == "" || (" " components " ") !~ / main /)
-				next
-			printf "Types: deb-src\nURIs: %s\nSuites:%s\n", uris, wanted
-			printf "Components: main\nSigned-By: %s\n\n", keyring
-		}' "$file"
-	done >"$to/debian.sources"
-	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		[ -f "$file" ] || continue
-		awk -v release="$release" -v keyring="$keyring" '
-		$1 == "deb" || $1 == "deb-src" {
-			sub(/\[[^]]*\]/, "")
-			if ($3 !~ "^" release "(-updates|-security)?$" || $0 !~ / main( |$)/)
-				next
-			if (!seen[$2, $3]++)
-				print "deb-src [signed-by=" keyring "] " $2 " " $3 " main"
-		}' "$file"
-	done >"$to/debian.list"
-	[ -s "$to/debian.sources" ] || [ -s "$to/debian.list" ]
-}
-
 # Unpacks Debian's source package in $work/curl-$version and sets $revision.
 fetch() {
 	local apt=$work/apt options
 	mkdir -p "$apt/sources" "$apt/lists/partial" "$apt/cache/archives/partial"
-	write_sources "$apt/sources" || die "no apt source of Debian $release here;" \
-		"use LIBCURL=system, with libcurl4-openssl-dev or the like installed"
+	"$sources" deb-src >"$apt/sources/debian.list" ||
+		die "use LIBCURL=system, with libcurl4-openssl-dev or the like installed"
 	options=(
 		-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$apt/sources"
 		-o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache"
@@ -115,7 +71,16 @@ configure_options=(
 	--without-librtmp --without-gssapi --without-zsh-functions-dir --without-fish-functions-dir
 )
 
+# Autoconf has to be told when the compiler makes code for another architecture.
+cross_options() {
+	local host build
+	host=$(${CC:-gcc} -dumpmachine)
+	build=$(dpkg-architecture -qDEB_BUILD_GNU_TYPE)
+	[ "${host%%-*}" = "${build%%-*}" ] || echo "--build=$build --host=$host"
+}
+
 build() {
+	local cross
 	cd "$work/curl-$version"
 	# The release's generated files stay as they are: Debian's changes to their
 	# sources concern its shared libraries. Newer than those, they are not remade.
@@ -123,7 +88,9 @@ build() {
 	sleep 1
 	find . \( -name configure -o -name Makefile.in -o -name '*.h.in' \) -exec touch {} +
 	export CFLAGS="${CFLAGS:--O2} -ffile-prefix-map=$PWD=libcurl"
-	./configure -q --prefix="$out" "${configure_options[@]}" >"$work/configure.log" 2>&1 || {
+	read -ra cross < <(cross_options && echo)
+	./configure -q --prefix="$out" "${cross[@]}" "${configure_options[@]}" \
+		>"$work/configure.log" 2>&1 || {
 		tail -n 20 "$work/configure.log" >&2
 		die "configure failed"
 	}
@@ -136,6 +103,7 @@ build() {
 
 [ $# -eq 1 ] || die "usage: deploy/libcurl.sh DIRECTORY"
 target=$1
+sources=$(realpath "$(dirname "$0")/sources.sh")
 [ ! -e "$target/revision" ] || exit 0
 mkdir -p "$(dirname "$target")"
 target=$(cd "$(dirname "$target")" && pwd)/$(basename "$target")
@@ -151,6 +119,6 @@ echo "libcurl: $revision" >&2
 build
 mkdir -p "$work/done/lib"
 cp "$out/lib/libcurl.a" "$work/done/lib/"
-cp -r "$out/include" "$work/done/"
+cp -r "$out/include" "$work/curl-$version/debian/copyright" "$work/done/"
 echo "$revision" >"$work/done/revision"
 [ -e "$target/revision" ] || { rm -rf "$target" && mv "$work/done" "$target"; }

@@ -3,7 +3,7 @@
 """Runs the whole suite, or the unit tests of one build, and adds up the counts.
 
     tests/run.py               everything; SIDEKEY_SKIP=lint,sanitizers leaves parts out
-    tests/run.py unit build    the cmocka programs in build/unit
+    tests/run.py unit build    the cmocka programs in build/unit, through SIDEKEY_EMULATOR if set
 
 The last line reads `N passed, N failed`, and `, N skipped` when something was.
 Whatever is left out counts as skipped, with its reason; nothing run at all fails.
@@ -11,6 +11,7 @@ Whatever is left out counts as skipped, with its reason; nothing run at all fail
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -67,9 +68,10 @@ def make(counts, name, *arguments):
 def unit_program(counts, program):
     """Counts each test of one cmocka program; a crash or a hang is one failure more."""
     environment = {**os.environ, **SANITIZER_OPTIONS, "CMOCKA_MESSAGE_OUTPUT": "STDOUT"}
+    emulator = shlex.split(os.environ.get("SIDEKEY_EMULATOR", ""))
     try:
         result = subprocess.run(
-            [str(program)],
+            [*emulator, str(program)],
             cwd=ROOT,
             check=False,
             env=environment,

@@ -11,6 +11,7 @@ release_filter(scmp_filter_ctx *ctx)
 {
 	if (*ctx != NULL)
 		seccomp_release(*ctx);
+	*ctx = NULL;
 }
 
 static int
@@ -53,21 +54,26 @@ add_box(scmp_filter_ctx ctx, const struct box *box, unsigned *rules)
 	return 0;
 }
 
+/* The native architecture alone; x86's x32 and i386 entries count as wrong ones. NULL: failed. */
+static scmp_filter_ctx
+filter_make(const struct box *box, unsigned *rules)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+
+	*rules = 0;
+	if (ctx != NULL &&
+	    (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0 ||
+	     add_box(ctx, box, rules) != 0))
+		release_filter(&ctx);
+	return ctx;
+}
+
 int
 filter_load(const struct box *box, unsigned *rules)
 {
-	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx =
-		seccomp_init(SCMP_ACT_KILL_PROCESS);
+	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx = filter_make(box, rules);
 
-	if (ctx == NULL)
-		return -1;
-	*rules = 0;
-	/* The native architecture alone; x86's x32 and i386 entries count as wrong ones. */
-	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0)
-		return -1;
-	if (add_box(ctx, box, rules) != 0)
-		return -1;
-	return seccomp_load(ctx) == 0 ? 0 : -1;
+	return ctx != NULL && seccomp_load(ctx) == 0 ? 0 : -1;
 }
 
 int

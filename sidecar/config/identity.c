@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
+#include <string.h>
 
 #include "config/identity.h"
 
@@ -172,14 +173,36 @@ add_role(struct identity_choice *ch)
 		out->policy = narrow_policy(ch->pr);
 }
 
+/*
+ * The name of a session that nobody named. In a task of ECS it ends in the container's id (on
+ * Fargate the task's, and a number), which is the last part of an address that ECS gives to each
+ * container: the cloud's log then says which task read what.
+ */
+static struct span
+session_of(struct projector *pr)
+{
+	struct span named = projector_variable(pr, "AWS_ROLE_SESSION_NAME");
+	struct span at = projector_variable(pr, "ECS_CONTAINER_METADATA_URI_V4"), session;
+	const char *slash = at.len > 0 ? memrchr(at.ptr, '/', at.len) : NULL;
+	struct buf text;
+
+	if (form_session.is_good(named))
+		return pool_copy(&pr->p->pool, named);
+	if (slash == NULL || slash + 1 == at.ptr + at.len)
+		return SPAN("sidekey");
+	buf_init(&text, PROJECT_TEXT_MAX);
+	(void)buf_add_str(&text, "sidekey-");
+	(void)buf_add_span(&text, span_cut(at, (size_t)(slash + 1 - at.ptr), at.len));
+	session = projector_take(pr, &text);
+	return form_session.is_good(session) ? session : SPAN("sidekey");
+}
+
 static void
 complete(struct projector *pr, const struct config_identity *want, struct plan_identity *out)
 {
-	struct span session = projector_variable(pr, "AWS_ROLE_SESSION_NAME");
-	struct identity_choice ch = {.pr = pr, .want = want, .out = out, .profile = SPAN("")};
+	struct identity_choice ch = {
+		.pr = pr, .want = want, .out = out, .session = session_of(pr), .profile = SPAN("")};
 
-	ch.session =
-		form_session.is_good(session) ? pool_copy(&pr->p->pool, session) : SPAN("sidekey");
 	out->roles = projector_room(pr, IDENTITY_ROLES_MAX * sizeof(*out->roles));
 	if (choose(&ch) != IDENTITY_FOUND)
 		return;

@@ -99,7 +99,8 @@ static const struct schema_key role_rows[] = {
 	    .help = "Where the external id is that the role asks for: env:NAME or file:/path."},
 	{.name = "sessionName", .type = SCHEMA_TEXT, .max = 64, .form = &form_session,
 	    .offset = offsetof(struct config_role, session_name),
-	    .help = "Name of the session. Default: AWS_ROLE_SESSION_NAME, else sidekey."},
+	    .help = "Name of the session. Default: AWS_ROLE_SESSION_NAME, else sidekey, in a "
+		    "task of ECS sidekey-ID."},
 	{.name = "duration", .type = SCHEMA_DURATION, .min = 15 * MINUTE, .max = 12 * HOUR,
 	    .offset = offsetof(struct config_role, duration_ms),
 	    .help = "How long a session lasts. Default: an hour, the most that a role may "

@@ -357,6 +357,11 @@ main(void)
 		cmocka_unit_test(abort_is_abort),
 		cmocka_unit_test(requirements_are_fatal),
 	};
+	const struct CMUnitTest emulated[] = {cmocka_unit_test(every_row_has_its_reason)};
 
+	if (is_emulated()) {
+		print_message("skipped: an emulator loads no filter; test_filter reads them\n");
+		return cmocka_run_group_tests(emulated, NULL, NULL);
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,6 +190,43 @@ test_roles(void **state)
 	close_fixture(&f);
 }
 
+/* In a task of ECS a session that nobody named tells which task it is of. */
+static void
+test_session_of_a_task(void **state)
+{
+	static const struct {
+		const char *address, *session;
+	} cases[] = {
+		{"http://169.254.170.2/v4/cd189a933e5849daa93386466019ab50-2495160603",
+		 "sidekey-cd189a933e5849daa93386466019ab50-2495160603"},
+		{"http://169.254.170.2/v4/0206b271-b33f-47ab-86c6-a0ba208a70a9",
+		 "sidekey-0206b271-b33f-47ab-86c6-a0ba208a70a9"},
+		{"http://169.254.170.2/v4/", "sidekey"},
+		{"x", "sidekey"},
+		{"", "sidekey"},
+		{"/no blanks", "sidekey"},
+		{"/0123456789012345678901234567890123456789012345678901234567", "sidekey"},
+	};
+	static const char text[] = KEY "aws: {assumeRole: {roleArn: '" ROLE "top'}}\n";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char at[128];
+		const char *const env[] = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/x", at,
+					   "AWS_REGION=us-east-1", NULL};
+		const char *const named[] = {env[0], at, env[2], "AWS_ROLE_SESSION_NAME=me", NULL};
+		struct fixture f;
+
+		snprintf(at, sizeof(at), "ECS_CONTAINER_METADATA_URI_V4=%s", cases[i].address);
+		assert_int_equal(open_fixture(&f, text, env), 0);
+		assert_text(f.p.keeper.identities[0].roles[0].session_name, cases[i].session);
+		close_fixture(&f);
+		assert_int_equal(open_fixture(&f, text, named), 0);
+		assert_text(f.p.keeper.identities[0].roles[0].session_name, "me");
+		close_fixture(&f);
+	}
+}
+
 /* Without any other region, STS is called in the first secret's; a bad session name is left. */
 static void
 test_region_of_the_secret(void **state)
@@ -508,6 +545,7 @@ main(void)
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_halves),
 		cmocka_unit_test(test_roles),
+		cmocka_unit_test(test_session_of_a_task),
 		cmocka_unit_test(test_region_of_the_secret),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_target_alone),
