@@ -6,7 +6,7 @@
 #   deploy/deps.sh build|test|image|cross-ARCH|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
-# and node packages are pinned (the requirements*.txt of tests, tests/clients, tests/compose,
+# and node packages are pinned (the lists of tests, tests/clients, tests/compose,
 # tests/ecs and tests/k8s, tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-* and
 # tests/node/node_modules until their list changes; so is the judge of Pod Security
 # (tests/k8s/podsecurity), in .cache/podsecurity.
