@@ -126,12 +126,12 @@ $(LIBRARY): $(filter-out %/main.o,$(OBJECTS))
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(B)/obj/%.o: %.c Makefile | $(CURL_MADE)
+$(B)/obj/%.o: %.c Makefile $(CURL_MADE)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(CPPFLAGS) $(ALL_C) -MMD -MP -c $< -o $@
 
-$(B)/obj-test/%.o: %.c Makefile | $(CURL_MADE)
+$(B)/obj-test/%.o: %.c Makefile $(CURL_MADE)
 	@mkdir -p $(@D)
 	@echo "  CC      $< (test hooks)"
 	@$(CC) $(CPPFLAGS) -DSIDEKEY_TEST_HOOKS $(ALL_C) -MMD -MP -c $< -o $@

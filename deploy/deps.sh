@@ -6,15 +6,16 @@
 #   deploy/deps.sh build|test|image|cross-ARCH|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
-# and node packages are pinned (the lists of tests, tests/clients, tests/compose and tests/ecs,
-# tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-* and
-# tests/node/node_modules until their list changes.
+# and node packages are pinned (the lists of tests, tests/clients, tests/compose,
+# tests/ecs and tests/k8s, tests/node/package-lock.json) and kept in .cache/venv, .cache/venv-* and
+# tests/node/node_modules until their list changes; so is the judge of Pod Security
+# (tests/k8s/podsecurity), in .cache/podsecurity.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
-test=(libcmocka-dev openssl curl iproute2 chromium mandoc zsh fish systemd)
+test=(libcmocka-dev openssl curl iproute2 nftables chromium mandoc zsh fish systemd)
 image=(buildah runc debootstrap golang-github-containers-common iproute2 qemu-user-static)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
@@ -95,6 +96,19 @@ make_node_modules() {
 	touch "$marker"
 }
 
+make_podsecurity() {
+	local from=tests/k8s/podsecurity to=.cache/podsecurity marker
+	[ -f $from/go.sum ] || return 0
+	marker=$to/made-$(cat $from/* | sha256sum | cut -c1-16)
+	[ ! -e "$marker" ] || return 0
+	command -v go >/dev/null || apt_install golang-go
+	echo "deps: building $to"
+	rm -rf $to
+	mkdir -p $to
+	(cd $from && GOTOOLCHAIN=local go build -mod=readonly -trimpath -o "$OLDPWD/$to/" .)
+	touch "$marker"
+}
+
 for set; do
 	case $set in
 	build)
@@ -110,6 +124,8 @@ for set; do
 		make_venv .cache/venv-compose tests/compose/requirements.txt
 		make_venv .cache/venv-ecs tests/ecs/requirements.txt
 		make_venv .cache/venv-checkov tests/ecs/checkov.txt
+		make_venv .cache/venv-k8s tests/k8s/requirements.txt
+		make_podsecurity
 		make_node_modules
 		;;
 	image)

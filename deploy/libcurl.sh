@@ -108,8 +108,14 @@ sources=$(realpath "$(dirname "$0")/sources.sh")
 mkdir -p "$(dirname "$target")"
 target=$(cd "$(dirname "$target")" && pwd)/$(basename "$target")
 
-# Built beside its place and moved there whole, so that two builds at once do no harm.
-work=$(mktemp -d "$target.XXXXXX")
+# Built beside its place and moved there whole, by one at a time: the folder's name gets into what
+# is optimized as a whole program, and has to be the same each time.
+exec 9>"$target.lock"
+flock 9
+[ ! -e "$target/revision" ] || exit 0
+work=$target.work
+rm -rf "$work"
+mkdir "$work"
 trap 'rm -rf "$work"' EXIT
 out=$work/out
 revision=
@@ -121,4 +127,5 @@ mkdir -p "$work/done/lib"
 cp "$out/lib/libcurl.a" "$work/done/lib/"
 cp -r "$out/include" "$work/curl-$version/debian/copyright" "$work/done/"
 echo "$revision" >"$work/done/revision"
-[ -e "$target/revision" ] || { rm -rf "$target" && mv "$work/done" "$target"; }
+rm -rf "$target"
+mv "$work/done" "$target"

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -34,7 +35,6 @@ IMDS, TASK, POD = "169.254.169.254", "169.254.170.2", "169.254.170.23"
 STRANGER = 999
 KEY = "sk-planted-0123456789abcdef0123456789abcdef"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.planted-token-of-a-pod.c2lnbmF0dXJl"
-POD_TOKEN = "/secrets/pods.eks.amazonaws.com/serviceaccount/token"  # in /var/run
 PORT, ADMIN = 7717, 7718
 
 
@@ -256,27 +256,33 @@ def test_without_a_configuration(scene: Scene) -> None:
 # ---- the layouts that we ship ----
 
 
+def shipped_pod() -> tuple[dict[str, str], dict]:
+    """The configuration and the pod of the example, as kustomize renders it."""
+    kubectl = ROOT / ".cache" / "venv-k8s" / "bin" / "kubectl"
+    if not kubectl.exists():
+        pytest.skip("needs the packages of tests/k8s/requirements.txt")
+    command = [str(kubectl), "kustomize", str(ROOT / "k8s" / "examples" / "strands-agent")]
+    text = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=True).stdout
+    documents = {document["kind"]: document for document in yaml.safe_load_all(text)}
+    return documents["ConfigMap"]["data"], documents["Job"]["spec"]["template"]["spec"]
+
+
 def test_the_pod_that_we_ship(authority: Authority) -> None:
-    """Pod Identity answers to both; sidekey has its token, and files of its group's."""
-    documents = list(yaml.safe_load_all((ROOT / "k8s" / "sidecar.yaml").read_text()))
-    config, pod = documents[1]["data"], documents[2]["spec"]["template"]["spec"]
+    """Pod Identity answers to both; sidekey has its token, a file of its group's."""
+    config, pod = shipped_pod()
     sidekey, agent = pod["initContainers"][0], pod["containers"][0]
     user, group = sidekey["securityContext"]["runAsUser"], pod["securityContext"]["fsGroup"]
-    mode = pod["volumes"][1]["secret"]["defaultMode"]
-    pair = authority.client()
     with Place(uid=user) as place, ExitStack() as stack:
         scene = Scene(place, authority, stack)
         scene.serve(Pod(Issuer({}), TOKEN, host=POD, port=80), POD + "/32")
         place.write("etc/sidekey/sidekey.yaml", config["sidekey.yaml"], 0o644, 0, group)
-        place.write("etc/sidekey/tls/ca.crt", authority.pem, mode, 0, group)
-        place.write("etc/sidekey/tls/tls.crt", pair.cert, mode, 0, group)
-        place.write("etc/sidekey/tls/tls.key", pair.key, mode, 0, group)
-        place.write(f"run{POD_TOKEN}", TOKEN, 0o640, 0, group)
-        mounts = [over(f"/{name}", place.folder / name) for name in ("etc", "run")]
         env = {e["name"]: e["value"] for e in sidekey["env"]}
+        token = env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]
+        place.write(token.replace("/var/run/", "run/", 1), TOKEN, 0o640, 0, group)
+        mounts = [over(f"/{name}", place.folder / name) for name in ("etc", "run")]
         report = scene.look("-c", "/etc/sidekey/sidekey.yaml", env=env, before=";".join(mounts))
         assert report.names() == set() == report.names("unknown")
-        assert POD_TOKEN in report.found("secret_file", "note")
+        assert token in report.found("secret_file", "note")
         env = {e["name"]: e["value"] for e in agent["env"]}
         uid = agent["securityContext"]["runAsUser"]
         report = scene.look_as_agent(env=env, uid=uid, before="mount -t tmpfs none /run")
