@@ -26,7 +26,7 @@ def documents() -> list[Path]:
         for folder in ("docs", "deploy", "k8s", "policy")
         for p in (ROOT / folder).rglob("*.md")
     ] + ["README.md"]
-    return [ROOT / name for name in sorted(names) if (ROOT / name).exists()]
+    return [ROOT / name for name in sorted(set(names)) if (ROOT / name).exists()]
 
 
 def blocks(text: str, language: str) -> list[str]:
