@@ -35,6 +35,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o)
 HOOKS   := $(SOURCES:%.c=$(B)/obj-test/%.o)
 UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+REPLAYS := $(FUZZERS:build/fuzz/%=$(B)/replay/%)
 VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
 # The compiler is asked once for each optional flag; the answers are kept.
@@ -103,7 +104,8 @@ ALL_C    = -std=gnu17 $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -fPIE $(WARNINGS) 
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
 .PHONY: all hooked library libcurl deps deps-lint deps-image demo test unit units e2e box lint \
-	format arm64 fuzz fuzzers bench docs image dist install uninstall clean help compile-flags
+	format arm64 fuzz fuzzers replay replays bench docs image dist install uninstall clean help \
+	compile-flags
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
@@ -152,7 +154,7 @@ $(B)/obj/sidecar/ingress/page.o $(B)/obj-test/sidecar/ingress/page.o: \
 # the arguments of the test hooks' constructors.
 $(B)/obj/sidecar/ingress/page.o $(HOOKS): LTO :=
 
--include $(OBJECTS:.o=.d) $(HOOKS:.o=.d) $(UNITS:=.d)
+-include $(OBJECTS:.o=.d) $(HOOKS:.o=.d) $(UNITS:=.d) $(REPLAYS:=.d)
 
 ## deps: install what is missing to build and test (Debian 12; asks apt only then)
 deps:
@@ -208,17 +210,27 @@ compile-flags: | $(CURL_MADE)
 
 ## fuzz: run each fuzz target for SECONDS (needs clang)
 fuzz:
-	@$(MAKE) --no-print-directory CC=clang SAN=address,fuzzer-no-link fuzzers
+	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined,fuzzer-no-link fuzzers
 	@for f in $(FUZZERS); do \
-		mkdir -p build/fuzz/corpus/$${f##*/} && \
-		$$f -max_total_time=$(SECONDS) build/fuzz/corpus/$${f##*/} \
-			$$(ls -d tests/fuzz/$${f##*/} 2>/dev/null) || exit 1; \
+		echo "$${f##*/}" && mkdir -p build/fuzz/corpus/$${f##*/} && \
+		$$f -max_total_time=$(SECONDS) -artifact_prefix=build/fuzz/ -close_fd_mask=2 \
+			build/fuzz/corpus/$${f##*/} tests/fuzz/$${f##*/} || exit 1; \
 	done
 fuzzers: $(FUZZERS)
-build/fuzz/%: tests/fuzz/%.c $(LIBRARY)
+build/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(CPPFLAGS) $(ALL_C) -fsanitize=fuzzer $< $(LIBRARY) $(LIBS) $(ALL_LD) -o $@
+
+## replay: give each fuzz target the inputs of its folder in tests/fuzz (needs no clang)
+replays: $(REPLAYS)
+replay: $(REPLAYS)
+	@python3 tests/run.py replay $(B)
+$(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIBRARY) Makefile
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(CPPFLAGS) $(ALL_C) $(DYNAMIC) -MMD -MP $< tests/fuzz/replay.c $(LIBRARY) \
+		$(LIBS) $(ALL_LD) -fno-lto -o $@
 
 ## bench: measure against nginx and HAProxy on this machine
 bench: deps all

@@ -4,6 +4,7 @@
 
     tests/run.py               everything; SIDEKEY_SKIP=lint,sanitizers leaves parts out
     tests/run.py unit build    the cmocka programs in build/unit, through SIDEKEY_EMULATOR if set
+    tests/run.py replay build  the fuzz targets in build/replay, each with its own corpus
 
 The last line reads `N passed, N failed`, and `, N skipped` when something was.
 Whatever is left out counts as skipped, with its reason; nothing run at all fails.
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SANITIZERS = "address,undefined"
 SANITIZED = "build/san-address-undefined"
 UNIT_SECONDS = 120
+REPLAY_SECONDS = 60
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "abort_on_error=1:print_stacktrace=1",
@@ -114,6 +116,41 @@ def unit(counts, build, label=""):
         counts.add("unit tests", False, "there are none")
 
 
+def replay_program(counts, program, corpus, label):
+    """Each target with all the inputs that are kept for it is one test."""
+    name = f"replay of {program.name}{label}"
+    if not program.exists():
+        counts.add(name, False, "was not built")
+        return
+    if not corpus.is_dir() or not any(corpus.iterdir()):
+        counts.add(name, False, f"there is no input in {corpus.relative_to(ROOT)}")
+        return
+    try:
+        result = subprocess.run(
+            [str(program), str(corpus.relative_to(ROOT))],
+            cwd=ROOT,
+            check=False,
+            env={**os.environ, **SANITIZER_OPTIONS},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=REPLAY_SECONDS,
+        )
+        output, code = result.stdout.decode(errors="replace"), result.returncode
+    except subprocess.TimeoutExpired as error:
+        output, code = (error.stdout or b"").decode(errors="replace"), "timeout"
+    clean = code == 0 and re.search(r"^[1-9]\d* inputs$", output, re.MULTILINE) is not None
+    counts.add(name, clean, f"ended with {code}")
+    print(f"{'ok' if clean else 'FAILED':6} {program.relative_to(ROOT)}")
+    if not clean:
+        print(output)
+
+
+def replay(counts, build, label=""):
+    for source in sorted((ROOT / "tests/fuzz").glob("fuzz_*.c")):
+        program = ROOT / build / "replay" / source.stem
+        replay_program(counts, program, source.with_suffix(""), label)
+
+
 def pytest(counts, build, extra=()):
     """Runs the Python tests against the program in build, counting from its XML report."""
     report = ROOT / build / "pytest.xml"
@@ -190,8 +227,9 @@ def end_to_end(counts):
 
 def sanitizers(counts):
     san = f"SAN={SANITIZERS}"
-    if make(counts, "build with sanitizers", san, "all", "hooked", "units"):
+    if make(counts, "build with sanitizers", san, "all", "hooked", "units", "replays"):
         unit(counts, SANITIZED, " (sanitizers)")
+        replay(counts, SANITIZED, " (sanitizers)")
         pytest(counts, SANITIZED, ["-m", "not once"])
 
 
@@ -218,8 +256,9 @@ def everything(counts):
 
 def main(arguments):
     counts = Counts()
-    if arguments[:1] == ["unit"] and len(arguments) == 2:
-        unit(counts, arguments[1])
+    single = {"unit": unit, "replay": replay}
+    if len(arguments) == 2 and arguments[0] in single:
+        single[arguments[0]](counts, arguments[1])
     elif not arguments:
         everything(counts)
     else:

@@ -155,7 +155,8 @@ add_by_rule(struct listing *l, size_t rule, struct span entry, struct span id, s
 	if (prefix) {
 		size_t n = r->strip_prefix.len < ID_MAX ? r->strip_prefix.len : ID_MAX;
 
-		memcpy(text, r->strip_prefix.ptr, n);
+		if (n > 0)
+			memcpy(text, r->strip_prefix.ptr, n);
 		memcpy(text + n, sent.ptr, sent.len);
 		name = (struct span){text, n + sent.len};
 		if (!decide_may_list(l->in, l->caller, name, l->target, sent))
