@@ -333,6 +333,10 @@ verdict_of(const struct transfer *t, CURLcode result)
 {
 	if (t->verdict != VERDICT_OK)
 		return t->verdict;
+	/* To libcurl a connection that is lost in the handshake is a fault of the handshake. */
+	if (result == CURLE_SSL_CONNECT_ERROR && t->handshake != NULL &&
+	    handshake_cut(t->handshake))
+		return VERDICT_UPSTREAM_UNREACHABLE;
 	switch (result) {
 	case CURLE_OK:
 		return t->head_done ? VERDICT_OK : VERDICT_UPSTREAM_BROKEN; /* half a head */
