@@ -15,6 +15,7 @@ LIBCURL :=
 PREFIX  := /usr/local
 DESTDIR :=
 SECONDS := 60
+MINUTES := 10
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -101,7 +102,7 @@ ALL_C    = -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) $(filter -W%,$(OPTIONAL)) \
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
 .PHONY: all hooked library deps deps-lint demo test unit units e2e box lint format fuzz \
-	fuzzers bench image install uninstall clean help compile-flags
+	fuzzers bench soak image install uninstall clean help compile-flags
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
@@ -210,6 +211,10 @@ build/fuzz/%: tests/fuzz/%.c $(LIBRARY)
 ## bench: measure against nginx and HAProxy on this machine
 bench: deps all
 	@.cache/venv/bin/python tests/bench/run.py
+
+## soak: mixed traffic, faults, rotations and reloads for MINUTES; nothing may grow (as root)
+soak: deps all
+	@.cache/venv/bin/python tests/soak/run.py $(MINUTES)
 
 ## image: build the container image (docker, podman or buildah)
 image:

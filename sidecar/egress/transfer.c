@@ -349,7 +349,7 @@ verdict_of(const struct transfer *t, CURLcode result)
 		return VERDICT_UPSTREAM_UNTRUSTED;
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_OUT_OF_MEMORY: /* a line of the head beyond libcurl's limit: we abort ourselves */
+	case CURLE_OUT_OF_MEMORY: /* a line of the head beyond its limit; without memory we abort */
 	case CURLE_BAD_CONTENT_ENCODING:
 		return VERDICT_UPSTREAM_INVALID;
 	default:
