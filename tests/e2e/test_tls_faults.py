@@ -200,6 +200,7 @@ def serve(pair: Pair, folder: Path) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("how", CERTIFICATES)
 def test_certificate(world: World, begin, issuer: Issuer, tmp_path: Path, how: str) -> None:
     context = serve(CERTIFICATES[how](issuer), tmp_path / "server")

@@ -19,7 +19,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 def arrange(api: ApiBase) -> None:
     """What the upstream does for each model."""
     api.models["slow"] = Act(events=20, gap=0.05)
-    api.models["endless"] = Act(events=100_000, gap=0.05)
+    api.models["endless"] = Act(events=100, gap=0.1)
     api.models["cut"] = Act(events=10, gap=0.01, break_after=3)
     api.models["lost"] = Act(close_unanswered=True)
     api.models["moved"] = Act(302, (("Location", "https://elsewhere.example/"),))
@@ -155,6 +155,7 @@ class Caller:
         else:
             head = await self.begin(body("endless", stream=True))
             if b" 200 " not in head[:16]:
+                self.leave()
                 return head.split(b"\r\n")[0].decode()
         self.leave()
         return "ok"
