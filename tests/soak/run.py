@@ -84,7 +84,7 @@ class Soak:
         for _ in range(RELOADS):
             await asyncio.to_thread(reload, self.sidekey)
             self.reloads += 1
-            await asyncio.sleep(self.seconds * EDGE / RELOADS / 2)
+            await asyncio.sleep(self.seconds * EDGE / RELOADS)
 
     async def measure(self) -> None:
         await asyncio.to_thread(wait_alone, self.sidekey)
