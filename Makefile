@@ -16,6 +16,7 @@ STRIP   := strip
 PREFIX  := /usr/local
 DESTDIR :=
 SECONDS := 60
+MINUTES := 10
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -104,8 +105,8 @@ ALL_C    = -std=gnu17 $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -fPIE $(WARNINGS) 
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
 .PHONY: all hooked library libcurl deps deps-lint deps-image demo test unit units e2e box lint \
-	format arm64 fuzz fuzzers replay replays bench docs image dist install uninstall clean help \
-	compile-flags
+	format arm64 fuzz fuzzers replay replays bench soak docs image dist install uninstall clean \
+	help compile-flags syscalls
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
@@ -235,6 +236,14 @@ $(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIBRARY) Makefile
 ## bench: measure against nginx and HAProxy on this machine
 bench: deps all
 	@.cache/venv/bin/python tests/bench/run.py
+
+## soak: mixed traffic, faults, rotations and reloads for MINUTES; nothing may grow (as root)
+soak: deps all
+	@.cache/venv/bin/python tests/soak/run.py $(MINUTES)
+
+## syscalls: the lists of policy/box beside what strace sees in the end-to-end tests (as root)
+syscalls: deps all hooked
+	@.cache/venv/bin/python tests/box/syscalls.py
 
 ## docs: write what is made of the program's table of keys: the JSON Schema, docs/configuration.md
 docs: $(PROGRAM)

@@ -20,7 +20,7 @@ struct tls {
 struct handshake {
 	unsigned refs;   /* the connection's SSL_CTX and the transfer that made it */
 	struct tls *tls; /* may outlive its lane with the connection */
-	bool alert, asked, content;
+	bool alert, asked, content, cut;
 	struct tls_peer *peer; /* to be filled in, or NULL */
 };
 
@@ -200,6 +200,16 @@ fill_peer(struct tls_peer *p, const struct handshake *h, const SSL *ssl)
 	p->expires_s = seconds_of(X509_get0_notAfter(leaf));
 }
 
+/* In a handshake that did not go on: whether that is for the lost connection alone. */
+static bool
+is_cut(const SSL *ssl)
+{
+	unsigned long why = ERR_peek_last_error();
+
+	return !BIO_should_retry(SSL_get_rbio(ssl)) &&
+	       (why == 0 || ERR_GET_REASON(why) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
+}
+
 static void
 on_info(const SSL *ssl, int where, int ret)
 {
@@ -209,6 +219,8 @@ on_info(const SSL *ssl, int where, int ret)
 		return;
 	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && is_trust_alert(ret & 0xff))
 		h->alert = true;
+	if ((where & SSL_CB_CONNECT_EXIT) == SSL_CB_CONNECT_EXIT && ret <= 0)
+		h->cut = is_cut(ssl);
 	if ((where & SSL_CB_HANDSHAKE_DONE) != 0 && h->peer != NULL)
 		fill_peer(h->peer, h, ssl);
 }
@@ -233,6 +245,12 @@ bool
 handshake_refused(const struct handshake *h)
 {
 	return h->alert || (h->asked && !h->content);
+}
+
+bool
+handshake_cut(const struct handshake *h)
+{
+	return h->cut && !handshake_refused(h);
 }
 
 void

@@ -51,6 +51,8 @@ struct tls_peer {
 
 /* Has peer filled in when h's handshake is complete; peer must live as long as the connection. */
 void handshake_watch(struct handshake *h, struct tls_peer *peer);
+/* The connection was lost before the handshake said anything about trust. */
+bool handshake_cut(const struct handshake *h);
 void handshake_release(struct handshake *h);
 
 /* Seconds since 1970 when the client's certificate expires; 0 without one. */

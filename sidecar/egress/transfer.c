@@ -11,6 +11,7 @@
 #include "egress/transfer.h"
 
 #include "base/num.h"
+#include "egress/framing.h"
 #include "ev/multi.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 	IDLE_HANDLES_MAX = 64,      /* easy handles kept for reuse: 1 to 2 µs a call */
 	HEAD_BYTES_MAX = 64 * 1024, /* of an answer */
 	STATUS_LINE_MIN = 12,       /* "HTTP/1.1 200" */
+	INTERIM_MAX = 32,           /* 1xx answers before the one that counts */
 };
 
 struct lane {
@@ -44,6 +46,7 @@ struct transfer {
 	struct handshake *handshake; /* of the connection, when it was made for this call */
 	struct transfer_report *report;
 	unsigned requests; /* how often libcurl was about to send the request */
+	unsigned interim;  /* 1xx answers so far */
 	bool head_done, paused;
 	bool starved;         /* the rest of a streamed body is awaited */
 	enum verdict verdict; /* why we ended it, if we did */
@@ -248,9 +251,9 @@ head_complete(struct transfer *t)
 		return VERDICT_UPSTREAM_INVALID;
 	if (head.status < 200 && head.status != 101) {
 		buf_clear(&t->head, HEAD_BYTES_MAX); /* an interim answer (RFC 9110 section 15.2) */
-		return VERDICT_OK;
+		return ++t->interim <= INTERIM_MAX ? VERDICT_OK : VERDICT_UPSTREAM_INVALID;
 	}
-	if (head.status < 200)
+	if (head.status < 200 || !framing_is_sound(&head))
 		return VERDICT_UPSTREAM_INVALID;
 	t->head_done = true;
 	transfer_more(t); /* an error ends the sending, but libcurl looks only once it goes on */
@@ -330,6 +333,10 @@ verdict_of(const struct transfer *t, CURLcode result)
 {
 	if (t->verdict != VERDICT_OK)
 		return t->verdict;
+	/* To libcurl a connection that is lost in the handshake is a fault of the handshake. */
+	if (result == CURLE_SSL_CONNECT_ERROR && t->handshake != NULL &&
+	    handshake_cut(t->handshake))
+		return VERDICT_UPSTREAM_UNREACHABLE;
 	switch (result) {
 	case CURLE_OK:
 		return t->head_done ? VERDICT_OK : VERDICT_UPSTREAM_BROKEN; /* half a head */
@@ -342,6 +349,7 @@ verdict_of(const struct transfer *t, CURLcode result)
 		return VERDICT_UPSTREAM_UNTRUSTED;
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_OUT_OF_MEMORY: /* a line of the head beyond its limit; without memory we abort */
 	case CURLE_BAD_CONTENT_ENCODING:
 		return VERDICT_UPSTREAM_INVALID;
 	default:

@@ -4,7 +4,7 @@
  *	chunk           = chunk-size [ chunk-ext ] CRLF chunk-data CRLF
  *	chunk-size      = 1*HEXDIG                  ; here 1*16HEXDIG, with nothing around it
  *	last-chunk      = 1*"0" [ chunk-ext ] CRLF
- *	chunk-ext       = ";" *FIELD                ; read and dropped
+ *	chunk-ext       = ";" *( tchar / "=" / ";" / quoted-string )  ; read and dropped
  *	trailer-section = *( token ":" *FIELD CRLF )  ; read and dropped
  */
 #include <string.h>
@@ -20,6 +20,8 @@ enum {
 enum state {
 	SIZE,
 	EXTENSION,
+	QUOTED,
+	QUOTED_PAIR,
 	SIZE_LF,
 	DATA,
 	DATA_CR,
@@ -67,7 +69,15 @@ on_overhead(struct chunked *c, unsigned char byte)
 		return TOO_LARGE;
 	switch (c->state) {
 	case EXTENSION:
-		return byte == '\r' ? SIZE_LF : (bits & GRAMMAR_FIELD) != 0 ? EXTENSION : BAD;
+		if (byte == '\r' || byte == '"')
+			return byte == '"' ? QUOTED : SIZE_LF;
+		return (bits & GRAMMAR_TCHAR) != 0 || byte == '=' || byte == ';' ? EXTENSION : BAD;
+	case QUOTED:
+		if (byte == '\\' || byte == '"')
+			return byte == '"' ? EXTENSION : QUOTED_PAIR;
+		return (bits & GRAMMAR_FIELD) != 0 ? QUOTED : BAD;
+	case QUOTED_PAIR:
+		return (bits & GRAMMAR_FIELD) != 0 ? QUOTED : BAD;
 	case TRAILER:
 		if (byte == '\r')
 			return LAST_LF;

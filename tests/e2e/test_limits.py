@@ -17,6 +17,7 @@ from fakes.agent import CHAT, HELLO, STREAM, Agent, Answer, Closed
 from fakes.apibase import Act, refusal
 from fakes.reload import reload, rewrite
 from fakes.sidekey import SANITIZED, Sidekey
+from fakes.toxic import RESET
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -175,7 +176,7 @@ def test_cancels(plain_world: World, start) -> None:
             wait_for(lambda b=before: len(plain_world.api.executed) == b + 5, 30, "under way")
             if turn % 2:  # by RST
                 for agent in all_of_them:
-                    agent.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0" * 2)
+                    agent.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         wait_for(lambda: inflight(sidekey) == 0, 30, "they are gone")
     room(sidekey, plain_world, 5)
 

@@ -4,6 +4,7 @@
 import json
 import re
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fakes import anthropic_answers
@@ -40,6 +41,7 @@ class Act:
     drip: float = 0  # seconds between single bytes of a body
     close_after: bool = False  # says and does Connection: close
     unexecuted: bool = False  # turned away: a real one charges nothing
+    play: Callable[[Connection], Awaitable[None]] | None = None  # all of it in a test's hands
 
 
 def refusal(status: int, message: str, **extra) -> Act:
@@ -118,6 +120,8 @@ class ApiBase(Server):
         await connection.sleep(act.stall)
         if act.close_unanswered:
             connection.abort()
+        elif act.play is not None:
+            await act.play(connection)
         elif act.raw is not None:
             connection.send(act.raw)
             connection.abort()

@@ -219,7 +219,7 @@ class Server:
         self.tls, self.host, self.port = tls, host, port
         self.loop: asyncio.AbstractEventLoop
         self.requests: list[Request] = []
-        self.connections = 0
+        self.connections = self.ended = 0
         self.application_bytes = 0
         self.tls_failures: list[str] = []
         self.open: set[Connection] = set()
@@ -303,6 +303,7 @@ class Server:
         except (OSError, ssl.SSLError) as error:
             self.tls_failures.append(str(error))
             client.close()
+            self.ended += 1
             return
         self.open.add(connection)
         try:
@@ -310,6 +311,7 @@ class Server:
         finally:
             self.open.discard(connection)
             connection.transport.close()
+            self.ended += 1
 
     async def _converse(self, connection: Connection) -> None:
         try:

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: clients that hold connections, dawdle or do not read cost bounded memory and nobody else's
+service: a well-behaved caller's calls all succeed meanwhile."""
+
+import contextlib
+import resource
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from fakes import processes
+from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
+from fakes.apibase import Act
+from fakes.sidekey import SANITIZED, Sidekey
+from fakes.toxic import RESET
+from fakes.wire import wait_for
+from fakes.world import World
+
+IDLE, SPARE = 10_000, 600
+FEWER = 1000  # under the sanitizers
+IDLE_KEPT = 4 * 1024  # bytes of each idle connection, by all processes
+HALF_KEPT = 16 * 1024  # the same of a request that has begun, whatever it announces
+SLACK = 1024 * 1024
+MIB = 1024 * 1024
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("root")]
+
+
+def memory(sidekey: Sidekey) -> int:
+    return sum(processes.memory(pid) for pid in sidekey.pids().values())
+
+
+def gently(sidekey: Sidekey) -> None:
+    """What a well-behaved caller does, on a connection of its own."""
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+        assert agent.chat(STREAM).complete
+
+
+@contextlib.contextmanager
+def others_are_served(sidekey: Sidekey) -> Iterator[None]:
+    """One calls all the while on a connection that it keeps."""
+    stop, outcomes = threading.Event(), []
+
+    def work() -> None:
+        with Agent(sidekey.port) as agent:
+            while not stop.is_set() or not outcomes:
+                outcomes.append(agent.chat().status)
+                time.sleep(0.01)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+    assert set(outcomes) == {200}, outcomes
+
+
+@contextlib.contextmanager
+def connections(port: int, count: int, first: bytes = b"") -> Iterator[list[socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        made = []
+        for _ in range(count):
+            made.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), 20)))
+            # Ten thousand in TIME_WAIT would be felt by the tests that follow.
+            made[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            if first:
+                made[-1].sendall(first)
+        yield made
+
+
+def ended(those: list[socket.socket]) -> int:
+    """How many have been closed, or told something, by the other side."""
+    poll = select.poll()
+    for one in those:
+        poll.register(one.fileno(), select.POLLIN)
+    return len(poll.poll(0))
+
+
+def bounded(sidekey: Sidekey, before: int, allowed: int) -> None:
+    if not SANITIZED:
+        grown = memory(sidekey) - before
+        print(f"{grown} bytes more")
+        assert grown < allowed
+
+
+def head(sidekey: Sidekey, length: int) -> bytes:
+    return (
+        f"POST {CHAT} HTTP/1.1\r\nHost: 127.0.0.1:{sidekey.port}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def descriptors_for(count: int) -> int:
+    """As many of these as the limit permits, at both ends."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    possible = min(count, hard - SPARE)
+    if possible < count:
+        print(f"{possible} connections, for the limit is {hard} descriptors")
+    return possible
+
+
+def test_slow_loris(plain_world: World, start) -> None:
+    """A head byte by byte: no byte gains it more time than headerTimeout."""
+    limits = {"headerTimeout": "1s"}
+    sidekey = start(plain_world.config(limits=limits), plain_world.env())
+    with others_are_served(sidekey), connections(sidekey.port, 100) as slow:
+        raw = head(sidekey, 2) * 1000
+        for byte in raw:  # an end comes long before the last one
+            if ended(slow) == len(slow):
+                break
+            for one in slow:
+                with contextlib.suppress(ConnectionError):
+                    one.sendall(bytes([byte]) if byte not in b"\r\n" else b"x")
+            time.sleep(0.05)
+        assert ended(slow) == len(slow), "all of them were told"
+        answers = [one.recv(4096) for one in slow]
+        assert all(b" 400 " in a and b"did not come in time" in a for a in answers)
+        gently(sidekey)
+    assert all(r.json()["messages"] for r in plain_world.api.requests), "none of them went on"
+
+
+def test_slow_bodies(plain_world: World, plain_sidekey: Sidekey) -> None:
+    """Bodies that do not come: what is announced is not kept before it is there, though it is
+    reserved of bufferTotal (twice, for egress has a copy)."""
+    before = memory(plain_sidekey)
+    count = 12
+    with others_are_served(plain_sidekey), connections(plain_sidekey.port, count) as slow:
+        for one in slow:
+            one.sendall(head(plain_sidekey, 8 * MIB) + b"{")
+        gently(plain_sidekey)
+        bounded(plain_sidekey, before, SLACK + count * HALF_KEPT)
+        for one in slow:
+            one.sendall(b" ")
+        assert ended(slow) == 0
+    gently(plain_sidekey)
+    assert all(r.json()["model"] for r in plain_world.api.requests), "none of them went on"
+
+
+def test_slow_readers(plain_world: World, plain_sidekey: Sidekey) -> None:
+    """Answers that nobody reads hold their upstreams, and are whole when they are read."""
+    count, size = 8, 16 * MIB
+    answer = b'{"pad":"' + b"y" * size + b'"}'
+    plain_world.api.models["large"] = Act(
+        200, (("Content-Type", "application/json"),), answer
+    )
+    before = memory(plain_sidekey)
+    with others_are_served(plain_sidekey), contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(Agent(plain_sidekey.port)) for _ in range(count)]
+        for agent in slow:
+            agent.begin("POST", CHAT, {**HELLO, "model": "large"})
+        for agent in slow:
+            assert agent.read_head().status == 200
+        gently(plain_sidekey)
+        held = [c for c in plain_world.api.open if not c.writable.is_set()]
+        assert len(held) == count, "the upstreams are held"
+        bounded(plain_sidekey, before, SLACK + count * MIB)
+        slow[0].socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        slow[0].close()
+        wait_for(lambda: len([c for c in held if c.left.is_set()]) == 1, 10, "one is let go")
+        for agent in slow[1:]:
+            assert len(agent.buffer) + sum(map(len, drain(agent, len(answer)))) >= len(answer)
+
+
+def drain(agent: Agent, size: int) -> Iterator[bytes]:
+    """Bytes until that many, the head's included, have come."""
+    left = size - len(agent.buffer)
+    while left > 0:
+        piece = agent.socket.recv(1 << 20)
+        if not piece:
+            raise Closed
+        left -= len(piece)
+        yield piece
+
+
+def test_idle_connections(plain_world: World, start) -> None:
+    count = descriptors_for(FEWER if SANITIZED else IDLE)
+    limits = {"connections": count + 100}
+    sidekey = start(plain_world.config(limits=limits), plain_world.env())
+    gently(sidekey)
+    before, files = memory(sidekey), processes.descriptors(sidekey.pids()["ingress"])
+    with others_are_served(sidekey), connections(sidekey.port, count) as idle:
+        wait_for(lambda: processes.descriptors(sidekey.pids()["ingress"]) > count, 20, "all in")
+        gently(sidekey)
+        assert ended(idle) == 0
+        bounded(sidekey, before, SLACK + count * IDLE_KEPT)
+    wait_for(
+        lambda: processes.descriptors(sidekey.pids()["ingress"]) <= files + 2, 20, "all are gone"
+    )
+    gently(sidekey)
+
+
+@pytest.mark.parametrize("kind", ["head", "body"])
+def test_half_open_requests(plain_world: World, start, kind: str) -> None:
+    """1,000 requests that have begun."""
+    count = FEWER
+    sidekey = start(plain_world.config(limits={"connections": count + 100}), plain_world.env())
+    gently(sidekey)
+    before = memory(sidekey)
+    raw = head(sidekey, 1000) + b'{"model":'
+    raw = raw[:-20] if kind == "body" else raw[:60]
+    with others_are_served(sidekey), connections(sidekey.port, count, raw) as half:
+        wait_for(lambda: processes.descriptors(sidekey.pids()["ingress"]) > count, 20, "all in")
+        gently(sidekey)
+        assert ended(half) == 0
+        bounded(sidekey, before, SLACK + count * HALF_KEPT)
+    gently(sidekey)
+
+
+def test_more_than_the_limit(plain_world: World, start) -> None:
+    """Whoever is too many is told so, with a remedy; those that are in are served."""
+    limit = 50
+    sidekey = start(plain_world.config(limits={"connections": limit}), plain_world.env())
+    with Agent(sidekey.port) as inside, connections(sidekey.port, limit - 1) as idle:
+        assert inside.chat().status == 200
+        for _ in range(3):
+            with connections(sidekey.port, limit) as late:
+                wait_for(lambda those=late: ended(those) == limit, 10, "they are told")
+                for one in late:
+                    answer = b"".join(iter(lambda o=one: o.recv(4096), b""))
+                    told, _, text = answer.partition(b"\r\n\r\n")
+                    assert told.startswith(b"HTTP/1.1 503 ")
+                    assert b"x-sidekey-error: overloaded" in told
+                    assert b"Content-Length: %d\r\n" % len(text) in told
+                    assert b"limits.connections" in text
+            assert inside.chat().status == 200
+        assert sidekey.readiness() == 200, "health checks get through"
+        assert ended(idle) == 0
+        for one in idle:
+            one.close()
+        wait_for(lambda: served(sidekey), 10, "there is room again")
+
+
+def served(sidekey: Sidekey) -> bool:
+    with contextlib.suppress(Closed, ConnectionError), Agent(sidekey.port) as agent:
+        return agent.chat().status == 200
+    return False
+
+
+def test_leavers(plain_world: World, plain_sidekey: Sidekey) -> None:
+    """Thousands that come, say half a word and reset."""
+    before = memory(plain_sidekey)
+    files = processes.descriptors(plain_sidekey.pids()["ingress"])
+    with others_are_served(plain_sidekey):
+        for number in range(2000):
+            with socket.create_connection(("127.0.0.1", plain_sidekey.port), 20) as one:
+                one.sendall(head(plain_sidekey, 10)[: number % 150])
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    gently(plain_sidekey)
+    ingress = plain_sidekey.pids()["ingress"]
+    wait_for(lambda: processes.descriptors(ingress) <= files + 2, 20, "all are gone")
+    bounded(plain_sidekey, before, SLACK)

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make soak MINUTES=n`: mixed traffic, cancels, faults, rotations and reloads, for so long.
+
+Every second the memory (PSS) and descriptors of every process are sampled. It reloads at the
+beginning and at the end; in between one generation serves all the time, and of that the last
+third may be above the first by no more than MARGIN. In the end every descriptor and every permit
+must be back, and each call must have ended as it had to. Needs root. Prints a Markdown table.
+"""
+
+import argparse
+import asyncio
+import collections
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fakes import processes
+from fakes.agent import CHAT, Agent
+from fakes.reload import reload, wait_alone
+from fakes.sidekey import ROLES, Sidekey
+from fakes.wire import wait_for
+from fakes.world import World
+from soak.traffic import TOKEN, Caller, arrange, body
+
+CALLERS, PERMITS = 24, 200
+RELOADS = 2  # at either end
+EDGE = 0.12  # of the time, at either end
+ROTATE_SECONDS = 5
+MARGIN = 2 * 1024 * 1024  # bytes of PSS, of each process
+FILES_LEFT = 4
+BACK_SECONDS = 30
+KIB = 1024
+
+
+@dataclass
+class Samples:
+    """Of the generation that serves between the reloads, by process; of all, the peaks."""
+
+    memory: dict[str, list[int]] = field(default_factory=lambda: collections.defaultdict(list))
+    files: dict[str, list[int]] = field(default_factory=lambda: collections.defaultdict(list))
+
+    def take(self, pids: dict[str, int]) -> None:
+        for name, pid in pids.items():
+            self.memory[name].append(processes.memory(pid))
+            self.files[name].append(processes.descriptors(pid))
+
+
+def thirds(values: list[int]) -> tuple[int, int]:
+    size = max(1, len(values) // 3)
+    return int(statistics.median(values[:size])), int(statistics.median(values[-size:]))
+
+
+def latest(sidekey: Sidekey) -> dict[str, int]:
+    """The processes of the generation that serves."""
+    boxed = sidekey.records(msg="boxed")
+    number = max(r["generation"] for r in boxed)
+    found = {r["process"]: r["pid"] for r in boxed if r["generation"] == number}
+    return {"parent": sidekey.pid, **{role: found[role] for role in ROLES}}
+
+
+class Soak:
+    def __init__(self, world: World, sidekey: Sidekey, seconds: float) -> None:
+        self.world, self.sidekey, self.seconds = world, sidekey, seconds
+        self.outcomes: collections.Counter = collections.Counter()
+        self.samples, self.faults = Samples(), []
+        self.rotations = self.reloads = 0
+        self.left: dict[str, int] = {}
+        arrange(world.api)
+
+    def rotate(self) -> None:
+        """The store has the new key first, and then the old one is refused."""
+        key = "sk-" + secrets.token_hex(24)
+        self.world.store.put(self.world.key_arn, key)
+        self.world.api.key = key
+        self.rotations += 1
+
+    async def reload(self) -> None:
+        for _ in range(RELOADS):
+            await asyncio.to_thread(reload, self.sidekey)
+            self.reloads += 1
+            await asyncio.sleep(self.seconds * EDGE / RELOADS)
+
+    async def measure(self) -> None:
+        await asyncio.to_thread(wait_alone, self.sidekey)
+        pids, end = latest(self.sidekey), time.monotonic() + self.seconds * (1 - 2 * EDGE)
+        due = time.monotonic()
+        while time.monotonic() < end:
+            self.samples.take(pids)
+            due += 1
+            await asyncio.sleep(max(0, due - time.monotonic()))
+
+    async def rotations_go_on(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await asyncio.sleep(ROTATE_SECONDS)
+            self.rotate()
+            # What the stand-ins remember of each call is no part of what is measured.
+            self.world.api.requests.clear()
+            self.world.api.executed.clear()
+
+    async def traffic(self) -> None:
+        stop = asyncio.Event()
+        callers = [Caller(self.sidekey.port, seed, self.outcomes) for seed in range(CALLERS)]
+        tasks = [asyncio.create_task(c.run(stop)) for c in callers]
+        tasks.append(asyncio.create_task(self.rotations_go_on(stop)))
+        try:
+            await self.reload()
+            await self.measure()
+            await self.reload()
+        finally:
+            stop.set()
+            await asyncio.gather(*tasks)
+
+    # ---- what must be back ----
+
+    def inflight(self) -> bool:
+        return b"\nsidekey_inflight 0\n" in self.sidekey.admin("/metrics")[1]
+
+    def files(self) -> dict[str, int]:
+        return {n: processes.descriptors(p) for n, p in latest(self.sidekey).items()}
+
+    def come_back(self, idle: dict[str, int]) -> None:
+        wait_for(self.inflight, BACK_SECONDS, "sidekey_inflight is 0")
+        wait_alone(self.sidekey)
+        self.world.api.close_idle()
+
+        def back() -> bool:
+            # libcurl lets go of closed connections when the next call looks for one.
+            with Agent(self.sidekey.port) as agent:
+                agent.call("POST", CHAT, body(), headers())
+            self.left = self.files()
+            return all(self.left[n] <= idle[n] + FILES_LEFT for n in idle)
+
+        try:
+            wait_for(back, BACK_SECONDS)
+        except AssertionError:
+            self.faults.append(f"descriptors do not return: {idle} before, {self.left} after")
+
+    def permits(self) -> None:
+        """As many calls as the caller has permits are let in at the same time, and no more."""
+        before = len(self.world.api.executed)
+        agents = [Agent(self.sidekey.port) for _ in range(PERMITS)]
+        for agent in agents:
+            agent.begin("POST", CHAT, body("stuck"), headers())
+        try:
+            wait_for(lambda: len(self.world.api.executed) == before + PERMITS, BACK_SECONDS)
+            with Agent(self.sidekey.port) as one_more:
+                code = one_more.call("POST", CHAT, body(), headers()).code
+            if code != "rate_limited":
+                self.faults.append(f"one call more than the permits ended with {code}")
+        except AssertionError:
+            got = len(self.world.api.executed) - before
+            self.faults.append(f"of {PERMITS} permits {got} are left")
+        for agent in agents:
+            agent.close()
+        wait_for(self.inflight, BACK_SECONDS, "sidekey_inflight is 0")
+
+    def judge(self) -> None:
+        for name, values in self.samples.memory.items():
+            first, last = thirds(values)
+            if last > first + MARGIN:
+                self.faults.append(f"{name} grew from {first // KIB} to {last // KIB} KiB")
+        for (kind, result), count in self.outcomes.items():
+            if result != "ok":
+                self.faults.append(f"{kind} ended {count} times with: {result}")
+        for record in self.sidekey.records(level="error"):
+            self.faults.append(f"an error in the log: {record['msg']}")
+
+    # ---- the report ----
+
+    def report(self) -> str:
+        title = (
+            f"{self.seconds / 60:g} minutes, {CALLERS} callers, {self.outcomes.total()} calls, "
+            f"{self.rotations} rotations, {self.reloads} reloads; may grow by {MARGIN // KIB} KiB."
+        )
+        lines = [
+            title,
+            "",
+            "| process | PSS, first third | last third | peak | descriptors, first | last | after |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for name, values in self.samples.memory.items():
+            first, last = thirds(values)
+            files = thirds(self.samples.files[name])
+            lines.append(
+                f"| {name} | {first // KIB} KiB | {last // KIB} KiB | {max(values) // KIB} KiB "
+                f"| {files[0]} | {files[1]} | {self.left.get(name, '')} |"
+            )
+        lines += ["", "| call | ended as it had to | otherwise |", "|---|---|---|"]
+        for kind in sorted({k for k, _ in self.outcomes}):
+            good = self.outcomes[kind, "ok"]
+            bad = sum(n for (k, _), n in self.outcomes.items() if k == kind) - good
+            lines.append(f"| {kind} | {good} | {bad} |")
+        return "\n".join([*lines, "", *(f"FAILED: {fault}" for fault in self.faults)])
+
+
+def headers() -> list[tuple[str, str]]:
+    return [("Authorization", f"Bearer {TOKEN}"), ("Content-Type", "application/json")]
+
+
+def config(world: World) -> dict:
+    callers = [{"name": "soak", "token": "env:TOKEN", "concurrentRequests": PERMITS}]
+    # The stand-ins are busy too: how long they take to accept is no fault.
+    return world.config(world.target(timeouts={"connect": "30s"}), callers=callers)
+
+
+def soak(folder: Path, minutes: float) -> tuple[str, list[str]]:
+    """The report, and what was wrong."""
+    run = folder / "run"
+    run.mkdir()
+    with World(folder) as world, Sidekey(config(world), run, world.env(TOKEN=TOKEN)) as sidekey:
+        work = Soak(world, sidekey, minutes * 60)
+        idle = work.files()
+        asyncio.run(work.traffic())
+        work.come_back(idle)
+        work.permits()
+        work.judge()
+        return work.report(), work.faults
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("minutes", type=float)
+    with tempfile.TemporaryDirectory() as folder:
+        report, faults = soak(Path(folder), parser.parse_args().minutes)
+    print(report)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
