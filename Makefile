@@ -166,7 +166,8 @@ deps-image:
 	@deploy/deps.sh image || echo "deps: the tests of the image will be skipped" >&2
 
 ## demo: build, then show an OpenAI SDK without a secret calling a demanding upstream
-demo: deps
+demo:
+	@deploy/deps.sh build demo
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@.cache/venv/bin/python tests/demo/demo.py
 

@@ -3,7 +3,7 @@
 #
 # Installs what is missing to build, test or lint sidekey on Debian 12.
 #
-#   deploy/deps.sh build|test|image|cross-ARCH|lint...
+#   deploy/deps.sh build|demo|test|image|cross-ARCH|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
 # and node packages are pinned (the lists of tests, tests/clients, tests/compose,
@@ -113,6 +113,11 @@ for set; do
 	case $set in
 	build)
 		apt_install "${build[@]}"
+		;;
+	demo)
+		python >/dev/null || apt_install python3 python3-venv
+		apt_install openssl
+		make_venv .cache/venv tests/requirements.txt
 		;;
 	test)
 		python >/dev/null || apt_install python3 python3-venv

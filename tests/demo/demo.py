@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import agent as agent_program
 from fakes import processes
 from fakes.sidekey import Sidekey, environment, program
-from fakes.wire import Request
+from fakes.wire import Request, wait_for
 from fakes.world import World
 from screen import Screen
 
@@ -190,6 +190,8 @@ class Demo:
                     answer = tls.recv(1)
             except OSError:
                 answer = b""
+        # The agent may know of the refusal before the apiBase has written it down.
+        wait_for(lambda: api.tls_failures, 10, "the handshake fails")
         refused = any("CERTIFICATE" in why for why in api.tls_failures)
         self.screen.check(
             not answer and refused and api.application_bytes == before,
