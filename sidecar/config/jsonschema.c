@@ -244,26 +244,15 @@ write_type(struct buf *out, const struct schema_key *key)
 	}
 }
 
-/* A key that has no effect yet matches nothing, so that an editor marks it as `check` does. */
 static void
 write_key(struct buf *out, const struct schema_key *key)
 {
-	struct buf help;
-
-	buf_init(&help, 1024);
-	buf_add_str(&help, key->help);
-	if (key->later != NULL)
-		buf_addf(&help, " Not available yet: %s.", key->later);
 	buf_add_json(out, span_of(key->name));
 	buf_add_str(out, ": {\"description\": ");
-	buf_add_json(out, buf_span(&help));
-	buf_free(&help);
+	buf_add_json(out, span_of(key->help));
 	buf_add_str(out, ", ");
-	if (key->later != NULL)
-		buf_add_str(out, "\"not\": {}");
-	else
-		write_type(out, key);
-	if (key->fallback != NULL && key->later == NULL) {
+	write_type(out, key);
+	if (key->fallback != NULL) {
 		bool literal = key->type == SCHEMA_BOOL || key->type == SCHEMA_INTEGER;
 
 		buf_add_str(out, ", \"default\": ");

@@ -307,10 +307,6 @@ static void
 read_key(struct reader *r, const struct yaml_item *m, const struct path *path,
 	 const struct schema_key *key, void *obj)
 {
-	if (key->later != NULL) {
-		reader_fault_key(r, m, path, key->later, "not available yet");
-		return;
-	}
 	switch (key->type) {
 	case SCHEMA_SECTION:
 		section_read(r, m, path, key->of, (char *)obj + key->offset);
@@ -338,7 +334,7 @@ set_defaults(struct reader *r, const struct schema *schema, void *obj)
 	for (size_t i = 0; i < schema->n; i++) {
 		const struct schema_key *key = &schema->keys[i];
 
-		if (key->type == SCHEMA_SECTION && key->later == NULL)
+		if (key->type == SCHEMA_SECTION)
 			section_read(r, NULL, NULL, key->of, (char *)obj + key->offset);
 		else if (key->fallback != NULL && key->type != SCHEMA_LISTENERS)
 			value_default(key, obj);

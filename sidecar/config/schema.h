@@ -59,14 +59,13 @@ struct schema_key {
 	const char *name;
 	enum schema_type type;
 	bool required;
-	size_t offset;        /* in the section's struct; unused when the key has no effect yet */
+	size_t offset;        /* in the section's struct */
 	const char *fallback; /* the default, as it would be written; NULL: none */
 	/* Of a number, a duration in ms, a size in bytes, a text's length, a list's count. */
 	uint64_t min, max;
 	const struct schema_form *form; /* of TEXT and of the items of TEXTS; NULL: any */
 	schema_word *word;              /* WORD, WORDS, and what else REFERENCE takes */
 	const struct schema *of;        /* SECTION, NAMED, ROWS, and the map form of LISTENERS */
-	const char *later; /* NULL: in effect; else what works instead of a key that is not yet */
 	const char *help;
 };
 

@@ -42,6 +42,21 @@ def test_operations(world: World, agent: Agent, method, path, status, code) -> N
     assert not world.api.requests
 
 
+def test_denied_fields(plain_world: World, start) -> None:
+    """The operator's own list: names as agents may write them, in bodies and in queries."""
+    sidekey = start(plain_world.config(deniedFields=["web_Search", "store"]), plain_world.env())
+    with Agent(sidekey.port) as agent:
+        assert agent.chat({**HELLO, "metadata": {"store": True}}).status == 200
+        heard = len(plain_world.api.requests)
+        for member in (b'"store":true', b'"STORE":0', b'"st\\u006fre":1', b'"web_search":{}'):
+            body = b'{"model":"gpt-4o","messages":[],' + member + b"}"
+            answer = agent.call("POST", CHAT, body, [("Content-Type", "application/json")])
+            assert (answer.status, answer.code) == (403, "field_not_allowed"), member
+        answer = agent.call("POST", f"{CHAT}?Store=1", HELLO)
+        assert (answer.status, answer.code) == (403, "field_not_allowed")
+        assert len(plain_world.api.requests) == heard
+
+
 @pytest.mark.parametrize(
     "member",
     [
