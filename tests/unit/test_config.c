@@ -245,7 +245,7 @@ static const struct {
 	{ONE "}}\ncallers: []", "t:2:10: callers: 0 entries; 1 to 1024 are allowed"},
 	{ONE "}}\ncallers: [{name: a}]", "t:2:11: callers[0]: says neither token nor uids"},
 	{ONE "}}\ncallers: [{name: a, uids: ['1']}]", "callers[0].uids[0]: the number of a user"},
-	{ONE "}}\ndeniedFields: [x]", "t:2:1: deniedFields: not available yet ("},
+	{ONE "}}\ndeniedFields: x", "t:2:15: deniedFields: a list is due"},
 	{ONE "}}\nadminToken: sha256:12", "adminToken: sha256: and 64 hexadecimal digits"},
 	{ONE "}}\nadminToken: not-a-reference", "t:2:13: adminToken: "},
 	{ONE "}}\naws: {profile: ''}", "aws.profile: must not be empty"},
