@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -41,14 +42,10 @@ def why_not() -> str:
     return "" if tried.returncode == 0 else f"no namespaces: {tried.stderr.strip()}"
 
 
-def _enter(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.setns(fd, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
-    finally:
-        os.close(fd)
+def _enter(network: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(network, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 class Place:
@@ -88,11 +85,13 @@ class Place:
     @contextlib.contextmanager
     def network(self) -> Iterator[None]:
         """Sockets that this thread makes in the block, and threads that it starts, are inside."""
-        _enter(f"/proc/{self.keeper.pid}/ns/net")
-        try:
-            yield
-        finally:
-            _enter(f"/proc/{os.getpid()}/ns/net")
+        ours = f"/proc/self/task/{threading.get_native_id()}/ns/net"
+        with open(ours) as home, open(f"/proc/{self.keeper.pid}/ns/net") as there:
+            _enter(there.fileno())
+            try:
+                yield
+            finally:
+                _enter(home.fileno())
 
     def address(self, address: str) -> None:
         """From now on the place's own network answers at it."""
