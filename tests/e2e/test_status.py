@@ -83,6 +83,7 @@ def test_status(world: World, start, socket_path: Path) -> None:
     )
     assert (good["target"], good["model"], good["status"]) == ("main", "gpt-4o", 200)
     assert good["bytes_in"] > 0 and good["bytes_out"] > 0 and good["caller"] == "local"
+    wait_for(lambda: len(sidekey.calls()) == 2, 5, "both lines of the log")
     logged = {c["request_id"]: c for c in sidekey.calls()}
     assert set(logged) == {refused["request_id"], good["request_id"]}
     assert logged[good["request_id"]]["trace_id"] == trace
