@@ -226,7 +226,13 @@ class Sidekey:
 
     def pids(self) -> dict[str, int]:
         """Every process by its role, as the log names them; the kernel must know the same ones."""
-        found = {r["process"]: r["pid"] for r in self.records(msg="boxed") if "pid" in r}
-        found = {"parent": self.pid, **found}
-        assert sorted(self.children()) == sorted(found[r] for r in ROLES if r in found), found
+        found: dict[str, int] = {}
+
+        def agrees() -> bool:
+            """Their lines may not have been read yet."""
+            boxed = {r["process"]: r["pid"] for r in self.records(msg="boxed") if "pid" in r}
+            found.update({"parent": self.pid, **boxed})
+            return sorted(self.children()) == sorted(found[r] for r in ROLES if r in found)
+
+        wait_for(agrees, 10, "the log names every process")
         return found
