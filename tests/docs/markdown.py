@@ -42,6 +42,11 @@ def links(text: str) -> list[str]:
     return re.findall(r"\]\(([^)\s]+)\)", prose(text))
 
 
+def sources(text: str) -> list[str]:
+    """The source files that are named with their folder."""
+    return re.findall(r"`(\w[\w./-]*/[\w-]+\.(?:[ch]|py|sh))\b[^`\n]*`", FENCED.sub("", text))
+
+
 def anchors(text: str) -> set[str]:
     """The names by which GitHub knows the headings."""
     found = set()

@@ -47,10 +47,20 @@ def test_links_lead_somewhere(path: Path, record_property) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
+def test_files_that_are_named_exist(path: Path) -> None:
+    assert [
+        name
+        for name in markdown.sources(path.read_text())
+        if not any((place / name).exists() for place in (ROOT, ROOT / "sidecar", path.parent))
+    ] == []
+
+
 def test_a_wrong_link_would_be_seen() -> None:
     text = "# One `two`\n[a](b.md#c)\n`[no](link)`\n```sh\n[no](link)\n# no\n```\n"
     assert markdown.links(text) == ["b.md#c"]
     assert markdown.anchors(text) == {"one-two"}
+    assert markdown.sources("a `b/c.c` and `d.c`, `e/f.py --g`") == ["b/c.c", "e/f.py"]
 
 
 @pytest.mark.parametrize(
