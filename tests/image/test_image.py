@@ -228,32 +228,32 @@ def test_the_health_check_of_the_image(neighbours: Neighbours) -> None:
         assert ready.returncode == 0, ready.stdout
 
 
-def test_sigterm_drains_and_a_second_one_ends_at_once(neighbours: Neighbours) -> None:
-    api = neighbours.world.api
+@contextlib.contextmanager
+def draining(neighbours: Neighbours, events: int) -> Iterator[tuple[Container, Container]]:
+    """sidekey, told to end, and the agent in the midst of a stream of that many events."""
+    neighbours.world.api.script(Act(events=events, gap=0.1))
     with neighbours.sidekey() as sidekey:
         wait_ready(sidekey, neighbours)
-        api.script(Act(events=20, gap=0.1))
         with neighbours.agent(call(STREAM)) as agent:
             wait_for(lambda: b"data: " in agent.output, 10, "the stream")
             sidekey.signal(signal.SIGTERM)
-            agent.wait_end(15)
-            assert b"data: [DONE]" in agent.output, agent.text
+            yield sidekey, agent
+
+
+def test_sigterm_drains(neighbours: Neighbours) -> None:
+    with draining(neighbours, 20) as (sidekey, agent):
+        agent.wait_end(15)
+        assert b"data: [DONE]" in agent.output, agent.text
         assert sidekey.wait_end(10) == 0, sidekey.text
 
 
 def test_a_second_sigterm_ends_at_once(neighbours: Neighbours) -> None:
-    api = neighbours.world.api
-    with neighbours.sidekey() as sidekey:
-        wait_ready(sidekey, neighbours)
-        api.script(Act(events=3000, gap=0.1))
-        with neighbours.agent(call(STREAM)) as agent:
-            wait_for(lambda: b"data: " in agent.output, 10, "the stream")
-            sidekey.signal(signal.SIGTERM)
-            wait_for(lambda: "drain" in sidekey.text, 5, "draining")
-            sidekey.signal(signal.SIGTERM)
-            sidekey.wait_end(10)  # the stream itself would last for minutes
-            agent.wait_end(10)
-            assert b"[DONE]" not in agent.output
+    with draining(neighbours, 3000) as (sidekey, agent):  # which would last for minutes
+        wait_for(lambda: "drain" in sidekey.text, 5, "draining")
+        sidekey.signal(signal.SIGTERM)
+        sidekey.wait_end(10)
+        agent.wait_end(10)
+        assert b"[DONE]" not in agent.output
 
 
 # ---- what the neighbour finds ----
