@@ -4,18 +4,20 @@
 
 #include "base/num.h"
 #include "cli/init_bedrock.h"
+#include "cli/init_deployments.h"
 #include "cli/init_formats.h"
 #include "cli/init_headers.h"
 #include "cli/init_remarks.h"
 #include "cli/init_upstream.h"
 #include "config/form.h"
 
-enum { DAY_SECONDS = 24 * 60 * 60 };
+enum { DAY_SECONDS = 24 * 60 * 60, SHARE_MAX = 1000 * 1000 * 1000, ONE = 1000 };
 
 /* One entry of model_list. */
 struct deployment {
 	struct draft *d;
 	const struct yaml_item *root, *entry, *params;
+	size_t index;                       /* of entry */
 	const struct yaml_item *credential; /* of credential_list, or NULL */
 	char path[DRAFT_PATH_MAX];          /* of params */
 	struct span model;                  /* what is sent upstream */
@@ -281,47 +283,175 @@ add_rule(const struct deployment *p, const struct source_place *entry, size_t ta
 	draft_rule(p->d, &rule);
 }
 
-/* A group of deployments: `models` can name one target, which is the first. */
+/* ---- an entry ---- */
+
+/* False, with a note, when it is none that can be carried over. */
 static bool
-is_further(const struct deployment *p, const struct source_place *entry)
+read_deployment(struct deployment *p, struct draft_target *t)
 {
-	if (draft_rule_find(p->d, source_text(p->entry, "model_name")) == NULL)
+	char path[DRAFT_PATH_MAX];
+
+	snprintf(path, sizeof(path), "model_list[%zu]", p->index);
+	snprintf(p->path, sizeof(p->path), "model_list[%zu].litellm_params", p->index);
+	p->params = source_member(p->entry, "litellm_params");
+	if (!source_may_be_copied(source_text(p->entry, "model_name")) || p->params == NULL ||
+	    p->params->kind != YAML_MAP) {
+		draft_note(
+			p->d, p->entry, path,
+			"has no model_name that can be used, or no litellm_params; it was left out",
+			NULL);
 		return false;
-	source_note(entry, "model_name",
-		    "further deployments of one name are not carried over; the first was taken",
-		    "give each a name of its own, or keep a LiteLLM proxy behind sidekey");
+	}
+	p->credential = find_credential(p);
+	if (!find_upstream(p) || read_target(p, t) != 0)
+		return false;
+	upstream_note(p->d, t->provider, p->entry, path);
 	return true;
+}
+
+/* ---- several deployments of one name ---- */
+
+static bool
+is_of_group(const struct deployment *first, const struct yaml_item *entry)
+{
+	return span_eq(source_text(entry, "model_name"), source_text(first->entry, "model_name"));
+}
+
+/* By what LiteLLM shares out the calls of the group; NULL: evenly. */
+static const char *
+find_share_key(const struct deployment *first)
+{
+	static const char *const keys[] = {"weight", "rpm", "tpm", NULL};
+	size_t best = sizeof(keys) / sizeof(keys[0]) - 1;
+
+	for (const struct yaml_item *m = first->entry; m != NULL; m = m->next)
+		for (size_t i = 0; i < best && is_of_group(first, m); i++)
+			if (source_member(source_member(m, "litellm_params"), keys[i]) != NULL)
+				best = i;
+	return keys[best];
+}
+
+/* "2", "0.25" in thousandths; 0 where it is neither. */
+static uint64_t
+read_share(struct span text)
+{
+	size_t point = span_find(text, 0, '.');
+	struct span whole = span_cut(text, 0, point), part = span_cut(text, point + 1, text.len);
+	uint64_t n = 0, thousandths = 0;
+
+	part = span_cut(part, 0, 3);
+	if ((whole.len > 0 && num_u64(whole, SHARE_MAX, &n) != 0) ||
+	    (part.len > 0 && num_u64(part, ONE, &thousandths) != 0))
+		return 0;
+	for (size_t i = part.len; i < 3; i++)
+		thousandths *= 10;
+	return n * ONE + thousandths;
+}
+
+static uint64_t
+find_share(const struct deployment *p, const char *key)
+{
+	struct source_place in = {p->d, p->params, p->path};
+	uint64_t share = key == NULL ? ONE : read_share(source_text(p->params, key));
+
+	if (share == 0 && source_member(p->params, key) != NULL)
+		source_note(&in, key, "is no share that a deployment can have; it gets the least",
+			    "take it out of deployments, if it is to get no calls");
+	return share;
+}
+
+static void
+remark_order(const struct deployment *p)
+{
+	struct source_place in = {p->d, p->params, p->path};
+
+	if (source_member(p->params, "order") != NULL)
+		source_note(&in, "order", "an order among deployments is not carried over",
+			    "calls are spread by weight, and one that fails or throttles is "
+			    "spared for a while");
+}
+
+static bool
+may_join(const struct deployment *first, const struct draft_target *group,
+	 const struct deployment *p, const struct draft_target *t)
+{
+	struct source_place in = {p->d, p->params, p->path};
+	const char *difference = deployments_difference(group, t);
+
+	if (difference == NULL && !span_eq(p->model, first->model))
+		difference = "what its model is called there";
+	if (difference == NULL)
+		return true;
+	source_note(&in, "model",
+		    draft_text(p->d,
+			       "differs from the first deployment of its name in %s, and was not "
+			       "carried over",
+			       difference)
+			    .ptr,
+		    "deployments of a target differ in apiBase, region, apiKey and weight alone; "
+		    "give it a name of its own, or keep a LiteLLM proxy behind sidekey");
+	return false;
+}
+
+/* key: of its share. */
+static void
+read_further(const struct deployment *first, struct deployment *p, const char *key,
+	     struct draft_target *group)
+{
+	struct draft_target t = {.provider = PROVIDERS};
+	struct source_place in = {p->d, NULL, p->path};
+	const char *why;
+
+	if (!read_deployment(p, &t) || !may_join(first, group, p, &t))
+		return;
+	in.map = p->params;
+	remarks_params(&in);
+	remark_order(p);
+	why = deployments_add(group, &t, find_share(p, key));
+	if (why != NULL)
+		source_note(&in, "model", why, "give it a name of its own");
+}
+
+/* All the deployments of a name, of which first is t, as one target. */
+static void
+read_group(const struct deployment *first, struct draft_target *t)
+{
+	const struct draft_target alone = *t;
+	const char *key = find_share_key(first);
+	size_t i = first->index;
+
+	(void)deployments_add(t, &alone, find_share(first, key));
+	for (const struct yaml_item *m = first->entry->next; m != NULL; m = m->next) {
+		struct deployment p = {
+			.d = first->d, .root = first->root, .entry = m, .index = ++i};
+
+		if (is_of_group(first, m))
+			read_further(first, &p, key, t);
+	}
+	deployments_settle(first->d, t);
+	if (t->ndeployments > 0)
+		remark_order(first);
 }
 
 static void
 read_entry(struct draft *d, const struct yaml_item *root, const struct yaml_item *entry, size_t i)
 {
-	struct deployment p = {.d = d, .root = root, .entry = entry};
+	struct deployment p = {.d = d, .root = root, .entry = entry, .index = i};
 	struct draft_target t = {.provider = PROVIDERS};
 	char path[DRAFT_PATH_MAX];
 	struct source_place in = {d, entry, path};
 	long target;
 
 	snprintf(path, sizeof(path), "model_list[%zu]", i);
-	snprintf(p.path, sizeof(p.path), "model_list[%zu].litellm_params", i);
-	p.params = source_member(entry, "litellm_params");
-	if (!source_may_be_copied(source_text(entry, "model_name")) || p.params == NULL ||
-	    p.params->kind != YAML_MAP) {
-		draft_note(
-			d, entry, path,
-			"has no model_name that can be used, or no litellm_params; it was left out",
-			NULL);
+	if (draft_rule_find(d, source_text(entry, "model_name")) != NULL)
+		return; /* it was read with the first of its name */
+	if (!read_deployment(&p, &t))
 		return;
-	}
-	p.credential = find_credential(&p);
-	if (is_further(&p, &in) || !find_upstream(&p) || read_target(&p, &t) != 0)
-		return;
-	target = draft_target(d, &t, p.upstream->prefix);
-	if (target < 0)
-		return;
-	upstream_note(d, t.provider, entry, path);
 	remarks_params(&(struct source_place){d, p.params, p.path});
-	add_rule(&p, &in, (size_t)target);
+	read_group(&p, &t);
+	target = draft_target(d, &t, p.upstream->prefix);
+	if (target >= 0)
+		add_rule(&p, &in, (size_t)target);
 }
 
 /* ---- what stands around the list ---- */

@@ -13,7 +13,9 @@ static const char limits[] = "a limit of a deployment is not carried over";
 static const char callers[] = "callers.requestsPerMinute, tokensPerMinute and tokenBudget limit "
 			      "each caller instead";
 static const char retries[] = "retries and cooldowns are not carried over";
-static const char by_sdk[] = "the agent's SDK retries; sidekey sends again only after a rotation";
+static const char by_sdk[] =
+	"the agent's SDK retries; sidekey sends again only after a rotation, or to "
+	"another deployment what the first has not executed";
 static const char fallbacks[] = "fallbacks to another model are not carried over";
 static const char choose[] =
 	"let the agent choose the other model, or keep a LiteLLM proxy behind sidekey";
@@ -66,8 +68,8 @@ static const struct remark section_remarks[] = {
 	{"cooldown_time", retries, by_sdk},
 	{"ssl_verify", deployment_tls, use_tls},
 	{"ssl_certificate", deployment_tls, use_tls},
-	{"routing_strategy", "balancing between deployments is not carried over",
-	 "the first deployment of each name was taken"},
+	{"routing_strategy", "calls are spread over deployments by their weight alone",
+	 "set weight in deployments; one that fails or throttles is spared for a while"},
 	{"pass_through_endpoints", "its pass-through endpoints are not carried over",
 	 "write a target for each"},
 };
@@ -127,6 +129,13 @@ remarks_params(const struct source_place *params)
 	}
 }
 
+/* LiteLLM's default, which is what sidekey does. */
+static bool
+is_by_weight(const struct yaml_item *m)
+{
+	return span_is(m->key, "routing_strategy") && span_is(m->text, "simple-shuffle");
+}
+
 static void
 remark_section(struct draft *d, const struct yaml_item *root, const char *section)
 {
@@ -136,7 +145,7 @@ remark_section(struct draft *d, const struct yaml_item *root, const char *sectio
 	if (map == NULL || map->kind != YAML_MAP)
 		return;
 	for (const struct yaml_item *m = map->first; m != NULL; m = m->next)
-		if (!span_is(m->key, "model_group_alias"))
+		if (!span_is(m->key, "model_group_alias") && !is_by_weight(m))
 			remark(&in, m, section_remarks, COUNT(section_remarks));
 }
 

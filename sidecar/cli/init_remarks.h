@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a LiteLLM config.yaml has and sidekey has not: what is said of it, and what to do instead. */
+/* What a LiteLLM config.yaml has and sidekey has not: it is said, and what to do instead. */
 #ifndef CLI_INIT_REMARKS_H
 #define CLI_INIT_REMARKS_H
 
