@@ -2,6 +2,7 @@
 /* What an agent would try at other processes: look into them, and take them over. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,18 +10,36 @@
 #include "cli/doctor_checks.h"
 
 #include "base/auto.h"
+#include "cli/isolate_init.h"
 #include "cli/procfs.h"
 
 enum { PATH_BYTES = 64, NAMES_MAX = 400 };
 
-/* What opens a process; that an opening succeeds is the finding, nothing is read. */
-static const char *const doors[] = {"environ", "mem", "maps", "root", "fd"};
+/*
+ * What opens a process; that an opening succeeds is the finding, nothing is read. (Not fd, which
+ * opens to root without a power too, and then leads to no descriptor.)
+ */
+static const char *const doors[] = {"environ", "mem", "maps", "root"};
 
 struct search {
 	const struct place *place;
 	struct buf seen, opened;
-	unsigned others; /* processes of other users that can be looked into */
+	unsigned others;  /* processes of other users that can be looked into */
+	bool is_isolated; /* by `exec --isolate` */
 };
+
+/*
+ * Process 1 of an isolated command, which was made before there was a secret and holds none. It
+ * says so by its name, and the kernel the rest: it descends from nobody in here, is of the user
+ * that asks and has no power, as whoever serves this user's pod is not. Another that calls itself
+ * so is no sidekey, or it can be looked into, which is tried all the same.
+ */
+static bool
+is_isolating(const struct process *p)
+{
+	return p->pid == 1 && p->parent == 0 && p->uid == geteuid() && p->caps == 0 &&
+	       p->no_new_privs && strcmp(p->name, INIT_NAME) == 0;
+}
 
 static bool
 opens(pid_t pid, const char *door)
@@ -50,7 +69,10 @@ try_sidekey(struct search *s, const struct process *p)
 {
 	const char *first = NULL;
 
-	(void)buf_addf(&s->seen, "%s%d", s->seen.len > 0 ? ", " : "", (int)p->pid);
+	if (is_isolating(p))
+		s->is_isolated = true;
+	else
+		(void)buf_addf(&s->seen, "%s%d", s->seen.len > 0 ? ", " : "", (int)p->pid);
 	for (size_t i = 0; first == NULL && i < sizeof(doors) / sizeof(doors[0]); i++)
 		if (opens(p->pid, doors[i]))
 			first = doors[i];
@@ -79,7 +101,10 @@ tell_seen(const struct search *s)
 
 	if (s->seen.len == 0)
 		findings_add(f, FINDING_OK, "shared_pid_namespace", NULL,
-			     "sidekey's processes are not to be seen");
+			     "sidekey's processes are not to be seen%s",
+			     s->is_isolated ? ": process 1 is that of `exec --isolate`, and holds "
+					      "no secret"
+					    : "");
 	else
 		findings_add(f, FINDING_WEAK, "shared_pid_namespace",
 			     "shareProcessNamespace: false in the pod, no pidMode in the task, no "

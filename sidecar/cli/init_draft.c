@@ -93,6 +93,16 @@ is_same(const struct draft_target *a, const struct draft_target *b)
 	return same;
 }
 
+static size_t
+count_places(const struct draft *d)
+{
+	size_t n = d->ntargets;
+
+	for (size_t i = 0; i < d->ntargets; i++)
+		n += d->targets[i].ndeployments;
+	return n;
+}
+
 long
 draft_target(struct draft *d, const struct draft_target *t, const char *wanted)
 {
@@ -101,8 +111,11 @@ draft_target(struct draft *d, const struct draft_target *t, const char *wanted)
 	for (size_t i = 0; i < d->ntargets; i++)
 		if (is_same(&d->targets[i], t))
 			return (long)i;
-	if (d->ntargets == DRAFT_TARGETS_MAX) {
-		draft_note(d, NULL, "", "more targets than can be carried over (128)",
+	if (d->ntargets == DRAFT_TARGETS_MAX ||
+	    count_places(d) + 1 + t->ndeployments > DRAFT_PLACES_MAX) {
+		draft_note(d, NULL, "",
+			   "more targets than can be carried over (128, and 512 with their "
+			   "deployments)",
 			   "write the others by hand");
 		return -1;
 	}

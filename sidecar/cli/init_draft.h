@@ -16,6 +16,8 @@
 enum {
 	DRAFT_TARGETS_MAX = 128,
 	DRAFT_RULES_MAX = 4096, /* as many as `models` takes */
+	DRAFT_PLACES_MAX = 512, /* targets and their deployments, as many as a plan takes */
+	DRAFT_DEPLOYMENTS_MAX = 16,
 	DRAFT_PAIRS_MAX = 16,
 	DRAFT_LITERALS_MAX = 4096,
 	DRAFT_PATH_MAX = 192,
@@ -23,6 +25,14 @@ enum {
 
 struct draft_pair {
 	struct span name, value;
+};
+
+/* One of the places that a target's calls are spread over. */
+struct draft_deployment {
+	struct span name; /* empty: its region, or d1, d2 and so on */
+	struct span api_base, region;
+	struct span api_key; /* empty: the target's */
+	uint64_t weight;     /* 0: not said */
 };
 
 struct draft_target {
@@ -37,6 +47,9 @@ struct draft_target {
 	struct draft_pair headers[DRAFT_PAIRS_MAX], query[DRAFT_PAIRS_MAX];
 	size_t nheaders, nquery;
 	uint64_t first_byte_s; /* 0: not said */
+	/* None, or several, which then have the place (init_deployments.h). */
+	struct draft_deployment deployments[DRAFT_DEPLOYMENTS_MAX];
+	size_t ndeployments;
 };
 
 struct draft_rule {

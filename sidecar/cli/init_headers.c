@@ -129,24 +129,6 @@ add_value(const struct source_place *in, const struct yaml_item *m, struct draft
 			    "keep the one of the two keys that is used");
 }
 
-void
-headers_values(const struct source_place *in, const char *key, struct draft_target *t)
-{
-	const struct yaml_item *map = source_member(in->map, key);
-	char path[DRAFT_PATH_MAX];
-
-	if (map == NULL)
-		return;
-	if (map->kind != YAML_MAP) {
-		source_note(in, key, "is no map of headers and was not carried over",
-			    "write them under headers by hand");
-		return;
-	}
-	source_path(in, key, path);
-	for (const struct yaml_item *m = map->first; m != NULL; m = m->next)
-		add_value(&(struct source_place){in->draft, map, path}, m, t);
-}
-
 static void
 add_variable(const struct source_place *in, const struct yaml_item *m, struct draft_target *t)
 {
@@ -166,8 +148,11 @@ add_variable(const struct source_place *in, const struct yaml_item *m, struct dr
 	add(in, m, t, draft_text(in->draft, "${env:%.*s?}", (int)m->text.len, m->text.ptr));
 }
 
-void
-headers_variables(const struct source_place *in, const char *key, struct draft_target *t)
+typedef void add_one(const struct source_place *in, const struct yaml_item *m,
+		     struct draft_target *t);
+
+static void
+add_each(const struct source_place *in, const char *key, struct draft_target *t, add_one *one)
 {
 	const struct yaml_item *map = source_member(in->map, key);
 	char path[DRAFT_PATH_MAX];
@@ -181,7 +166,19 @@ headers_variables(const struct source_place *in, const char *key, struct draft_t
 	}
 	source_path(in, key, path);
 	for (const struct yaml_item *m = map->first; m != NULL; m = m->next)
-		add_variable(&(struct source_place){in->draft, map, path}, m, t);
+		one(&(struct source_place){in->draft, map, path}, m, t);
+}
+
+void
+headers_values(const struct source_place *in, const char *key, struct draft_target *t)
+{
+	add_each(in, key, t, add_value);
+}
+
+void
+headers_variables(const struct source_place *in, const char *key, struct draft_target *t)
+{
+	add_each(in, key, t, add_variable);
 }
 
 /* The reference that a header's value is alone: ${X} or ${X?}; empty where it is more. */

@@ -4,150 +4,25 @@
 
 #include "base/num.h"
 #include "cli/init_bedrock.h"
+#include "cli/init_deployments.h"
 #include "cli/init_formats.h"
 #include "cli/init_headers.h"
+#include "cli/init_remarks.h"
 #include "cli/init_upstream.h"
 #include "config/form.h"
 
-enum { DAY_SECONDS = 24 * 60 * 60 };
+enum { DAY_SECONDS = 24 * 60 * 60, SHARE_MAX = 1000 * 1000 * 1000, ONE = 1000 };
 
 /* One entry of model_list. */
 struct deployment {
 	struct draft *d;
 	const struct yaml_item *root, *entry, *params;
+	size_t index;                       /* of entry */
 	const struct yaml_item *credential; /* of credential_list, or NULL */
 	char path[DRAFT_PATH_MAX];          /* of params */
 	struct span model;                  /* what is sent upstream */
 	const struct upstream *upstream;
 };
-
-/* What is said of a member that is not carried over. hint NULL: said at each of them. */
-struct remark {
-	const char *key, *message, *hint;
-};
-
-static const char defaults[] =
-	"a default for requests is not carried over: sidekey changes no request";
-static const char send_it[] = "let the agent send it";
-static const char limits[] = "a limit of a deployment is not carried over";
-static const char callers[] = "callers.requestsPerMinute, tokensPerMinute and tokenBudget limit "
-			      "each caller instead";
-static const char retries[] = "retries and cooldowns are not carried over";
-static const char by_sdk[] = "the agent's SDK retries; sidekey sends again only after a rotation";
-static const char fallbacks[] = "fallbacks to another model are not carried over";
-static const char choose[] =
-	"let the agent choose the other model, or keep a LiteLLM proxy behind sidekey";
-static const char entra[] = "Entra ID is not supported and was not carried over";
-static const char use_key[] = "use the resource's API key";
-static const char deployment_tls[] = "its setting for TLS is not carried over";
-static const char use_tls[] = "name the certificates under tls of the target";
-
-static const struct remark params_remarks[] = {
-	{"temperature", defaults, send_it},
-	{"max_tokens", defaults, send_it},
-	{"top_p", defaults, send_it},
-	{"seed", defaults, send_it},
-	{"stop", defaults, send_it},
-	{"extra_body", defaults, send_it},
-	{"drop_params", defaults, send_it},
-	{"reasoning_effort", defaults, send_it},
-	{"dimensions", defaults, send_it},
-	{"rpm", limits, callers},
-	{"tpm", limits, callers},
-	{"max_parallel_requests", limits, callers},
-	{"max_budget", limits, callers},
-	{"budget_duration", limits, callers},
-	{"max_retries", retries, by_sdk},
-	{"num_retries", retries, by_sdk},
-	{"cooldown_time", retries, by_sdk},
-	{"fallbacks", fallbacks, choose},
-	{"azure_ad_token", entra, use_key},
-	{"tenant_id", entra, use_key},
-	{"client_id", entra, use_key},
-	{"client_secret", entra, use_key},
-	{"azure_username", entra, use_key},
-	{"azure_password", entra, use_key},
-	{"ssl_verify", deployment_tls, use_tls},
-	{"ssl_certificate", deployment_tls, use_tls},
-	{"stream_timeout", "a timeout of streams is not carried over",
-	 "timeouts.firstByte and timeouts.idle bound them"},
-};
-
-static const struct remark section_remarks[] = {
-	{"master_key", "keys of LiteLLM's own callers are not carried over",
-	 "`sidekey token` makes one for a caller; put its digest under callers"},
-	{"fallbacks", fallbacks, choose},
-	{"context_window_fallbacks", fallbacks, choose},
-	{"content_policy_fallbacks", fallbacks, choose},
-	{"default_fallbacks", fallbacks, choose},
-	{"num_retries", retries, by_sdk},
-	{"retry_policy", retries, by_sdk},
-	{"allowed_fails", retries, by_sdk},
-	{"cooldown_time", retries, by_sdk},
-	{"ssl_verify", deployment_tls, use_tls},
-	{"ssl_certificate", deployment_tls, use_tls},
-	{"routing_strategy", "balancing between deployments is not carried over",
-	 "the first deployment of each name was taken"},
-	{"pass_through_endpoints", "its pass-through endpoints are not carried over",
-	 "write a target for each"},
-};
-
-static const char *const params_read[] = {
-	"model",
-	"api_base",
-	"base_url",
-	"api_key",
-	"api_version",
-	"custom_llm_provider",
-	"litellm_credential_name",
-	"aws_region_name",
-	"aws_profile_name",
-	"aws_role_name",
-	"aws_session_name",
-	"aws_external_id",
-	"aws_bedrock_runtime_endpoint",
-	"aws_access_key_id",
-	"aws_secret_access_key",
-	"aws_session_token",
-	"aws_web_identity_token",
-	"extra_headers",
-	"headers",
-	"organization",
-	"timeout",
-	"weight",
-	"order",
-};
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-
-static void
-remark(const struct source_place *in, const struct yaml_item *m, const struct remark *table,
-       size_t n)
-{
-	const char *name = source_name(in->draft, m->key);
-
-	for (size_t i = 0; i < n; i++)
-		if (span_is(m->key, table[i].key)) {
-			source_note(in, name, table[i].message, table[i].hint);
-			return;
-		}
-	source_note(in, name, "is not carried over: sidekey has no counterpart", NULL);
-}
-
-static void
-remark_params(const struct deployment *p)
-{
-	struct source_place in = {p->d, p->params, p->path};
-
-	for (const struct yaml_item *m = p->params->first; m != NULL; m = m->next) {
-		bool was_read = false;
-
-		for (size_t i = 0; i < COUNT(params_read); i++)
-			was_read = was_read || span_is(m->key, params_read[i]);
-		if (!was_read)
-			remark(&in, m, params_remarks, COUNT(params_remarks));
-	}
-}
 
 /* ---- one deployment ---- */
 
@@ -408,47 +283,175 @@ add_rule(const struct deployment *p, const struct source_place *entry, size_t ta
 	draft_rule(p->d, &rule);
 }
 
-/* A group of deployments: `models` can name one target, which is the first. */
+/* ---- an entry ---- */
+
+/* False, with a note, when it is none that can be carried over. */
 static bool
-is_further(const struct deployment *p, const struct source_place *entry)
+read_deployment(struct deployment *p, struct draft_target *t)
 {
-	if (draft_rule_find(p->d, source_text(p->entry, "model_name")) == NULL)
+	char path[DRAFT_PATH_MAX];
+
+	snprintf(path, sizeof(path), "model_list[%zu]", p->index);
+	snprintf(p->path, sizeof(p->path), "model_list[%zu].litellm_params", p->index);
+	p->params = source_member(p->entry, "litellm_params");
+	if (!source_may_be_copied(source_text(p->entry, "model_name")) || p->params == NULL ||
+	    p->params->kind != YAML_MAP) {
+		draft_note(
+			p->d, p->entry, path,
+			"has no model_name that can be used, or no litellm_params; it was left out",
+			NULL);
 		return false;
-	source_note(entry, "model_name",
-		    "further deployments of one name are not carried over; the first was taken",
-		    "give each a name of its own, or keep a LiteLLM proxy behind sidekey");
+	}
+	p->credential = find_credential(p);
+	if (!find_upstream(p) || read_target(p, t) != 0)
+		return false;
+	upstream_note(p->d, t->provider, p->entry, path);
 	return true;
+}
+
+/* ---- several deployments of one name ---- */
+
+static bool
+is_of_group(const struct deployment *first, const struct yaml_item *entry)
+{
+	return span_eq(source_text(entry, "model_name"), source_text(first->entry, "model_name"));
+}
+
+/* By what LiteLLM shares out the calls of the group; NULL: evenly. */
+static const char *
+find_share_key(const struct deployment *first)
+{
+	static const char *const keys[] = {"weight", "rpm", "tpm", NULL};
+	size_t best = sizeof(keys) / sizeof(keys[0]) - 1;
+
+	for (const struct yaml_item *m = first->entry; m != NULL; m = m->next)
+		for (size_t i = 0; i < best && is_of_group(first, m); i++)
+			if (source_member(source_member(m, "litellm_params"), keys[i]) != NULL)
+				best = i;
+	return keys[best];
+}
+
+/* "2", "0.25" in thousandths; 0 where it is neither. */
+static uint64_t
+read_share(struct span text)
+{
+	size_t point = span_find(text, 0, '.');
+	struct span whole = span_cut(text, 0, point), part = span_cut(text, point + 1, text.len);
+	uint64_t n = 0, thousandths = 0;
+
+	part = span_cut(part, 0, 3);
+	if ((whole.len > 0 && num_u64(whole, SHARE_MAX, &n) != 0) ||
+	    (part.len > 0 && num_u64(part, ONE, &thousandths) != 0))
+		return 0;
+	for (size_t i = part.len; i < 3; i++)
+		thousandths *= 10;
+	return n * ONE + thousandths;
+}
+
+static uint64_t
+find_share(const struct deployment *p, const char *key)
+{
+	struct source_place in = {p->d, p->params, p->path};
+	uint64_t share = key == NULL ? ONE : read_share(source_text(p->params, key));
+
+	if (share == 0 && source_member(p->params, key) != NULL)
+		source_note(&in, key, "is no share that a deployment can have; it gets the least",
+			    "take it out of deployments, if it is to get no calls");
+	return share;
+}
+
+static void
+remark_order(const struct deployment *p)
+{
+	struct source_place in = {p->d, p->params, p->path};
+
+	if (source_member(p->params, "order") != NULL)
+		source_note(&in, "order", "an order among deployments is not carried over",
+			    "calls are spread by weight, and one that fails or throttles is "
+			    "spared for a while");
+}
+
+static bool
+may_join(const struct deployment *first, const struct draft_target *group,
+	 const struct deployment *p, const struct draft_target *t)
+{
+	struct source_place in = {p->d, p->params, p->path};
+	const char *difference = deployments_difference(group, t);
+
+	if (difference == NULL && !span_eq(p->model, first->model))
+		difference = "what its model is called there";
+	if (difference == NULL)
+		return true;
+	source_note(&in, "model",
+		    draft_text(p->d,
+			       "differs from the first deployment of its name in %s, and was not "
+			       "carried over",
+			       difference)
+			    .ptr,
+		    "deployments of a target differ in apiBase, region, apiKey and weight alone; "
+		    "give it a name of its own, or keep a LiteLLM proxy behind sidekey");
+	return false;
+}
+
+/* key: of its share. */
+static void
+read_further(const struct deployment *first, struct deployment *p, const char *key,
+	     struct draft_target *group)
+{
+	struct draft_target t = {.provider = PROVIDERS};
+	struct source_place in = {p->d, NULL, p->path};
+	const char *why;
+
+	if (!read_deployment(p, &t) || !may_join(first, group, p, &t))
+		return;
+	in.map = p->params;
+	remarks_params(&in);
+	remark_order(p);
+	why = deployments_add(group, &t, find_share(p, key));
+	if (why != NULL)
+		source_note(&in, "model", why, "give it a name of its own");
+}
+
+/* All the deployments of a name, of which first is t, as one target. */
+static void
+read_group(const struct deployment *first, struct draft_target *t)
+{
+	const struct draft_target alone = *t;
+	const char *key = find_share_key(first);
+	size_t i = first->index;
+
+	(void)deployments_add(t, &alone, find_share(first, key));
+	for (const struct yaml_item *m = first->entry->next; m != NULL; m = m->next) {
+		struct deployment p = {
+			.d = first->d, .root = first->root, .entry = m, .index = ++i};
+
+		if (is_of_group(first, m))
+			read_further(first, &p, key, t);
+	}
+	deployments_settle(first->d, t);
+	if (t->ndeployments > 0)
+		remark_order(first);
 }
 
 static void
 read_entry(struct draft *d, const struct yaml_item *root, const struct yaml_item *entry, size_t i)
 {
-	struct deployment p = {.d = d, .root = root, .entry = entry};
+	struct deployment p = {.d = d, .root = root, .entry = entry, .index = i};
 	struct draft_target t = {.provider = PROVIDERS};
 	char path[DRAFT_PATH_MAX];
 	struct source_place in = {d, entry, path};
 	long target;
 
 	snprintf(path, sizeof(path), "model_list[%zu]", i);
-	snprintf(p.path, sizeof(p.path), "model_list[%zu].litellm_params", i);
-	p.params = source_member(entry, "litellm_params");
-	if (!source_may_be_copied(source_text(entry, "model_name")) || p.params == NULL ||
-	    p.params->kind != YAML_MAP) {
-		draft_note(
-			d, entry, path,
-			"has no model_name that can be used, or no litellm_params; it was left out",
-			NULL);
+	if (draft_rule_find(d, source_text(entry, "model_name")) != NULL)
+		return; /* it was read with the first of its name */
+	if (!read_deployment(&p, &t))
 		return;
-	}
-	p.credential = find_credential(&p);
-	if (is_further(&p, &in) || !find_upstream(&p) || read_target(&p, &t) != 0)
-		return;
+	remarks_params(&(struct source_place){d, p.params, p.path});
+	read_group(&p, &t);
 	target = draft_target(d, &t, p.upstream->prefix);
-	if (target < 0)
-		return;
-	upstream_note(d, t.provider, entry, path);
-	remark_params(&p);
-	add_rule(&p, &in, (size_t)target);
+	if (target >= 0)
+		add_rule(&p, &in, (size_t)target);
 }
 
 /* ---- what stands around the list ---- */
@@ -484,42 +487,6 @@ read_aliases(struct draft *d, const struct yaml_item *router)
 		read_alias(d, &in, m);
 }
 
-static void
-remark_section(struct draft *d, const struct yaml_item *root, const char *section)
-{
-	const struct yaml_item *map = source_member(root, section);
-	struct source_place in = {d, map, section};
-
-	if (map == NULL || map->kind != YAML_MAP)
-		return;
-	for (const struct yaml_item *m = map->first; m != NULL; m = m->next)
-		if (!span_is(m->key, "model_group_alias"))
-			remark(&in, m, section_remarks, COUNT(section_remarks));
-}
-
-static void
-remark_rest(struct draft *d, const struct yaml_item *root)
-{
-	static const char *const known[] = {"model_list", "credential_list", "router_settings",
-					    "general_settings", "litellm_settings"};
-	static const struct remark remarks[] = {
-		{"include", "the files that it includes were not read",
-		 "give each of them to `sidekey init --from` and put the outcomes together"},
-		{"environment_variables", "variables are not carried over, and not shown",
-		 "set those that are needed in sidekey's own environment"},
-	};
-	struct source_place in = {d, root, ""};
-
-	for (const struct yaml_item *m = root->first; m != NULL; m = m->next) {
-		bool is_known = false;
-
-		for (size_t i = 0; i < COUNT(known); i++)
-			is_known = is_known || span_is(m->key, known[i]);
-		if (!is_known)
-			remark(&in, m, remarks, COUNT(remarks));
-	}
-}
-
 bool
 litellm_is(const struct yaml_item *root)
 {
@@ -538,9 +505,6 @@ litellm_read(struct draft *d, const struct yaml_item *root)
 	for (const struct yaml_item *m = list->first; m != NULL; m = m->next)
 		read_entry(d, root, m, i++);
 	read_aliases(d, source_member(root, "router_settings"));
-	remark_section(d, root, "router_settings");
-	remark_section(d, root, "general_settings");
-	remark_section(d, root, "litellm_settings");
-	remark_rest(d, root);
+	remarks_around(d, root);
 	draft_sort(d);
 }

@@ -133,6 +133,37 @@ add_identity(struct buf *out, const struct draft_target *t)
 	add_member(out, "        ", "sessionName", t->session);
 }
 
+/* One of a flow map; *before is what stands in front of the first. */
+static void
+add_flow(struct buf *out, const char **before, const char *key, struct span value)
+{
+	if (value.len == 0)
+		return;
+	(void)buf_addf(out, "%s%s: ", *before, key);
+	write_scalar(out, value);
+	*before = ", ";
+}
+
+static void
+add_deployments(struct buf *out, const struct draft_target *t)
+{
+	if (t->ndeployments > 0)
+		(void)buf_add_str(out, "    deployments:\n");
+	for (size_t i = 0; i < t->ndeployments; i++) {
+		const struct draft_deployment *d = &t->deployments[i];
+		const char *before = "      - {";
+
+		add_flow(out, &before, "name", d->name);
+		add_flow(out, &before, "apiBase", d->api_base);
+		add_flow(out, &before, "region", d->region);
+		add_flow(out, &before, "apiKey", d->api_key);
+		if (d->weight > 0)
+			(void)buf_addf(out, "%sweight: %llu", before,
+				       (unsigned long long)d->weight);
+		(void)buf_add_str(out, "}\n");
+	}
+}
+
 void
 write_target(struct buf *out, const struct draft_target *t)
 {
@@ -154,6 +185,7 @@ write_target(struct buf *out, const struct draft_target *t)
 	if (t->first_byte_s > 0)
 		(void)buf_addf(out, "    timeouts: {firstByte: %llus}\n",
 			       (unsigned long long)t->first_byte_s);
+	add_deployments(out, t);
 }
 
 /* ---- the file ---- */

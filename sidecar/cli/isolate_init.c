@@ -112,7 +112,7 @@ settle(const struct init *in, const struct orders *o)
 	if (place_hide(o->directories, o->files, &step) != 0)
 		fail(in, step);
 	if (caps_drop() != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+	    prctl(PR_SET_NAME, INIT_NAME, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		fail(in, STEP_CAPABILITIES);
 }
 

@@ -6,6 +6,12 @@
 #include <sys/types.h>
 
 /*
+ * What it calls itself, for `doctor` to know it by: no process of sidekey's that holds a secret is
+ * called so, and the kernel lets nobody rename another's process. 15 bytes at most.
+ */
+#define INIT_NAME "sidekey: init"
+
+/*
  * In a child that has just been born into its namespaces; line leads out. Never returns: it ends
  * when the command has ended, or when nobody is at the other end of line.
  */

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +18,9 @@ import pytest
 import yaml
 from fakes.apibase import ApiBase
 from fakes.execs import can_isolate
+from fakes.moto import empty, moto_server
 from fakes.sidekey import ROOT, program
-from fakes.wire import free_port, wait_for
+from fakes.wire import free_port
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(150)]
 CLI = ROOT / ".cache" / "venv-ecs" / "bin"  # of tests/ecs/requirements.txt
@@ -111,37 +111,16 @@ RUN = {
 }
 
 
-def asked(url: str, body: bytes | None = None) -> int | None:
-    """The status of the answer; None while nobody listens."""
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
-            return answer.status
-    except OSError:
-        return None
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    port = free_port()
-    moto_server = str(Path(sys.executable).with_name("moto_server"))
-    process = subprocess.Popen(
-        [moto_server, "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: asked(url) is not None, 30, "moto")
+    with moto_server() as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture
 def moto(server: str) -> str:
     """With nothing in it."""
-    assert asked(f"{server}/moto-api/reset", b"") == 200
+    empty(server)
     return server
 
 

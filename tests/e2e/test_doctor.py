@@ -716,6 +716,36 @@ def test_a_sidekey_that_started_the_agent_is_no_exception(scene: Scene) -> None:
     assert report.names() == {"shared_pid_namespace"}
 
 
+def posing(first: str = "") -> list[str]:
+    """Runs the rest of the line in a process that calls itself as process 1 of `exec --isolate`
+    does."""
+    script = f"""{first}printf 'sidekey: init' >/proc/self/comm; "$@"; exit $?"""
+    return ["bash", "-c", f'exec -a sidekey bash -c {shlex.quote(script)} - "$@"', "-"]
+
+
+def test_process_1_of_another_user_is_not_that_of_an_isolation(scene: Scene) -> None:
+    report = scene.look_as_agent(through=shlex.join(posing()))
+    assert report.names() == {"shared_pid_namespace"}
+
+
+def test_what_poses_as_an_isolation_can_still_be_looked_into(scene: Scene) -> None:
+    its_own = posing("until [[ $1 = */sidekey ]]; do shift; done; ")
+    report = scene.look_as_agent(through=scene.place.as_user(*its_own))
+    assert "1 (environ)" in report.found("process_memory")
+    assert "shared_pid_namespace" not in report.names()
+
+
+def test_only_process_1_is_that_of_an_isolation(scene: Scene) -> None:
+    """By the name alone, another of sidekey's would be overlooked."""
+    program = f"{scene.place.folder}/bin/sidekey: init"
+    started = scene.place.as_user("bash", "-c", f"exec -a sidekey '{program}' 600")
+    before = (
+        f"cp /bin/sleep '{program}'; chmod 0111 '{program}'; {started} &"
+        " until grep -q ^sidekey /proc/$!/cmdline; do :; done"
+    )
+    assert scene.look_as_agent(before=before).names() == {"shared_pid_namespace"}
+
+
 def test_root_looks_into_them(scene: Scene) -> None:
     scene.write_config()
     report = scene.look_as_agent(uid=0, before=scene.beside, more="--reset-env")

@@ -327,6 +327,30 @@ def test_place(execs: Execs, home: Home) -> None:
     assert (home.path / "work" / "result").read_text() == "done\n"
 
 
+def findings(done: subprocess.CompletedProcess) -> dict[str, str]:
+    """What doctor says of each, the worst of it."""
+    order = ("ok", "note", "unknown", "weak")
+    found: dict[str, str] = {}
+    for row in json.loads(done.stdout)["findings"]:
+        before = found.get(row["name"], "ok")
+        found[row["name"]] = max(before, row["verdict"], key=order.index)
+    assert done.returncode == (1 if "weak" in found.values() else 0), done.stdout
+    return found
+
+
+@pytest.mark.parametrize("user", [ORDINARY, 0], ids=["an ordinary user", "root"])
+def test_doctor_finds_nothing_weak_in_there(execs: Execs, home: Home, user: int) -> None:
+    """Process 1 in there is sidekey's, and no weakness; outside, those that hold secrets are."""
+    if execs.user is not None:
+        execs.user = home.user = user
+        home.give()
+    doctor = (str(execs.program), "doctor", "--as-agent", "--json")
+    outside, inside = findings(execs.run(*doctor)), execs.run(*doctor, options=ISOLATE)
+    assert outside["shared_pid_namespace"] == "weak"
+    assert "weak" not in findings(inside).values(), inside.stdout
+    assert "process 1 is that of `exec --isolate`" in inside.stdout
+
+
 def test_work_below_tmp(world: World, home: Home, folder: Path) -> None:
     """It stays, with nothing around it, and without the secrets that lie below it."""
     with tempfile.TemporaryDirectory(prefix="sk", dir="/tmp") as made:

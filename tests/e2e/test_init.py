@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 from fakes.agent import Agent
-from fakes.apibase import ApiBase
+from fakes.apibase import Act, ApiBase
 from fakes.sidekey import Sidekey, environment, program
+from fakes.wire import wait_for
 
 SECRET = "sk-live-0123456789abcdefghijklmnop"
 VAULT = "arn:aws:bedrock-agentcore:us-east-1:123456789012:token-vault/default/apikeycredentialprovider/"
@@ -105,7 +106,7 @@ model_list:
   - model_name: llama
     litellm_params: {model: groq/llama3-8b-8192}
 router_settings:
-  routing_strategy: simple-shuffle
+  routing_strategy: least-busy
   fallbacks: [{gpt-4o: [claude]}]
   model_group_alias: {gpt-4: gpt-4o, hidden: {model: llama, hidden: true}}
 litellm_settings: {success_callback: [langfuse]}
@@ -179,14 +180,14 @@ def test_a_whole_litellm_config(make) -> None:
     ("place", "words"),
     [
         ("model_list[0].litellm_params.rpm", "limit"),
-        ("model_list[1].model_name", "deployments"),
+        ("model_list[1].litellm_params.model", "API version"),
         ("model_list[2]", "not translated"),
         ("model_list[2].litellm_params.api_key", "NEW_ANTHROPIC_API_KEY"),
         ("model_list[2].litellm_params.temperature", "changes no request"),
         ("model_list[3]", "/bedrock"),
         ("model_list[5].litellm_params.api_base", "plain http"),
         ("model_list[6].litellm_params.model", "does not speak to"),
-        ("router_settings.routing_strategy", "balancing"),
+        ("router_settings.routing_strategy", "by their weight alone"),
         ("router_settings.fallbacks", "choose the other model"),
         ("litellm_settings.success_callback", "no counterpart"),
         ("general_settings.master_key", "sidekey token"),
@@ -361,6 +362,222 @@ def test_an_agent_calls_through_what_was_made(make, start) -> None:
             assert agent.chat({"model": "fast", "messages": []}).status == 200
             assert agent.chat({"model": "gpt-x", "messages": []}).code == "model_not_allowed"
         assert json.loads(api.last().body)["model"] == "gpt-x"
+
+
+# ---- LiteLLM: several deployments of one name ----
+
+
+def group(model: str, *members: dict, name: str = "m", **further) -> dict:
+    entries = [entry(name, **{"model": model, **params}) for params in members]
+    return {"model_list": entries, **further}
+
+
+A, B = "https://a.example/v1", "https://b.example/v1"
+BOTH = [{"apiBase": A}, {"apiBase": B}]
+SPREADS = {
+    "places": ("openai/x", [{"api_base": A}, {"api_base": B}], BOTH),
+    "keys": (
+        "openai/x",
+        [{"api_base": A, "api_key": f"os.environ/K{n}"} for n in (1, 2)],
+        [{"apiBase": A}, {"apiBase": A, "apiKey": "env:K2"}],
+    ),
+    "a host without a key": (
+        "openai/x",
+        [{"api_base": A, "api_key": "os.environ/K"}, {"api_base": B}],
+        [{"apiBase": A}, {"apiBase": B, "apiKey": "none"}],
+    ),
+    "another provider of the same kind": (
+        "openai/x",
+        [{"api_base": A}, {"model": "groq/x"}],
+        [{"apiBase": A}, {"apiBase": "https://api.groq.com/openai/v1", "apiKey": "env:GROQ_API_KEY"}],
+    ),
+    "regions": (
+        "bedrock/x.y",
+        [{"aws_region_name": "us-east-1"}, {"aws_region_name": "eu-west-1"}],
+        [{"region": "us-east-1"}, {"region": "eu-west-1"}],
+    ),
+    "a region and an endpoint of one's own in it": (
+        "bedrock/x.y",
+        [{"aws_region_name": "us-east-1"}, {"aws_bedrock_runtime_endpoint": A, "aws_region_name": "us-east-1"}],
+        [{"name": "d1", "region": "us-east-1"}, {"name": "d2", "apiBase": A, "region": "us-east-1"}],
+    ),
+    "a region that is known later, and a key": (
+        "bedrock/x.y",
+        [{"api_key": "os.environ/K1"}, {"aws_region_name": "eu-west-1", "api_key": "os.environ/K2"}],
+        [{"name": "d1", "region": "${AWS_REGION:-us-east-1}"}, {"region": "eu-west-1", "apiKey": "env:K2"}],
+    ),
+    "weights": (
+        "openai/x",
+        [{"api_base": A, "weight": 2}, {"api_base": B, "weight": 1}],
+        [{"apiBase": A, "weight": 2}, {"apiBase": B, "weight": 1}],
+    ),
+    "broken weights": (
+        "openai/x",
+        [{"api_base": A, "weight": 0.75}, {"api_base": B, "weight": "0.25"}],
+        [{"apiBase": A, "weight": 3}, {"apiBase": B, "weight": 1}],
+    ),
+    "limits as shares": (
+        "openai/x",
+        [{"api_base": A, "rpm": 900, "tpm": 1}, {"api_base": B, "rpm": 600}],
+        [{"apiBase": A, "weight": 3}, {"apiBase": B, "weight": 2}],
+    ),
+    "shares that no weights are": (
+        "openai/x",
+        [{"api_base": A, "tpm": 1_000_001}, {"api_base": B, "tpm": 10}],
+        [{"apiBase": A, "weight": 100}, {"apiBase": B, "weight": 1}],
+    ),
+    "no share": (
+        "openai/x",
+        [{"api_base": A, "weight": 5}, {"api_base": B}],
+        [{"apiBase": A, "weight": 1}, {"apiBase": B, "weight": 1}],
+    ),
+    "the same twice": (
+        "openai/x",
+        [{"api_base": A}, {"api_base": B}, {"api_base": A}],
+        [{"apiBase": A, "weight": 2}, {"apiBase": B, "weight": 1}],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPREADS)
+def test_deployments_of_one_name(make, name) -> None:
+    model, members, due = SPREADS[name]
+    made = make(group(model, *members))
+    (target,) = made.targets.values()
+    assert target["deployments"] == due
+    assert "apiBase" not in target and "region" not in target
+    assert made.models == [{"match": "m", "target": next(iter(made.targets)), "sendAs": model.split("/")[1]}]
+    assert "differs" not in made.said
+
+
+def test_deployments_that_are_all_the_same_are_none(make) -> None:
+    (target,) = make(group("openai/x", {"api_base": A}, {"api_base": A})).targets.values()
+    assert target["apiBase"] == A and "deployments" not in target
+
+
+def test_names_with_the_same_deployments_share_a_target(make) -> None:
+    members = ({"api_base": A}, {"api_base": B})
+    whole = group("openai/x", *members, name="x")
+    whole["model_list"] += group("openai/y", *members, name="y")["model_list"]
+    whole["model_list"] += group("openai/z", members[0], name="z")["model_list"]
+    made = make(whole)
+    assert [t.get("deployments") for t in made.targets.values()] == [BOTH, None]
+    assert [rule["target"] for rule in made.models] == ["openai", "openai", "openai-2"]
+
+
+OTHERS = {
+    "another provider": (entry("m", "anthropic/x"), "its provider"),
+    "another model": (entry("m", "openai/y", api_base=B), "what its model is called"),
+    "another header": (entry("m", "openai/x", api_base=B, headers={"X-A": "b"}), "its headers"),
+    "another timeout": (entry("m", "openai/x", api_base=B, timeout=5), "its timeout"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_a_deployment_cannot_change_is_said(make, name) -> None:
+    """And it neither stands in the way of the others, nor becomes a target."""
+    other, words = OTHERS[name]
+    whole = group("openai/x", {"api_base": A}, {"api_base": B})
+    whole["model_list"].insert(1, other)
+    made = make(whole)
+    (target,) = made.targets.values()
+    assert target["deployments"] == BOTH
+    (line,) = [line for line in made.said.splitlines() if "model_list[1].litellm_params.model: " in line]
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("bases", "differ"),
+    [
+        (["https://a.openai.azure.com", "https://b.openai.azure.com/openai/v1"], True),
+        (["https://a.openai.azure.com/openai/v1", "https://gw.example/azure"], False),
+    ],
+)
+def test_the_two_apis_of_azure_are_not_mixed(make, bases, differ) -> None:
+    made = make(group("azure/x", *[{"api_base": base} for base in bases]))
+    assert ("Azure's two APIs" in made.said) == differ
+    assert ("deployments" in made.targets["azure"]) != differ
+
+
+def test_two_ways_of_proving_who_calls_are_not_mixed(make) -> None:
+    made = make(group("bedrock/x.y", {"aws_region_name": "us-east-1"},
+                      {"aws_region_name": "eu-west-1", "api_key": "os.environ/K"},
+                      {"aws_region_name": "eu-west-1", "aws_profile_name": "p"}))  # fmt: skip
+    assert "deployments" not in made.targets["bedrock"]
+    assert "model_list[1].litellm_params.model: differs" in made.said
+    assert "who signs its calls" in made.said
+
+
+@pytest.mark.parametrize(
+    ("model", "members"),
+    [
+        ("azure/x", [{"api_base": "os.environ/A"}, {"api_base": "os.environ/B"}]),
+        ("azure/x", [{"api_base": "https://a.example"}, {"api_base": "os.environ/B"}]),
+        ("bedrock/x.y", [{"aws_region_name": "us-east-1"}, {}]),
+    ],
+)
+def test_what_may_be_the_same_place_is_not_called_twice(make, model, members) -> None:
+    """With keys of their own, they are two whatever the variables say."""
+    made = make(group(model, *members))
+    assert "model_list[1].litellm_params.model: may be another deployment" in made.said
+    (target,) = made.targets.values()
+    assert "deployments" not in target
+    keys = [{**m, "api_key": f"os.environ/K{n}"} for n, m in enumerate(members)]
+    (target,) = make(group(model, *keys)).targets.values()
+    assert len(target["deployments"]) == 2
+
+
+def test_an_order_and_a_weight_of_nothing_are_said(make) -> None:
+    made = make(group("openai/x", {"api_base": A, "order": 1}, {"api_base": B, "weight": 0}))
+    assert "model_list[0].litellm_params.order: an order among deployments" in made.said
+    assert "model_list[1].litellm_params.weight: is no share" in made.said
+    alone = make(group("openai/x", {"api_base": A, "order": 1}))
+    assert "an order among" not in alone.said
+
+
+def test_more_deployments_than_a_target_takes(make) -> None:
+    members = [{"api_base": f"https://h{n}.example"} for n in range(18)]
+    made = make(group("openai/x", *members))
+    assert [d["apiBase"] for d in made.targets["openai"]["deployments"]] == [m["api_base"] for m in members[:16]]
+    assert "model_list[16].litellm_params.model: is one deployment of its name too many" in made.said
+
+
+@pytest.mark.parametrize(("strategy", "is_said"), [("simple-shuffle", False), ("latency-based-routing", True)])
+def test_a_strategy_that_is_not_sidekeys_is_said(make, strategy, is_said) -> None:
+    source = group("openai/x", {"api_base": A}, {"api_base": B}, router_settings={"routing_strategy": strategy})
+    assert ("router_settings.routing_strategy: " in make(source).said) == is_said
+
+
+def test_an_agent_is_served_by_both_deployments_that_were_made(make, start) -> None:
+    """By each in turn; and by the other, without an error, when the first throttles."""
+    keys = {f"K{n}": f"sk-the-real-key-{n}-0123456789" for n in (1, 2)}
+    with ApiBase(key=keys["K1"]) as first, ApiBase(key=keys["K2"]) as second:
+        members = [
+            {"api_base": api.base, "api_key": f"os.environ/{key}"}
+            for api, key in zip((first, second), keys, strict=True)
+        ]
+        made = make(group("openai/gpt-x", *members, name="fast"))
+        made.config.pop("listen"), made.config.pop("admin")
+        sidekey: Sidekey = start(made.config, keys)
+        wait_for(lambda: usable(sidekey) == 3, 10, "both deployments can be called")
+        with Agent(sidekey.port) as agent:
+            for _ in range(4):
+                assert agent.chat({"model": "fast", "messages": []}).status == 200
+            assert [len(api.executed) for api in (first, second)] == [2, 2]
+            throttle = b'{"error": {"message": "slow down"}}'
+            headers = (("Content-Type", "application/json"), ("Retry-After", "60"))
+            first.script(Act(429, headers, throttle, unexecuted=True))
+            for _ in range(4):
+                assert agent.chat({"model": "fast", "messages": []}).status == 200
+        assert [len(api.executed) for api in (first, second)] == [2, 6]
+        assert len(first.requests) == 3, "it was asked once more, and throttled"
+        for api in (first, second):
+            assert {r.json()["model"] for r in api.requests} == {"gpt-x"}
+
+
+def usable(sidekey: Sidekey) -> int:
+    targets = json.loads(sidekey.admin("/readyz")[1])["targets"].values()
+    return sum(t["state"] == "usable" and t["resolved"] for t in targets)
 
 
 # ---- AgentCore ----

@@ -6,8 +6,6 @@ where AWS says ResourceNotFoundException with 400.
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,21 +13,15 @@ import boto3
 import pytest
 from fakes.agent import Agent
 from fakes.cloud import jwt
+from fakes.moto import moto_server
 from fakes.sidekey import Sidekey
-from fakes.wire import free_port, wait_for
+from fakes.wire import wait_for
 from fakes.world import World
 
 pytestmark = pytest.mark.once
 REGION, ROLE = "us-east-1", "arn:aws:iam::123456789012:role/llm"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAMOTO", "AWS_SECRET_ACCESS_KEY": "m" * 40}
 QUICK = {"secrets": {"ttl": "1s", "failureTtl": "1s"}}
-
-
-def answers(url: str) -> bool:
-    try:
-        return bool(client("sts", url).get_caller_identity())
-    except Exception:  # noqa: BLE001 - nobody listens yet
-        return False
 
 
 def client(name: str, url: str):
@@ -45,20 +37,8 @@ def client(name: str, url: str):
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     """The address of a server of its own."""
-    port = free_port()
-    program = str(Path(sys.executable).with_name("moto_server"))
-    process = subprocess.Popen(
-        [program, "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: answers(url), 30, "moto")
+    with moto_server() as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
+from fakes.moto import moto_server
 from fakes.sidekey import ROOT
-from fakes.wire import free_port, wait_for
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(150)]
 GUIDE = ROOT / "deploy" / "ecs" / "README.md"
@@ -29,29 +28,10 @@ def client(name: str, url: str):
     return boto3.client(name, REGION, endpoint_url=url, **KEYS)
 
 
-def answers(url: str) -> bool:
-    try:
-        return bool(client("sts", url).get_caller_identity())
-    except Exception:  # noqa: BLE001 - nobody listens yet
-        return False
-
-
 @pytest.fixture
 def moto() -> Iterator[str]:
-    port = free_port()
-    program = str(Path(sys.executable).with_name("moto_server"))
-    process = subprocess.Popen(
-        [program, "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: answers(url), 30, "moto")
+    with moto_server() as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def commands() -> str:

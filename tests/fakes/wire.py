@@ -220,6 +220,7 @@ class Server:
         self.loop: asyncio.AbstractEventLoop
         self.requests: list[Request] = []
         self.connections = self.ended = 0
+        self.sources: list[tuple[str, int]] = []  # where each connection came from
         self.application_bytes = 0
         self.tls_failures: list[str] = []
         self.open: set[Connection] = set()
@@ -288,8 +289,9 @@ class Server:
 
     async def _accept(self, listener: socket.socket) -> None:
         while True:
-            client, _ = await self.loop.sock_accept(listener)
+            client, source = await self.loop.sock_accept(listener)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sources.append(source[:2])
             self.connections += 1
             self._spawn(self._meet(client, self.connections))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from fakes.sidekey import ROOT
 
 CACHE = ROOT / ".cache" / "image"
-TOOLS = ("buildah", "debootstrap", "runc", "ip", "unshare")
+TOOLS = ("buildah", "debootstrap", "runc", "ip", "nft", "unshare")
 BASE = "localhost/sidekey-base"
 SOURCES = ("Dockerfile", ".dockerignore", "Makefile", "CHANGELOG.md", "deploy", "policy", "sidecar")
 # What deploy/deps.sh would install: a base that has it builds quicker.

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from builder import CACHE, ROOT, Builder, alone, base, copy_sources, reason_not_to
 from containers import Container, Pod, mount
+from fakes.egress_lock import entry_point, lock_image
 from fakes.pki import server_context
 from fakes.world import World
 
@@ -46,6 +48,16 @@ class Image:
 @pytest.fixture(scope="session")
 def image(tmp_path_factory) -> Image:
     return Image(tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="session")
+def lock_root(tmp_path_factory) -> Path:
+    """The files of the egress lock's image."""
+    probe = ["unshare", "--net", "nft", "add", "table", "inet", "probe"]
+    done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"this kernel has no nftables: {done.stderr.strip()}")
+    return lock_image(tmp_path_factory.mktemp("egress-lock"))
 
 
 class Neighbours:
@@ -96,10 +108,27 @@ class Neighbours:
             mounts=[mount("/tmp", "tmpfs", "tmpfs", "nosuid", "nodev")],
         )  # fmt: skip
 
+    def lock(self, root: Path) -> None:
+        """As k8s/components/egress-lock does: an init container, root with NET_ADMIN alone."""
+        init = Container(
+            self.folder, "egress-lock", root, self.pod,
+            arguments=entry_point(), uid=0, powers=["CAP_NET_ADMIN"],
+        )  # fmt: skip
+        with init:
+            assert init.wait_end(20) == 0, init.text
+
 
 @pytest.fixture
-def neighbours(tmp_path: Path, image: Image) -> Iterator[Neighbours]:
+def unlocked(tmp_path: Path, image: Image) -> Iterator[Neighbours]:
+    """Without the egress lock."""
     with contextlib.ExitStack() as stack:
         made = Neighbours(tmp_path, image, stack.enter_context(Pod()))
         stack.enter_context(made.world)
         yield made
+
+
+@pytest.fixture
+def neighbours(unlocked: Neighbours, lock_root: Path) -> Neighbours:
+    """Behind the egress lock, which was on before either of them starts."""
+    unlocked.lock(lock_root)
+    return unlocked

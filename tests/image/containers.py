@@ -54,6 +54,7 @@ class Pod:
     def __init__(self) -> None:
         number = os.getpid() % 250
         self.outside, self.inside = f"198.18.{number}.1", f"198.18.{number}.2"
+        self.outside6, self.inside6 = f"2001:db8:{number}::1", f"2001:db8:{number}::2"
         self.link = f"sidekey{number}"
         self.pause = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
 
@@ -63,10 +64,12 @@ class Pod:
         pid = str(self.pause.pid)
         self._ip("link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", pid)
         self._ip("address", "add", f"{self.outside}/30", "dev", self.link)
+        self._ip("address", "add", f"{self.outside6}/64", "dev", self.link, "nodad")
         self._ip("link", "set", self.link, "up")
         within = ("nsenter", f"--net={self.network}")
         self._ip("link", "set", "lo", "up", within=within)
         self._ip("address", "add", f"{self.inside}/30", "dev", "eth0", within=within)
+        self._ip("address", "add", f"{self.inside6}/64", "dev", "eth0", "nodad", within=within)
         self._ip("link", "set", "eth0", "up", within=within)
         return self
 
@@ -85,11 +88,14 @@ class Pod:
 
 
 class Container:
-    """One container of the pod; `with` starts it, and kills what is left of it at the end."""
+    """One container of the pod; `with` starts it, and kills what is left of it at the end.
+
+    powers: the capabilities that it has after all.
+    """
 
     def __init__(
         self, folder: Path, name: str, root: Path, pod: Pod, *, arguments, uid: int, env=None,
-        mounts=(), pids: str = "",
+        mounts=(), pids: str = "", powers=(),
     ) -> None:  # fmt: skip
         self.name, self.bundle, self.state = name, folder / name, folder / "runc"
         self.bundle.mkdir(parents=True)
@@ -97,7 +103,7 @@ class Container:
         spaces = [{"type": kind} for kind in ("mount", "ipc", "uts")]
         spaces += [{"type": "network", "path": pod.network}]
         spaces += [{"type": "pid", **({"path": pids} if pids else {})}]
-        nothing = {k: [] for k in ("bounding", "effective", "permitted", "inheritable", "ambient")}
+        sets = {k: list(powers) for k in ("bounding", "effective", "permitted")}
         # No rlimits and no cgroup mount: they take capabilities that a CI container may lack.
         config = {
             "ociVersion": "1.0.2",
@@ -108,7 +114,7 @@ class Container:
                 "env": [f"{k}={v}" for k, v in {"PATH": "/usr/bin:/bin", **(env or {})}.items()],
                 "cwd": "/",
                 "user": {"uid": uid, "gid": uid},
-                "capabilities": nothing,
+                "capabilities": {**sets, "inheritable": [], "ambient": []},
                 "noNewPrivileges": True,
             },
             "mounts": [

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: the image that is shipped does its work where clusters run it: built from nothing but the
-tree and Debian, with no capability, on a read-only root, under Docker's system-call profile, beside
-an agent that is another user in the same network, and perhaps among the same processes."""
+tree and Debian, with no capability, on a read-only root, under Docker's system-call profile, behind
+the egress lock, beside an agent that is another user in the same network, and perhaps among the
+same processes."""
 
+import contextlib
 import ctypes
 import hashlib
 import http.client
 import json
 import signal
+import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 from conftest import DATE, MARK, UID, Image, Neighbours
 from containers import ARCH, Container
 from fakes.apibase import Act
+from fakes.dns import NameServer
 from fakes.processes import has_secret_pages
 from fakes.sidekey import ROLES
 from fakes.wire import wait_for
@@ -47,6 +52,21 @@ ATTACK = """perl -e 'for (glob("/proc/[0-9]*")) {
 	my $fd = opendir(my $d, "/proc/$pid/fd") ? "listed" : 0 + $!;
 	print "pid $pid: ptrace $attach, memory $open, kill $kill, descriptors $fd\\n";
 }'"""
+# To each place, "tcp|udp ADDRESS PORT [SOURCE PORT]": whether it is reached, or what it came to.
+PROBE = """perl -MSocket=:all -e 'for (@ARGV) {
+	my ($how, $to, $port, $from) = split / /;
+	my $six = $to =~ /:/;
+	my $place = $six ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $to))
+		: pack_sockaddr_in($port, inet_aton($to));
+	socket(my $s, $six ? AF_INET6 : AF_INET, $how eq "udp" ? SOCK_DGRAM : SOCK_STREAM, 0) or die;
+	setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1) or die;
+	setsockopt($s, SOL_SOCKET, $_, pack("l!l!", 2, 0)) or die for SO_RCVTIMEO, SO_SNDTIMEO;
+	my $good = !$from || bind($s, pack_sockaddr_in($from, inet_aton("{inside}")));
+	$good &&= connect($s, $place);
+	$good &&= send($s, pack("n6 C/a C/a x n2", 1, 256, 1, 0, 0, 0, "leak", "example", 1, 1), 0)
+		&& defined recv($s, my $answer, 512, 0) if $how eq "udp";
+	print "$_: ", $good ? "reached" : "$!", "\n";
+}' {places}"""
 PTRACE = {"amd64": 101, "arm64": 117}
 
 
@@ -78,6 +98,44 @@ def finish(container: Container, seconds: float = 30) -> bytes:
     with container:
         container.wait_end(seconds)
     return container.output
+
+
+class Outside:
+    """What is beyond the pod, and how an agent would try to get there past sidekey."""
+
+    def __init__(self, neighbours: Neighbours, names: NameServer) -> None:
+        self.neighbours, self.names = neighbours, names
+
+    def ways(self, *sources: int) -> list[str]:
+        """sources: sidekey's own ports, from which its packets come."""
+        pod, world = self.neighbours.pod, self.neighbours.world
+        ports = (world.store.port, world.api.port)
+        return [
+            *(f"tcp {address} {port}" for port in ports for address in (pod.outside, pod.outside6)),
+            *(f"tcp {pod.outside} {port} {source}" for port in ports for source in sources),
+            f"udp {pod.outside} 53",
+        ]
+
+    def tried(self, ways: list[str]) -> dict[str, str]:
+        """By the agent, in its container."""
+        places = " ".join(f"'{way}'" for way in ways)
+        script = PROBE.replace("{inside}", self.neighbours.pod.inside).replace("{places}", places)
+        lines = finish(self.neighbours.agent(script)).decode().splitlines()
+        outcome = dict(line.rsplit(": ", 1) for line in lines)
+        assert list(outcome) == ways, lines
+        return outcome
+
+
+@pytest.fixture
+def outside(unlocked: Neighbours) -> Iterator[Outside]:
+    """Store and apiBase answer over IPv6 too, and a name server on port 53."""
+    pod, world = unlocked.pod, unlocked.world
+    with contextlib.ExitStack() as stack:
+        for port in (world.store.port, world.api.port):
+            server = socket.create_server((pod.outside6, port), family=socket.AF_INET6)
+            stack.enter_context(server)
+        names = NameServer({"leak.example": "192.0.2.1"}, pod.outside)
+        yield Outside(unlocked, stack.enter_context(names))
 
 
 # ---- what was built ----
@@ -170,32 +228,32 @@ def test_the_health_check_of_the_image(neighbours: Neighbours) -> None:
         assert ready.returncode == 0, ready.stdout
 
 
-def test_sigterm_drains_and_a_second_one_ends_at_once(neighbours: Neighbours) -> None:
-    api = neighbours.world.api
+@contextlib.contextmanager
+def draining(neighbours: Neighbours, events: int) -> Iterator[tuple[Container, Container]]:
+    """sidekey, told to end, and the agent in the midst of a stream of that many events."""
+    neighbours.world.api.script(Act(events=events, gap=0.1))
     with neighbours.sidekey() as sidekey:
         wait_ready(sidekey, neighbours)
-        api.script(Act(events=20, gap=0.1))
         with neighbours.agent(call(STREAM)) as agent:
             wait_for(lambda: b"data: " in agent.output, 10, "the stream")
             sidekey.signal(signal.SIGTERM)
-            agent.wait_end(15)
-            assert b"data: [DONE]" in agent.output, agent.text
+            yield sidekey, agent
+
+
+def test_sigterm_drains(neighbours: Neighbours) -> None:
+    with draining(neighbours, 20) as (sidekey, agent):
+        agent.wait_end(15)
+        assert b"data: [DONE]" in agent.output, agent.text
         assert sidekey.wait_end(10) == 0, sidekey.text
 
 
 def test_a_second_sigterm_ends_at_once(neighbours: Neighbours) -> None:
-    api = neighbours.world.api
-    with neighbours.sidekey() as sidekey:
-        wait_ready(sidekey, neighbours)
-        api.script(Act(events=3000, gap=0.1))
-        with neighbours.agent(call(STREAM)) as agent:
-            wait_for(lambda: b"data: " in agent.output, 10, "the stream")
-            sidekey.signal(signal.SIGTERM)
-            wait_for(lambda: "drain" in sidekey.text, 5, "draining")
-            sidekey.signal(signal.SIGTERM)
-            sidekey.wait_end(10)  # the stream itself would last for minutes
-            agent.wait_end(10)
-            assert b"[DONE]" not in agent.output
+    with draining(neighbours, 3000) as (sidekey, agent):  # which would last for minutes
+        wait_for(lambda: "drain" in sidekey.text, 5, "draining")
+        sidekey.signal(signal.SIGTERM)
+        sidekey.wait_end(10)
+        agent.wait_end(10)
+        assert b"[DONE]" not in agent.output
 
 
 # ---- what the neighbour finds ----
@@ -227,3 +285,31 @@ def test_the_agent_cannot_touch_processes_that_it_sees(neighbours: Neighbours) -
             assert line.endswith("ptrace 1, memory 13, kill 1, descriptors 13"), tried
         answer = finish(neighbours.agent(call(BODY)))
         assert b"You said: hello" in answer, "and it still serves"
+
+
+def test_without_the_lock_the_agent_gets_past_sidekey(outside: Outside) -> None:
+    ways = outside.ways(7717, 40000)
+    assert outside.tried(ways) == dict.fromkeys(ways, "reached")
+    assert outside.names.questions == {"leak.example"}
+
+
+def test_behind_the_lock_the_agent_reaches_sidekey_alone(
+    outside: Outside, neighbours: Neighbours
+) -> None:
+    """Neither the store nor apiBase, nor a name server, and from none of sidekey's own ports; while
+    it serves, and when it has ended."""
+    world = neighbours.world
+    with neighbours.sidekey() as sidekey:
+        wait_ready(sidekey, neighbours)
+        answer = finish(neighbours.agent(call(BODY)))
+        assert b"You said: hello" in answer, (answer, sidekey.text)
+        sources = {port for _, port in world.store.sources + world.api.sources}
+        assert len(sources) >= 2, "sidekey has called both"
+        ways = outside.ways(7717, *sources)
+        made = world.store.connections + world.api.connections
+        assert "reached" not in outside.tried(ways).values()
+        sidekey.signal(signal.SIGTERM)
+        assert sidekey.wait_end(10) == 0, sidekey.text
+    assert "reached" not in outside.tried(ways).values()
+    assert world.store.connections + world.api.connections == made
+    assert outside.names.asked == 0

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from fakes.egress_lock import entry_point
 from fakes.sidekey import ROOT
 
-LOCK = ROOT / "k8s" / "egress-lock"
 PROBER = ROOT / "tests" / "k8s" / "prober.py"
 NODE4, NODE6 = "192.0.2.254", "2001:db8:1::254"
 POD4, POD6 = "192.0.2.1", "2001:db8:1::1"
@@ -125,9 +125,8 @@ class Network:
     def lock(self, root: Path) -> subprocess.CompletedProcess:
         """As the init container does: the image's files, its entry point, NET_ADMIN alone."""
         powers = "-all,+net_admin,+sys_chroot"  # the latter for this test, to be in the image
-        entry = ["chroot", root, "/nft", "-f", "/egress-lock.nft"]
         keep = ["setpriv", f"--bounding-set={powers}", "--inh-caps=-all", "--no-new-privs"]
-        return command(*self.inside(self.pod, *keep, *entry))
+        return command(*self.inside(self.pod, *keep, "chroot", root, *entry_point()))
 
     def __exit__(self, *_) -> None:
         for server in list(self.servers):
@@ -138,13 +137,6 @@ class Network:
 
 def reached(outcome: dict[str, str]) -> set[str]:
     return {name for name, how in outcome.items() if how == "ok"}
-
-
-def lock_image(folder: Path) -> Path:
-    """The files of the lock's image."""
-    done = command(LOCK / "rootfs.sh", folder)
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 def open_network(addresses: set[str]) -> Network:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from network import NODE4, POD4, POD6, Network, command, lock_image, open_network, reached
+from fakes.egress_lock import lock_image
+from network import NODE4, POD4, POD6, Network, command, open_network, reached
 
 pytestmark = pytest.mark.once
 

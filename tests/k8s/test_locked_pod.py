@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 from fakes.containercredentials import ContainerCredentials
+from fakes.egress_lock import lock_image
 from fakes.iam import Issuer
 from fakes.pki import server_context
 from fakes.sidekey import program
 from fakes.world import World
 from kubelet import Kubelet
-from network import Network, lock_image, open_network, reached
+from network import Network, open_network, reached
 from rendering import container, render, templates, workload
 
 pytestmark = pytest.mark.once

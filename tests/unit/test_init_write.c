@@ -161,6 +161,27 @@ test_more_targets_than_there_is_room_for(void **state)
 	draft_free(d);
 }
 
+/* Each deployment is a target to the plan, which has room for so many. */
+static void
+test_more_deployments_than_there_is_room_for(void **state)
+{
+	struct draft *d = new_draft();
+	struct draft_target t = {.provider = PROVIDER_OPENAI,
+				 .ndeployments = DRAFT_DEPLOYMENTS_MAX};
+	const int due = DRAFT_PLACES_MAX / (1 + DRAFT_DEPLOYMENTS_MAX);
+
+	(void)state;
+	for (int i = 0; i < due; i++) {
+		t.api_key = draft_text(d, "env:K%d", i);
+		assert_int_equal(draft_target(d, &t, "t"), i);
+	}
+	t.api_key = SPAN("env:ONE_MORE");
+	assert_int_equal(draft_target(d, &t, "t"), -1);
+	t.ndeployments = 0;
+	assert_int_equal(draft_target(d, &t, "t"), due);
+	draft_free(d);
+}
+
 static void
 test_exact_names_stand_before_longer_prefixes_before_shorter(void **state)
 {
@@ -217,6 +238,7 @@ main(void)
 		cmocka_unit_test(test_plain_where_plain_will_do),
 		cmocka_unit_test(test_targets_that_are_the_same_are_one),
 		cmocka_unit_test(test_more_targets_than_there_is_room_for),
+		cmocka_unit_test(test_more_deployments_than_there_is_room_for),
 		cmocka_unit_test(test_exact_names_stand_before_longer_prefixes_before_shorter),
 		cmocka_unit_test(test_notes_become_comments_and_nothing_else),
 	};
