@@ -282,7 +282,7 @@ from_ingress(void *arg, enum msg_type type, const void *obj, int fd)
 			close(fd);
 		return;
 	}
-	serve_new(&r->e, fd);
+	serve_new(&r->e, fd, channel_is_short(r->ingress));
 }
 
 static void

@@ -13,6 +13,7 @@ enum {
 	DOWN_MAX = 2 * (FRAME_HEADER + FRAME_HEAD_MAX),
 	LINGER_MS = 2 * 1000,
 	LINGER_BYTES = 16 * 1024,
+	IDLE_LEAST_MS = 1000, /* what was just accepted may be about to send */
 };
 
 /* What a state waits for from the client, and how long (0: no limit of ours). */
@@ -319,6 +320,22 @@ conn_count_calls(const struct ingress *in)
 		if (c->call != NULL && c->state >= CONN_BODY && !c->listener->is_admin)
 			n++;
 	return n;
+}
+
+bool
+conn_make_room(struct ingress *in)
+{
+	struct conn *first = NULL;
+
+	for (struct conn *c = in->conns; c != NULL; c = c->next)
+		if (c->state == CONN_IDLE && (first == NULL || c->timer.at < first->timer.at))
+			first = c;
+	/* The deadline of an idle connection tells since when it is. */
+	if (first == NULL ||
+	    first->timer.at + IDLE_LEAST_MS > loop_now(in->loop) + in->plan.keep_alive_ms)
+		return false;
+	conn_drop(first);
+	return true;
 }
 
 void
