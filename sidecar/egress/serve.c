@@ -151,7 +151,7 @@ static const struct exchange_events events = {
 static const char *
 turn_away(struct serve *s)
 {
-	const struct frame_fail full = {VERDICT_OVERLOADED};
+	const struct frame_fail full = {.verdict = VERDICT_OVERLOADED};
 
 	pass_fail(s, &full);
 	return NULL;

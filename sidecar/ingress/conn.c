@@ -79,19 +79,22 @@ conn_drop(struct conn *c)
 		in->idle(in);
 }
 
+void
+conn_end_by_reset(struct conn *c, bool reset)
+{
+	struct linger at_once = {reset ? 1 : 0, 0};
+
+	if (c->framing == REPLY_UNTIL_CLOSE)
+		setsockopt(c->client.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 /* The agent left, or the upstream broke after its head was relayed: never a clean end. */
 void
 conn_abort(struct conn *c, const char *code)
 {
-	struct linger now = {1, 0};
-
 	if (c->call != NULL)
 		c->call->code = code;
 	end_call(c);
-	/* A client that reads until the close takes any FIN for a complete answer: only a reset
-	 * tells it. A chunked or counted body tells by itself that it is short. */
-	if (c->head_relayed && c->framing == REPLY_UNTIL_CLOSE)
-		setsockopt(c->client.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	conn_drop(c);
 }
 
@@ -125,6 +128,8 @@ void
 conn_finished(struct conn *c)
 {
 	end_call(c);
+	if (c->head_relayed)
+		conn_end_by_reset(c, false);
 	c->head_relayed = c->answer_done = false;
 	if (!c->close && !c->in->draining) {
 		conn_state(c, CONN_IDLE);

@@ -34,6 +34,7 @@ relay_head(struct conn *c, const struct frame_head *head)
 	call_note_head(c->call, head);
 	c->left = c->framing == REPLY_LENGTH ? head->length : 0;
 	c->head_relayed = true;
+	conn_end_by_reset(c, true);
 }
 
 /* false: more than was announced, which the client would take for another answer. */
