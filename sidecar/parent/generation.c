@@ -196,12 +196,21 @@ spawn_all(struct generation *g, const struct plans *p, const struct wiring *w)
 		     first + p->nlisteners);
 }
 
+/* A keeper that is dead already is no failure of ours: SIGCHLD tells of what it died. */
+static int
+tell_keeper(struct generation *g, enum msg_type type, const void *m)
+{
+	errno = 0;
+	if (channel_send(g->members[ROLE_KEEPER].channel, type, m, -1) == 0)
+		return 0;
+	return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
+}
+
 /* The start-up variables that the keeper needs; it waits for ENV_END. */
 static int
 send_env(struct generation *g, const struct plans *p)
 {
 	const struct environment *env = g->o.env;
-	struct channel *keeper = g->members[ROLE_KEEPER].channel;
 	struct msg_empty end = {0};
 
 	for (size_t i = 0; i < p->nenv_names; i++) {
@@ -209,10 +218,10 @@ send_env(struct generation *g, const struct plans *p)
 		const char *value = env->get(env->arg, name.ptr);
 		struct msg_env m = {name, span_of(value)};
 
-		if (value != NULL && channel_send(keeper, MSG_ENV, &m, -1) != 0)
+		if (value != NULL && tell_keeper(g, MSG_ENV, &m) != 0)
 			return -1;
 	}
-	return channel_send(keeper, MSG_ENV_END, &end, -1);
+	return tell_keeper(g, MSG_ENV_END, &end);
 }
 
 /* What a role may say to the parent. */

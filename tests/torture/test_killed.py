@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from fakes import processes
 from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act
 from fakes.reload import IN_FORCE, hang_up, rewrite, roles_of, wait_told
@@ -50,10 +49,10 @@ def before_the_first_call(scene: Scene) -> None:
 
 
 def after_half_a_head(scene: Scene) -> None:
-    ingress = scene.sidekey.pids()["ingress"]
-    before = processes.descriptors(ingress)
-    scene.agent().send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: ")
-    wait_for(lambda: processes.descriptors(ingress) > before, SECONDS, "it is accepted")
+    agent = scene.agent()
+    assert agent.chat().status == 200
+    agent.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: ")
+    assert scene.sidekey.admin("/healthz")[0] == 200  # read by the same loop, after it
 
 
 def while_the_upstream_thinks(scene: Scene) -> None:
@@ -253,6 +252,28 @@ def test_killed_before_it_was_ready(plain_world: World, start, role: str) -> Non
         with contextlib.suppress(Closed):
             scene.agent().begin("POST", CHAT, HELLO)
         check(scene, role, signal.SIGKILL, test_killed_before_it_was_ready)
+
+
+def born(sidekey: Sidekey, role: str) -> int | None:
+    """Its process, as soon as it bears its name."""
+    for pid in sidekey.children():
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(f"sidekey: {role}".encode()):
+                return pid
+    return None
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_killed_at_birth(plain_world: World, start, role: str) -> None:
+    sidekey = start(plain_world.config(), plain_world.env(), wait=False)
+    sidekey.expected_death = True
+    wait_for(lambda: born(sidekey, role), SECONDS, "it is there")
+    pid = born(sidekey, role)
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    sidekey.wait_end(SECONDS)
+    told_why(sidekey, role, signal.SIGKILL)
+    assert plain_world.found_in(sidekey.output) == []
 
 
 @pytest.mark.parametrize("role", ROLES)
