@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import time
@@ -82,7 +83,7 @@ def serves(sidekey: Sidekey, world: World) -> None:
         calls(sidekey, 40)
         assert b"".join(agent.pieces(answer)).endswith(b"[DONE]\n\n")
     before = world.store.fetches()
-    os.kill(sidekey.pid, 10)
+    os.kill(sidekey.pid, signal.SIGUSR1)
     wait_for(lambda: world.store.fetches() > before, SECONDS, "the keeper works")
     assert sidekey.readiness() == 200
 
@@ -126,7 +127,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("needs root, to mount a disk")
     place = tmp_path / "disk"
     place.mkdir()
-    own = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY)
+    own, here = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY), Path.cwd()
     try:
         if libc.unshare(CLONE_NEWNS) != 0:
             pytest.skip("mount namespaces are not to be had here")
@@ -141,6 +142,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         libc.umount2(bytes(place), 2)
         libc.setns(own, CLONE_NEWNS)
         os.close(own)
+        os.chdir(here)
 
 
 def fill(place: Path) -> Path:

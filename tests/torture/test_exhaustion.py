@@ -264,6 +264,7 @@ def test_a_reload_that_cannot_begin(plain_world: World, start, spare: int) -> No
     assert chat(sidekey).status == 200
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("limit", [3, 4, 6, 9, 12, 16, 20, 24, 32, 48])
 def test_a_start_with_little(plain_world: World, start, limit: int) -> None:
     """It serves, or it ends and says why; it does not hang, and is no crash."""

@@ -15,12 +15,13 @@ from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act
 from fakes.reload import IN_FORCE, hang_up, rewrite, roles_of, wait_told
 from fakes.secretsmanager import Fault
-from fakes.sidekey import ROLES, SANITIZED, Sidekey
+from fakes.sidekey import ROLES, Sidekey
 from fakes.wire import wait_for
 from fakes.world import World
 
-SECONDS = 30 if SANITIZED else 10
+SECONDS = 10
 VICTIMS = ("parent", *ROLES)
+pytestmark = pytest.mark.once
 FINAL_CHUNK = b"0\r\n\r\n"
 OPERATIONS = ["chat", "models", "files"]
 
@@ -121,8 +122,7 @@ def others_serve(scene: Scene, victims: int) -> None:
     rewrite(scene.sidekey, scene.world.config())
     hang_up(scene.sidekey)
     wait_told(scene.sidekey, IN_FORCE)
-    found = roles_of(scene.sidekey, victims)
-    scene.victims = {"parent": scene.sidekey.pid, **{n: r["pid"] for n, r in found.items()}}
+    scene.victims = by_role(scene.sidekey, victims)
 
 
 def after_others_took_over(scene: Scene) -> None:
@@ -206,7 +206,7 @@ def is_cut_off(agent: Agent, until_the_end: bool) -> None:
 
 def check(scene: Scene, role: str, number: signal.Signals, step: Callable) -> None:
     sidekey = scene.sidekey
-    victims = scene.victims or sidekey_pids(sidekey)
+    victims = scene.victims or by_role(sidekey)
     with dying(sidekey):
         os.kill(victims[role], number)
     told_why(sidekey, role, number)
@@ -216,8 +216,8 @@ def check(scene: Scene, role: str, number: signal.Signals, step: Callable) -> No
     assert scene.world.found_in(sidekey.output) == []
 
 
-def sidekey_pids(sidekey: Sidekey) -> dict[str, int]:
-    found = roles_of(sidekey, 1)
+def by_role(sidekey: Sidekey, number: int = 1) -> dict[str, int]:
+    found = roles_of(sidekey, number)
     return {"parent": sidekey.pid, **{name: r["pid"] for name, r in found.items()}}
 
 
@@ -232,7 +232,6 @@ def test_killed(plain_world: World, start, step: Callable, role: str) -> None:
         check(scene, role, signal.SIGKILL, step)
 
 
-@pytest.mark.skipif(SANITIZED, reason="a sanitizer handles the signal")
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
 @pytest.mark.parametrize("role", VICTIMS)
 def test_crashed(plain_world: World, start, role: str, number: signal.Signals) -> None:
