@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <inttypes.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
 
 #include "base/buf.h"
 #include "base/date.h"
+#include "base/sink.h"
 
 enum { LINE_MAX_BYTES = 16 * 1024 };
 
@@ -15,7 +14,8 @@ static struct {
 	enum log_format format;
 	enum log_level level;
 	const char *role;
-} log_state = {LOG_JSON, LOG_INFO, "sidekey"};
+	uint64_t lost; /* lines, since the last that went out */
+} log_state = {LOG_JSON, LOG_INFO, "sidekey", 0};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -25,6 +25,7 @@ log_setup(enum log_format format, enum log_level level, const char *role)
 	log_state.format = format;
 	log_state.level = level;
 	log_state.role = role;
+	sink_open();
 }
 
 static bool
@@ -64,33 +65,12 @@ add_field_text(struct buf *b, const struct log_field *f)
 		(void)buf_add_json(b, f->text);
 }
 
-/* One write(2), so that lines of several processes do not mix. */
-static void
-write_line(const struct buf *b)
-{
-	const char *at = b->ptr;
-	size_t left = b->len;
-
-	while (left > 0) {
-		ssize_t n = write(STDERR_FILENO, at, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return; /* nobody to tell */
-		at += n;
-		left -= (size_t)n;
-	}
-}
-
-void
-log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t n)
+static bool
+put_line(enum log_level level, const char *msg, const struct log_field *fields, size_t n)
 {
 	struct buf b;
-	bool json = log_state.format == LOG_JSON;
+	bool json = log_state.format == LOG_JSON, done;
 
-	if (!log_wants(level))
-		return;
 	buf_init(&b, LINE_MAX_BYTES);
 	(void)buf_add_str(&b, json ? "{\"time\":\"" : "");
 	add_time(&b);
@@ -109,6 +89,30 @@ log_write(enum log_level level, const char *msg, const struct log_field *fields,
 			add_field_text(&b, &fields[i]);
 	}
 	(void)buf_add_str(&b, json ? "}\n" : "\n");
-	write_line(&b);
+	done = sink_put(buf_span(&b));
 	buf_free(&b);
+	return done;
+}
+
+/* The first that gets through after a gap says how wide it was. */
+static bool
+tell_lost(void)
+{
+	const struct log_field lines = LOG_U("lines", log_state.lost);
+
+	if (log_state.lost > 0 &&
+	    !put_line(LOG_WARN,
+		      "lines of the log were lost: whoever takes it had no room for them, or did "
+		      "not read",
+		      &lines, 1))
+		return false;
+	log_state.lost = 0;
+	return true;
+}
+
+void
+log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t n)
+{
+	if (log_wants(level) && (!tell_lost() || !put_line(level, msg, fields, n)))
+		log_state.lost++;
 }

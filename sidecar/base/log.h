@@ -2,7 +2,9 @@
 /*
  * One line per event on standard error, JSON or text. Only roles, parent and
  * verbs log; layers below return errors. No secret, header value or body is
- * ever a field: there is no way to log a struct secret.
+ * ever a field: there is no way to log a struct secret. Nobody waits for the
+ * log: what cannot be written is lost, and the next line that can be is
+ * preceded by one that says how many were.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

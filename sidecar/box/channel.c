@@ -12,7 +12,7 @@
 
 #include "box/channel.h"
 
-enum { QUEUE_MAX = 4096, POOL_BYTES = 4096 };
+enum { QUEUE_MAX = 4096, POOL_BYTES = 4096, PAUSE_MS = 50 };
 
 struct queued {
 	struct queued *next;
@@ -27,7 +27,9 @@ struct channel {
 	struct channel_options o;
 	struct queued *first, **last;
 	size_t nqueued;
-	bool lost;
+	int spare;          /* kept free for a descriptor that comes; -1: none could be had */
+	struct timer pause; /* until there are descriptors, or memory, again */
+	bool takes_fds, lost;
 	bool in_handler, doomed; /* freed by its own handler: once that has returned */
 };
 
@@ -47,7 +49,50 @@ lose(struct channel *c, const char *why)
 		return;
 	c->lost = true;
 	watch_stop(c->loop, &c->watch);
+	timer_stop(c->loop, &c->pause);
 	c->o.on_lost(c->o.arg, why);
+}
+
+/* ---- when the kernel has no more to give ---- */
+
+static bool
+is_shortage(int error)
+{
+	return error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
+}
+
+/* Nothing is read or sent for a while, rather than tried again and again. */
+static void
+pause_a_while(struct channel *c)
+{
+	watch_set(c->loop, &c->watch, 0);
+	timer_set(c->loop, &c->pause, PAUSE_MS);
+}
+
+static void
+go_on(struct timer *t)
+{
+	struct channel *c = ev_owner(t, struct channel, pause);
+
+	watch_set(c->loop, &c->watch, EPOLLIN | (c->first != NULL ? EPOLLOUT : 0u));
+}
+
+static bool
+may_bring_fd(const struct channel *c)
+{
+	for (unsigned type = MSG_NONE + 1; type < MSG_TYPES; type++)
+		if ((c->o.accepts >> type & 1) != 0 && msg_row((enum msg_type)type)->may_carry_fd)
+			return true;
+	return false;
+}
+
+/* A descriptor for which there is no place is lost to the kernel, and its message with it. */
+static bool
+take_spare(struct channel *c)
+{
+	if (c->spare < 0)
+		c->spare = dup(c->watch.fd);
+	return c->spare >= 0;
 }
 
 /* ---- sending ---- */
@@ -107,7 +152,8 @@ enqueue(struct channel *c, const struct buf *b, int fd)
 	*c->last = q;
 	c->last = &q->next;
 	c->nqueued++;
-	watch_set(c->loop, &c->watch, EPOLLIN | EPOLLOUT);
+	if (c->pause.slot == 0)
+		watch_set(c->loop, &c->watch, EPOLLIN | EPOLLOUT);
 	return 0;
 }
 
@@ -142,7 +188,9 @@ flush_queue(struct channel *c)
 		struct queued *q = c->first;
 
 		if (send_one(c->watch.fd, q->bytes, q->len, q->fd) < 0) {
-			if (errno != EAGAIN)
+			if (is_shortage(errno))
+				pause_a_while(c);
+			else if (errno != EAGAIN)
 				lose(c, "it stopped reading");
 			return;
 		}
@@ -181,7 +229,11 @@ take_passed_fd(struct msghdr *m)
 			fd = got;
 		}
 	}
-	return (m->msg_flags & MSG_CTRUNC) != 0 ? -2 : fd;
+	if ((m->msg_flags & MSG_CTRUNC) == 0)
+		return fd;
+	if (fd != -1)
+		close(fd);
+	return -2;
 }
 
 static const char *
@@ -206,6 +258,24 @@ handle(struct channel *c, size_t len, int fd)
 	return NULL;
 }
 
+/* Gives the spare place to what may come, and takes another after it. */
+static ssize_t
+receive(struct channel *c, struct msghdr *m)
+{
+	ssize_t n;
+	int error;
+
+	if (c->spare >= 0)
+		close(c->spare);
+	c->spare = -1;
+	n = recvmsg(c->watch.fd, m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	error = errno;
+	if (c->takes_fds)
+		(void)take_spare(c);
+	errno = error;
+	return n;
+}
+
 static bool
 receive_one(struct channel *c)
 {
@@ -218,10 +288,15 @@ receive_one(struct channel *c)
 			   .msg_iovlen = 1,
 			   .msg_control = control.room,
 			   .msg_controllen = sizeof(control.room)};
-	ssize_t n = recvmsg(c->watch.fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	const char *wrong;
+	ssize_t n;
 	int fd;
 
+	if (c->takes_fds && !take_spare(c)) {
+		pause_a_while(c);
+		return false;
+	}
+	n = receive(c, &m);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {
@@ -247,7 +322,10 @@ static void
 really_free(struct channel *c)
 {
 	watch_stop(c->loop, &c->watch);
+	timer_stop(c->loop, &c->pause);
 	close(c->watch.fd);
+	if (c->spare >= 0)
+		close(c->spare);
 	while (c->first != NULL) {
 		struct queued *q = c->first;
 
@@ -280,10 +358,20 @@ channel_new(struct loop *l, int fd, const struct channel_options *o)
 
 	if (c == NULL)
 		abort();
-	*c = (struct channel){.loop = l, .watch = {fd, 0, ready}, .o = *o};
+	*c = (struct channel){.loop = l, .watch = {fd, 0, ready}, .o = *o, .spare = -1};
 	c->last = &c->first;
+	c->pause.fn = go_on;
+	c->takes_fds = may_bring_fd(c);
+	if (c->takes_fds)
+		(void)take_spare(c);
 	watch_set(l, &c->watch, EPOLLIN);
 	return c;
+}
+
+bool
+channel_is_short(const struct channel *c)
+{
+	return c->takes_fds && c->spare < 0;
 }
 
 void

@@ -113,8 +113,8 @@ struct msg_slot {
 	uint16_t slot;
 	uint8_t state; /* enum slot_state; REFUSED is missing because the store said no */
 	uint32_t version;
-	uint64_t fetched_ms;    /* wall clock of the value in hand; 0: none */
-	uint64_t next_ms;       /* wall clock of the next attempt */
+	uint64_t fetched_ms;    /* loop_lived_ms of the value in hand; 0: none */
+	uint64_t next_ms;       /* loop_lived_ms of the next attempt */
 	struct span version_id; /* the store's */
 	struct span error_type; /* of the last failure, empty when fresh */
 	bool denied;            /* that failure was the store's no */

@@ -20,7 +20,7 @@ struct msg_deployment {
 	uint16_t target;         /* the deployment's number */
 	bool left;               /* the call went to another */
 	uint8_t verdict;         /* enum verdict, why; OK: it answered that it had too much to do */
-	uint64_t cools_until_ms; /* wall clock; 0: it is called as before */
+	uint64_t cools_until_ms; /* loop_lived_ms; 0: it is called as before */
 };
 
 #endif

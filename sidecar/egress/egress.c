@@ -186,7 +186,7 @@ deployment(struct egress *e, const struct target *t, bool left, enum verdict why
 {
 	struct role_egress *r = ev_owner(e, struct role_egress, e);
 	struct msg_deployment m = {(uint16_t)(t - e->targets), left, (uint8_t)why,
-				   cools_ms == 0 ? 0 : loop_wall_ms() + cools_ms};
+				   cools_ms == 0 ? 0 : loop_lived_ms() + cools_ms};
 
 	(void)channel_send(r->ingress, MSG_DEPLOYMENT, &m, -1);
 }
@@ -282,7 +282,7 @@ from_ingress(void *arg, enum msg_type type, const void *obj, int fd)
 			close(fd);
 		return;
 	}
-	serve_new(&r->e, fd);
+	serve_new(&r->e, fd, channel_is_short(r->ingress));
 }
 
 static void

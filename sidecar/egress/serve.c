@@ -31,6 +31,7 @@ struct serve {
 	struct watch watch;
 	struct later later; /* flushes what a round has gathered, in one send */
 	enum serve_state state;
+	bool is_last;
 	struct buf in, out;
 	struct exchange exchange;
 };
@@ -146,6 +147,16 @@ static const struct exchange_events events = {
 
 /* ---- from ingress ---- */
 
+/* Ingress closes the stream, whose descriptor is then free for another. */
+static const char *
+turn_away(struct serve *s)
+{
+	const struct frame_fail full = {.verdict = VERDICT_OVERLOADED};
+
+	pass_fail(s, &full);
+	return NULL;
+}
+
 /* Takes a call's head; a static sentence when ingress broke the rules. */
 static const char *
 take_call(struct serve *s, struct span payload)
@@ -157,6 +168,8 @@ take_call(struct serve *s, struct span payload)
 	pool_over(&pool, room, sizeof(room));
 	if (pack_read(&frame_call_type, payload, &pool, &call) != 0)
 		return "a call that does not fit its form";
+	if (s->is_last)
+		return turn_away(s);
 	s->state = call.streamed ? SERVE_STREAM : SERVE_BODY;
 	return exchange_begin(&s->exchange, &call);
 }
@@ -278,13 +291,13 @@ ready(struct watch *w, uint32_t got)
 }
 
 void
-serve_new(struct egress *e, int fd)
+serve_new(struct egress *e, int fd, bool is_last)
 {
 	struct serve *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		abort();
-	*s = (struct serve){.e = e, .watch = {fd, 0, ready}};
+	*s = (struct serve){.e = e, .watch = {fd, 0, ready}, .is_last = is_last};
 	s->later.fn = flush_later;
 	exchange_init(&s->exchange, e, &events, s);
 	buf_init(&s->in, IN_MAX);

@@ -5,7 +5,7 @@
 
 #include "egress/exchange.h"
 
-/* Takes fd over. */
-void serve_new(struct egress *e, int fd);
+/* Takes fd over. is_last: no call can be made by it, since its descriptor was the last. */
+void serve_new(struct egress *e, int fd, bool is_last);
 
 #endif

@@ -45,7 +45,13 @@ clock_ms(clockid_t id)
 uint64_t
 loop_wall_ms(void)
 {
-	return clock_ms(CLOCK_REALTIME);
+	return (uint64_t)((int64_t)clock_ms(CLOCK_REALTIME) + shift_wall_ms());
+}
+
+uint64_t
+loop_lived_ms(void)
+{
+	return clock_ms(CLOCK_BOOTTIME);
 }
 
 uint64_t

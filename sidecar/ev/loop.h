@@ -66,8 +66,13 @@ void later_stop(struct loop *l, struct later *later);
 /* Milliseconds of CLOCK_MONOTONIC as of this round; microseconds as of now. */
 uint64_t loop_now(const struct loop *l);
 uint64_t loop_clock_us(void);
-/* Seconds since 1970 with milliseconds: CLOCK_REALTIME. */
+/* Milliseconds since 1970: CLOCK_REALTIME, which somebody may set; for what others date. */
 uint64_t loop_wall_ms(void);
+/*
+ * Milliseconds of CLOCK_BOOTTIME, the same in all processes: for ages. No setting of the clock
+ * moves it, and the time that the machine was suspended counts.
+ */
+uint64_t loop_lived_ms(void);
 
 /* Runs until loop_stop, which returns code. */
 int loop_run(struct loop *l);

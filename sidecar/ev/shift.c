@@ -11,7 +11,12 @@
 #include <unistd.h>
 
 static char file[512];
-static const volatile uint64_t *shift; /* mapped before main, and so before the sandbox */
+
+/* Mapped before main, and so before the sandbox. */
+static const volatile struct shift {
+	uint64_t all_ms;
+	int64_t wall_ms;
+} * shift;
 
 __attribute__((constructor)) static void
 take_file(int argc, char **argv)
@@ -36,7 +41,13 @@ take_file(int argc, char **argv)
 uint64_t
 shift_ms(void)
 {
-	return shift == NULL ? 0 : *shift;
+	return shift == NULL ? 0 : shift->all_ms;
+}
+
+int64_t
+shift_wall_ms(void)
+{
+	return shift == NULL ? 0 : shift->wall_ms;
 }
 
 char *

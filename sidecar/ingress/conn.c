@@ -13,6 +13,7 @@ enum {
 	DOWN_MAX = 2 * (FRAME_HEADER + FRAME_HEAD_MAX),
 	LINGER_MS = 2 * 1000,
 	LINGER_BYTES = 16 * 1024,
+	IDLE_LEAST_MS = 1000, /* what was just accepted may be about to send */
 };
 
 /* What a state waits for from the client, and how long (0: no limit of ours). */
@@ -78,19 +79,22 @@ conn_drop(struct conn *c)
 		in->idle(in);
 }
 
+void
+conn_end_by_reset(struct conn *c, bool reset)
+{
+	struct linger at_once = {reset ? 1 : 0, 0};
+
+	if (c->framing == REPLY_UNTIL_CLOSE)
+		setsockopt(c->client.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 /* The agent left, or the upstream broke after its head was relayed: never a clean end. */
 void
 conn_abort(struct conn *c, const char *code)
 {
-	struct linger now = {1, 0};
-
 	if (c->call != NULL)
 		c->call->code = code;
 	end_call(c);
-	/* A client that reads until the close takes any FIN for a complete answer: only a reset
-	 * tells it. A chunked or counted body tells by itself that it is short. */
-	if (c->head_relayed && c->framing == REPLY_UNTIL_CLOSE)
-		setsockopt(c->client.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	conn_drop(c);
 }
 
@@ -124,6 +128,8 @@ void
 conn_finished(struct conn *c)
 {
 	end_call(c);
+	if (c->head_relayed)
+		conn_end_by_reset(c, false);
 	c->head_relayed = c->answer_done = false;
 	if (!c->close && !c->in->draining) {
 		conn_state(c, CONN_IDLE);
@@ -319,6 +325,22 @@ conn_count_calls(const struct ingress *in)
 		if (c->call != NULL && c->state >= CONN_BODY && !c->listener->is_admin)
 			n++;
 	return n;
+}
+
+bool
+conn_make_room(struct ingress *in)
+{
+	struct conn *first = NULL;
+
+	for (struct conn *c = in->conns; c != NULL; c = c->next)
+		if (c->state == CONN_IDLE && (first == NULL || c->timer.at < first->timer.at))
+			first = c;
+	/* The deadline of an idle connection tells since when it is. */
+	if (first == NULL ||
+	    first->timer.at + IDLE_LEAST_MS > loop_now(in->loop) + in->plan.keep_alive_ms)
+		return false;
+	conn_drop(first);
+	return true;
 }
 
 void

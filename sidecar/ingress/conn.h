@@ -14,6 +14,12 @@ void conn_new(struct ingress *in, const struct ingress_listener *l, int fd);
 /* Calls of agents whose head has been read and whose answer is not out yet. */
 size_t conn_count_calls(const struct ingress *in);
 
+/*
+ * No descriptor is left: ends the connection that has been idle for longest, if one has been for a
+ * second. A client expects as much of a connection that it keeps.
+ */
+bool conn_make_room(struct ingress *in);
+
 /* Idle connections end now; those with a call end after it. */
 void conn_drain_all(struct ingress *in);
 /* All end now, calls included. */

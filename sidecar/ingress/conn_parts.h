@@ -61,6 +61,12 @@ void conn_drop(struct conn *c);
  * answer.
  */
 void conn_abort(struct conn *c, const char *code);
+/*
+ * A client that reads until the close takes any FIN for a complete answer: only a reset tells it
+ * that there was more, and so ours is to be one from the head to the end, lest we are killed in
+ * between. A chunked or counted body tells by itself that it is short.
+ */
+void conn_end_by_reset(struct conn *c, bool reset);
 /* Forgets the stream to egress, which cancels what is under way there. */
 void conn_stream_close(struct conn *c);
 /* An answer of ours stands in c->out: sends it and goes on. May free c. */

@@ -160,7 +160,7 @@ errors(struct buf *b, const struct ingress *in)
 static void
 secrets(struct buf *b, const struct ingress *in)
 {
-	uint64_t now = loop_wall_ms();
+	uint64_t now = loop_lived_ms();
 
 	family(b, "sidekey_secret_age_seconds", "gauge",
 	       "Since the value in hand was last fetched or confirmed; no line for a slot without "

@@ -35,7 +35,7 @@ struct target_view {
 	bool usable, resolved;
 	enum signing_state signing; /* of what its calls are signed with */
 	uint64_t certificate_expiry;
-	uint64_t cools_until_ms; /* wall clock: a deployment that failed; 0: it did not */
+	uint64_t cools_until_ms; /* loop_lived_ms: a deployment that failed; 0: it did not */
 };
 
 struct ingress {

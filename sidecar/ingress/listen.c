@@ -11,14 +11,15 @@
 #include "base/log.h"
 #include "ingress/conn.h"
 
-enum { ACCEPTS_A_ROUND = 64, PAUSE_MS = 100, ADMIN_RESERVE = 8 };
+enum { ACCEPTS_A_ROUND = 64, PAUSE_MS = 100, ADMIN_RESERVE = 8, LOG_AGAIN_MS = 60 * 1000 };
 
 struct listener {
 	struct ingress *in;
 	const struct ingress_listener *plan;
 	struct watch watch;
 	struct timer pause;
-	size_t count; /* in the first: how many there are */
+	uint64_t told_at; /* loop_now of the last line about a shortage; 0: none yet */
+	size_t count;     /* in the first: how many there are */
 };
 
 static const char busy[] =
@@ -54,6 +55,29 @@ greet(struct listener *l, int fd)
 	conn_new(l->in, l->plan, fd);
 }
 
+static bool
+is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Who dials waits in the listener's queue. A line a minute tells of it, however many they are. */
+static void
+take_breath(struct listener *l)
+{
+	uint64_t now = loop_now(l->in->loop);
+
+	if (l->told_at == 0 || now >= l->told_at + LOG_AGAIN_MS) {
+		log_say(LOG_WARN,
+			"there is no descriptor for a new connection: callers wait; raise "
+			"RLIMIT_NOFILE or lower limits.connections",
+			LOG_S("listener", l->plan->name));
+		l->told_at = now;
+	}
+	watch_set(l->in->loop, &l->watch, 0);
+	timer_set(l->in->loop, &l->pause, PAUSE_MS);
+}
+
 static void
 ready(struct watch *w, uint32_t events)
 {
@@ -62,19 +86,18 @@ ready(struct watch *w, uint32_t events)
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
 		int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int error = errno;
 
 		if (fd >= 0) {
 			greet(l, fd);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			log_say(LOG_WARN, "no descriptor for a new connection; pausing",
-				LOG_S("listener", l->plan->name));
-			watch_set(l->in->loop, w, 0);
-			timer_set(l->in->loop, &l->pause, PAUSE_MS);
-		}
-		if (errno != ECONNABORTED && errno != EINTR)
+		} else if (is_shortage(error)) {
+			if (conn_make_room(l->in))
+				continue;
+			take_breath(l);
 			return;
+		} else if (error != ECONNABORTED && error != EINTR) {
+			return;
+		}
 	}
 }
 

@@ -84,6 +84,7 @@ metrics_new(const struct ingress_plan *plan)
 
 	m->plan = plan;
 	m->started_ms = loop_wall_ms();
+	m->began_ms = loop_lived_ms();
 	m->series = room(METRICS_SERIES, sizeof(*m->series));
 	m->series[OTHER_SERIES] = (struct metrics_series){PLAN_NONE, OPERATIONS, 0, "other", 0, 0};
 	m->nseries = FIRST_SERIES;

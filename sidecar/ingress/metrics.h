@@ -52,7 +52,7 @@ enum metrics_duration {
 /* Read it anywhere; only the functions below write. */
 struct metrics {
 	const struct ingress_plan *plan;
-	uint64_t started_ms; /* wall clock */
+	uint64_t started_ms, began_ms; /* the same moment: wall clock, loop_lived_ms */
 	struct metrics_series *series;
 	uint32_t nseries;                             /* the first is the one for "other" */
 	uint32_t *first;                              /* of each target and operation */

@@ -45,7 +45,7 @@ ready_now(const struct ingress *in)
 static void
 add_slot(struct buf *b, const struct slot_view *s, bool store_ids)
 {
-	uint64_t now = loop_wall_ms();
+	uint64_t now = loop_lived_ms();
 
 	(void)buf_addf(b, "{\"state\":\"%s\",\"version\":%" PRIu32, slot_state_name(s->state),
 		       s->version);
@@ -83,6 +83,7 @@ void
 ready_add_targets(struct buf *b, const struct ingress *in)
 {
 	int64_t now = (int64_t)(loop_wall_ms() / 1000);
+	uint64_t lived = loop_lived_ms();
 
 	(void)buf_add_str(b, "{");
 	for (size_t i = 0; i < in->plan.ntargets; i++) {
@@ -97,9 +98,9 @@ ready_add_targets(struct buf *b, const struct ingress *in)
 		if (v->certificate_expiry != 0)
 			(void)buf_addf(b, ",\"certificate_expiry_seconds\":%" PRId64,
 				       (int64_t)v->certificate_expiry - now);
-		if (v->cools_until_ms > loop_wall_ms())
+		if (v->cools_until_ms > lived)
 			(void)buf_addf(b, ",\"cooling_seconds\":%" PRIu64,
-				       (v->cools_until_ms - loop_wall_ms() + 999) / 1000);
+				       (v->cools_until_ms - lived + 999) / 1000);
 		(void)buf_add_str(b, "}");
 	}
 	(void)buf_add_str(b, "}");

@@ -34,6 +34,7 @@ relay_head(struct conn *c, const struct frame_head *head)
 	call_note_head(c->call, head);
 	c->left = c->framing == REPLY_LENGTH ? head->length : 0;
 	c->head_relayed = true;
+	conn_end_by_reset(c, true);
 }
 
 /* false: more than was announced, which the client would take for another answer. */
@@ -186,8 +187,9 @@ answer_failed(struct conn *c, enum verdict v)
 	/* Only a call that was lost on its way may have been worked on all the same. */
 	if (v != VERDICT_UPSTREAM_BROKEN && v != VERDICT_UPSTREAM_TIMEOUT)
 		meter_forget(&c->call->meter);
-	if (!c->call->end_sent)
-		conn_stream_close(c); /* it still waits for the rest of the body */
+	/* It still waits for the rest of the body; or its descriptor is one too many there. */
+	if (!c->call->end_sent || v == VERDICT_OVERLOADED)
+		conn_stream_close(c);
 	conn_refuse(c, v, NULL, !upload_is_open(c));
 	return false;
 }
@@ -343,8 +345,9 @@ stream_open(struct conn *c)
 
 	if (c->stream.fd >= 0)
 		return true;
-	if (frame_pair(fds) != 0)
-		return false;
+	while (frame_pair(fds) != 0)
+		if (!conn_make_room(c->in))
+			return false;
 	good = channel_send(c->in->egress, MSG_STREAM, &m, fds[1]) == 0;
 	close(fds[1]);
 	if (!good) {

@@ -222,12 +222,12 @@ add_roles(struct buf *b, const struct ingress *in)
 void
 status_answer(const struct ingress *in, struct buf *b)
 {
-	uint64_t now = loop_wall_ms(), since = in->metrics->started_ms;
+	uint64_t lived_ms = loop_lived_ms() - in->metrics->began_ms;
 
 	(void)buf_addf(b,
 		       "{\"version\":\"%s\",\"generation\":%" PRIu32 ",\"uptime_seconds\":%" PRIu64
 		       ",\"ready\":%s,\"draining\":%s",
-		       SIDEKEY_VERSION, in->plan.generation, now > since ? (now - since) / 1000 : 0,
+		       SIDEKEY_VERSION, in->plan.generation, lived_ms / 1000,
 		       ready_now(in) ? "true" : "false", in->draining ? "true" : "false");
 	add_roles(b, in);
 	(void)buf_add_str(b, ",\"targets\":");

@@ -60,7 +60,7 @@ static void
 schedule(struct slot *s, uint64_t ms)
 {
 	ms = s->every_ms > 0 ? s->every_ms : jitter(ms);
-	s->next_ms = loop_wall_ms() + ms;
+	s->next_ms = loop_lived_ms() + ms;
 	timer_set(s->owner->loop, &s->timer, ms);
 }
 
@@ -156,7 +156,7 @@ settle(struct slot *s, bool changed)
 	s->failures = 0;
 	s->state = SLOT_FRESH;
 	s->error_type[0] = s->logged_type[0] = '\0';
-	s->fetched_ms = loop_wall_ms();
+	s->fetched_ms = loop_lived_ms();
 	s->version += changed ? 1 : 0;
 	timer_set(s->owner->loop, &s->age, s->owner->plan->max_stale_ms);
 	schedule(s, s->owner->plan->ttl_ms * 4 / 5);
@@ -207,13 +207,13 @@ wait_after_failure(const struct slot *s, enum slot_failure f)
 }
 
 /*
- * Beyond maxStale a value is not used any more, wherever it is. The wall clock counts the time that
- * a machine was suspended; the timer, which does not, ends the wait when no fetch does.
+ * Beyond maxStale a value is not used any more, wherever it is, the time counted in which the
+ * machine was suspended; the timer, which does not count it, ends the wait when no fetch does.
  */
 static bool
 is_too_old(const struct slot *s)
 {
-	return loop_wall_ms() > s->fetched_ms + s->owner->plan->max_stale_ms;
+	return loop_lived_ms() > s->fetched_ms + s->owner->plan->max_stale_ms;
 }
 
 static enum slot_state
@@ -245,7 +245,7 @@ too_old(struct timer *t)
 bool
 slot_is_news(struct slot *s)
 {
-	uint64_t now = loop_wall_ms();
+	uint64_t now = loop_lived_ms();
 
 	if (strcmp(s->logged_type, s->error_type) == 0 && now < s->logged_ms + LOG_AGAIN_MS)
 		return false;

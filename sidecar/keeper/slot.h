@@ -42,7 +42,7 @@ struct slot {
 	bool denied;          /* the store said no last time */
 	char logged_type[80]; /* the failure that was logged last, and when */
 	uint64_t logged_ms;
-	uint64_t fetched_ms, next_ms; /* wall clock */
+	uint64_t fetched_ms, next_ms; /* loop_lived_ms */
 	uint64_t created_s;           /* of the version, as the store says; 0: it does not */
 	uint64_t began, failed;       /* loop_now of the last fetch's start, and failure */
 	bool fetching;

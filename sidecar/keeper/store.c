@@ -61,7 +61,7 @@ store_open(struct store_context *c, struct slot *slots, size_t n)
 static void
 log_failure(struct slot *s, const struct store_failure *f)
 {
-	uint64_t now = loop_wall_ms();
+	uint64_t now = loop_lived_ms();
 	const char *principal = f->principal == NULL ? "" : f->principal;
 
 	if (!slot_is_news(s))

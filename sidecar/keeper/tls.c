@@ -8,6 +8,8 @@
 #include "box/spawn.h"
 #include "keeper/pair.h"
 
+enum { AGAIN_MS = 1000 };
+
 /* The slot's value; false while a slot that is needed has none. */
 static bool
 part(const struct tls_target *t, uint16_t slot, struct span *out)
@@ -41,6 +43,12 @@ take_back(struct tls_target *t)
 		(void)channel_send(t->egress, MSG_TLS, &none, -1);
 }
 
+static void
+send_again(struct timer *again)
+{
+	tls_send(ev_owner(again, struct tls_target, again));
+}
+
 void
 tls_send(struct tls_target *t)
 {
@@ -63,8 +71,11 @@ tls_send(struct tls_target *t)
 	t->told_mismatch = false;
 	t->awaited = PLAN_NONE;
 	fd = spawn_sealed("ca", ca);
-	if (fd < 0)
+	if (fd < 0) { /* no descriptor, or no memory: what egress has goes on until there is */
+		t->again.fn = send_again;
+		timer_set(t->loop, &t->again, AGAIN_MS);
 		return;
+	}
 	m.has_ca = true;
 	m.version = ++t->version;
 	if (channel_send(t->egress, MSG_TLS, &m, fd) != 0)

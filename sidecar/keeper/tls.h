@@ -21,6 +21,7 @@ struct tls_target {
 	uint16_t awaited; /* the other half of a pair of which one half has changed; PLAN_NONE */
 	bool told_mismatch;
 	struct expiry expiry;
+	struct timer again;
 };
 
 /* Sends what there is when all that the target needs is there; takes it back when it is not. */

@@ -7,6 +7,7 @@
 
 #include "parent/generation.h"
 
+#include "base/auto.h"
 #include "base/log.h"
 
 enum { PROJECTION_MAX = 4 * 1024 * 1024, PLACES_MAX = 64, STOP_MS = 2 * 1000 };
@@ -153,32 +154,28 @@ seal_plan(const char *name, const struct pack_type *type, const void *plan)
 	return fd;
 }
 
+/* fds has the place for its projection, which is no longer than this open here. */
 static int
-spawn(struct generation *g, int self, enum role role, int *fds, size_t n)
+spawn(struct generation *g, enum role role, const struct pack_type *type, const void *plan,
+      int *fds, size_t n)
 {
-	struct member *m = &g->members[role];
+	auto_close int projection = seal_plan(role_name(role), type, plan);
 
-	m->pid = fds[0] < 0 ? -1 : spawn_role(self, role, fds, n);
-	if (fds[0] >= 0)
-		close(fds[0]);
-	return m->pid < 0 ? -1 : 0;
+	fds[0] = projection;
+	g->members[role].pid = projection < 0 ? -1 : spawn_role(g->o.self, role, fds, n);
+	return g->members[role].pid < 0 ? -1 : 0;
 }
 
 static int
 spawn_all(struct generation *g, const struct plans *p, const struct wiring *w)
 {
-	const int self = g->o.self;
-	int resolver[] = {seal_plan("resolver", &resolver_plan_type, &p->resolver),
-			  w->parent[ROLE_RESOLVER][1], w->keeper_resolver[0],
+	int resolver[] = {-1, w->parent[ROLE_RESOLVER][1], w->keeper_resolver[0],
 			  w->egress_resolver[0]};
-	int keeper[] = {seal_plan("keeper", &keeper_plan_type, &p->keeper),
-			w->parent[ROLE_KEEPER][1], w->keeper_resolver[1], w->keeper_egress[0],
+	int keeper[] = {-1, w->parent[ROLE_KEEPER][1], w->keeper_resolver[1], w->keeper_egress[0],
 			w->keeper_ingress[0]};
-	int egress[] = {seal_plan("egress", &egress_plan_type, &p->egress),
-			w->parent[ROLE_EGRESS][1], w->egress_resolver[1], w->keeper_egress[1],
+	int egress[] = {-1, w->parent[ROLE_EGRESS][1], w->egress_resolver[1], w->keeper_egress[1],
 			w->ingress_egress[1]};
-	int ingress[PLACES_MAX] = {seal_plan("ingress", &ingress_plan_type, &p->ingress),
-				   w->parent[ROLE_INGRESS][1], w->keeper_ingress[1],
+	int ingress[PLACES_MAX] = {-1, w->parent[ROLE_INGRESS][1], w->keeper_ingress[1],
 				   w->ingress_egress[0], g->o.limits};
 	const size_t first = SPAWN_FIRST_LISTENER - SPAWN_PROJECTION;
 
@@ -188,11 +185,25 @@ spawn_all(struct generation *g, const struct plans *p, const struct wiring *w)
 	}
 	for (size_t i = 0; i < p->nlisteners; i++)
 		ingress[first + i] = g->o.listeners[i];
-	if (spawn(g, self, ROLE_RESOLVER, resolver, sizeof(resolver) / sizeof(int)) != 0 ||
-	    spawn(g, self, ROLE_KEEPER, keeper, sizeof(keeper) / sizeof(int)) != 0 ||
-	    spawn(g, self, ROLE_EGRESS, egress, sizeof(egress) / sizeof(int)) != 0)
+	if (spawn(g, ROLE_RESOLVER, &resolver_plan_type, &p->resolver, resolver,
+		  sizeof(resolver) / sizeof(int)) != 0 ||
+	    spawn(g, ROLE_KEEPER, &keeper_plan_type, &p->keeper, keeper,
+		  sizeof(keeper) / sizeof(int)) != 0 ||
+	    spawn(g, ROLE_EGRESS, &egress_plan_type, &p->egress, egress,
+		  sizeof(egress) / sizeof(int)) != 0)
 		return -1;
-	return spawn(g, self, ROLE_INGRESS, ingress, first + p->nlisteners);
+	return spawn(g, ROLE_INGRESS, &ingress_plan_type, &p->ingress, ingress,
+		     first + p->nlisteners);
+}
+
+/* A keeper that is dead already is no failure of ours: SIGCHLD tells of what it died. */
+static int
+tell_keeper(struct generation *g, enum msg_type type, const void *m)
+{
+	errno = 0;
+	if (channel_send(g->members[ROLE_KEEPER].channel, type, m, -1) == 0)
+		return 0;
+	return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
 }
 
 /* The start-up variables that the keeper needs; it waits for ENV_END. */
@@ -200,7 +211,6 @@ static int
 send_env(struct generation *g, const struct plans *p)
 {
 	const struct environment *env = g->o.env;
-	struct channel *keeper = g->members[ROLE_KEEPER].channel;
 	struct msg_empty end = {0};
 
 	for (size_t i = 0; i < p->nenv_names; i++) {
@@ -208,10 +218,10 @@ send_env(struct generation *g, const struct plans *p)
 		const char *value = env->get(env->arg, name.ptr);
 		struct msg_env m = {name, span_of(value)};
 
-		if (value != NULL && channel_send(keeper, MSG_ENV, &m, -1) != 0)
+		if (value != NULL && tell_keeper(g, MSG_ENV, &m) != 0)
 			return -1;
 	}
-	return channel_send(keeper, MSG_ENV_END, &end, -1);
+	return tell_keeper(g, MSG_ENV_END, &end);
 }
 
 /* What a role may say to the parent. */

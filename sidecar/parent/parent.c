@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <libgen.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/sink.h"
 #include "box/box.h"
 #include "ingress/limits.h"
 #include "parent/environ.h"
@@ -366,7 +368,12 @@ start(struct parent *p)
 
 	o.self = spawn_self();
 	o.limits = limits_create();
-	if (o.self < 0 || o.limits < 0 || watch_signals(p) != 0 || open_all(p) != 0)
+	if (o.self < 0 || o.limits < 0 || watch_signals(p) != 0) {
+		log_say(LOG_ERROR, "the program could not be started",
+			LOG_C("why", strerrordesc_np(errno)));
+		return -1;
+	}
+	if (open_all(p) != 0)
 		return -1;
 	p->deadline.fn = deadline_over;
 	succession_init(&p->generations, &o, &ev);
@@ -381,6 +388,7 @@ parent_serve(const struct parent_options *o)
 	static struct parent p;
 	int status;
 
+	sink_own();
 	log_setup(LOG_JSON, LOG_INFO, "parent");
 	if (environ_capture() != 0) {
 		log_write(LOG_ERROR,

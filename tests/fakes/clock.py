@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clocks of the test build, put forward (sidecar/ev/shift.h)."""
+"""The clocks of the test build, put forward or set (sidecar/ev/shift.h)."""
 
 import mmap
 import struct
@@ -26,3 +26,7 @@ class Clock:
         self.ms += int(hours * 3_600_000)
         self.store.clock_offset = self.ms / 1000
         self.map[:8] = struct.pack("<Q", self.ms)
+
+    def set_wrong(self, hours: float) -> None:
+        """The wall clock alone, by so much; the world and its stores know better. 0: right."""
+        self.map[8:16] = struct.pack("<q", int(hours * 3_600_000))

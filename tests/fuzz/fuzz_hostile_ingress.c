@@ -260,7 +260,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (frame_pair(fds) != 0)
 		abort();
 	buf_init(&said, SAID_MAX);
-	serve_new(e, fds[0]);
+	serve_new(e, fds[0], false);
 	rounds_send(e->loop, fds[1], span_cut(all, 1, size), step, fds[1], &said);
 	rounds_run(e->loop, 8);
 	(void)rounds_read(fds[1], &said);
