@@ -16,6 +16,7 @@ static const struct box_call calls[] = {
 
 	ANY("write", "the log"),
 	ANY("close", "descriptors that the role holds"),
+	ANY("dup", "a descriptor that waits while a channel is full"),
 	ANY("recvmsg", "channels"),
 	WHEN("sendmsg", "channels; no Fast Open, which connects behind Landlock's back",
 	     MASKED(2, MSG_FASTOPEN, 0)),
@@ -28,6 +29,7 @@ static const struct box_call calls[] = {
 	ANY("restart_syscall", "a wait that SIGSTOP and SIGCONT interrupted"),
 	ANY("exit_group", "the end"),
 	ANY("rt_sigprocmask", "abort: a broken invariant is to end as SIGABRT"),
+	ANY("writev", "libc's last words before it aborts, such as of a smashed stack"),
 	ANY("getpid", "abort; OpenSSL asks whether it has been forked"),
 	ANY("gettid", "abort"),
 	WHEN("tgkill", "abort", EQ32(2, SIGABRT)),
