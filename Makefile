@@ -30,10 +30,14 @@ B        := build$(if $(flavour),/$(flavour))
 PROGRAM  := $(B)/sidekey
 HOOKED   := $(B)/sidekey-test
 LIBRARY  := $(B)/libsidekey.a
+# Beside the test build; it knows the registers of amd64 alone.
+FAILCALL := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),$(B)/failcall)
 
 SOURCES := $(sort $(shell find sidecar policy -name '*.c'))
 OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o)
-HOOKS   := $(SOURCES:%.c=$(B)/obj-test/%.o)
+HOOKS   := $(SOURCES:%.c=$(B)/obj-test/%.o) $(B)/obj-test/tests/torture/failalloc.o
+FAILING := $(foreach name,malloc calloc realloc fork execveat _exit seccomp_init seccomp_release, \
+	-Wl,--wrap=$(name))
 UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 REPLAYS := $(FUZZERS:build/fuzz/%=$(B)/replay/%)
@@ -105,11 +109,11 @@ ALL_C    = -std=gnu17 $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -fPIE $(WARNINGS) 
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
 .PHONY: all hooked library libcurl deps deps-lint deps-image demo test unit units e2e box lint \
-	format arm64 fuzz fuzzers replay replays bench soak docs image dist install uninstall clean \
+	format arm64 fuzz fuzzers replay replays bench soak torture docs image dist install uninstall clean \
 	help compile-flags syscalls
 
 all: $(PROGRAM)
-hooked: $(HOOKED)
+hooked: $(HOOKED) $(FAILCALL)
 library: $(LIBRARY)
 libcurl: $(CURL_MADE)
 
@@ -122,8 +126,13 @@ $(PROGRAM): $(OBJECTS)
 # The same program with the hooks through which tests try forbidden things from inside a role.
 $(HOOKED): $(HOOKS)
 	@echo "  LINK    $@"
-	@$(CC) $(ALL_C) -fno-lto $(SHAPE) $^ $(LIBS) $(ALL_LD) -o $@ 2>$@.log || { cat $@.log; exit 1; }
+	@$(CC) $(ALL_C) -fno-lto $(SHAPE) $^ $(LIBS) $(ALL_LD) $(FAILING) -o $@ 2>$@.log || { cat $@.log; exit 1; }
 	@$(QUIET) $@.log >&2 || true
+
+$(B)/failcall: tests/torture/failcall.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) -D_GNU_SOURCE -std=gnu17 $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) $< -lseccomp -o $@
 
 $(LIBRARY): $(filter-out %/main.o,$(OBJECTS))
 	@rm -f $@
@@ -188,7 +197,7 @@ arm64:
 		python3 tests/run.py unit build/aarch64-linux-gnu-gcc
 
 ## e2e: run the end-to-end tests (K=expression chooses some)
-e2e: $(PROGRAM) $(HOOKED)
+e2e: $(PROGRAM) $(HOOKED) $(FAILCALL)
 	@SIDEKEY=$(abspath $(PROGRAM)) SIDEKEY_TEST=$(abspath $(HOOKED)) \
 		.cache/venv/bin/python -m pytest $(if $(K),-k '$(K)') tests/e2e
 
@@ -241,6 +250,11 @@ bench: deps all
 ## soak: mixed traffic, faults, rotations and reloads for MINUTES; nothing may grow (as root)
 soak: deps all
 	@.cache/venv/bin/python tests/soak/run.py $(MINUTES)
+
+## torture: every system call and every allocation fails in turn, in each process (hours)
+torture: deps all hooked
+	@SIDEKEY=$(abspath $(PROGRAM)) SIDEKEY_TEST=$(abspath $(HOOKED)) SIDEKEY_TORTURE_LIVES=0 \
+		.cache/venv/bin/python -m pytest -rA tests/torture
 
 ## syscalls: the lists of policy/box beside what strace sees in the end-to-end tests (as root)
 syscalls: deps all hooked

@@ -31,6 +31,7 @@ static const struct box_call calls[] = {
 	ANY("restart_syscall", "a wait that SIGSTOP and SIGCONT interrupted"),
 	ANY("exit_group", "the end"),
 	ANY("rt_sigprocmask", "abort: a broken invariant is to end as SIGABRT"),
+	ANY("writev", "libc's last words before it aborts, such as of a smashed stack"),
 	ANY("getpid", "abort; OpenSSL asks whether it has been forked"),
 	ANY("gettid", "abort"),
 	WHEN("tgkill", "abort", EQ32(2, SIGABRT)),

@@ -48,7 +48,8 @@ void secret_free(struct secret *s);
 struct span secret_span(const struct secret *s);
 char *secret_bytes(struct secret *s);
 
-/* malloc, calloc, realloc, free, strdup that wipe what they give back (for the libraries). */
+/* For the libraries: malloc, calloc, realloc, free, strdup that wipe what they give back, and abort
+ * when there is no memory. */
 void *wipe_malloc(size_t n);
 void *wipe_calloc(size_t n, size_t size);
 void *wipe_realloc(void *p, size_t n);

@@ -6,16 +6,26 @@
 
 #include "base/secret.h"
 
+/* The libraries would go on without what they could not have: OpenSSL without its random numbers,
+ * or with a half of its tables. Memory is bounded by construction; out of it is the end. */
+static void *
+or_abort(void *p)
+{
+	if (p == NULL)
+		abort();
+	return p;
+}
+
 void *
 wipe_malloc(size_t n)
 {
-	return malloc(n);
+	return or_abort(malloc(n));
 }
 
 void *
 wipe_calloc(size_t n, size_t size)
 {
-	return calloc(n, size);
+	return or_abort(calloc(n, size));
 }
 
 /* The usable size and not the asked one: nobody remembers the latter, and a block that was
@@ -47,8 +57,6 @@ wipe_realloc(void *p, size_t n)
 	}
 	old = malloc_usable_size(p);
 	moved = wipe_malloc(n);
-	if (moved == NULL)
-		return NULL;
 	memcpy(moved, p, old < n ? old : n);
 	wipe_free(p);
 	return moved;
@@ -58,7 +66,6 @@ char *
 wipe_strdup(const char *s)
 {
 	size_t n = strlen(s) + 1;
-	char *copy = wipe_malloc(n);
 
-	return copy == NULL ? NULL : memcpy(copy, s, n);
+	return memcpy(wipe_malloc(n), s, n);
 }

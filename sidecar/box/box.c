@@ -12,6 +12,7 @@
 #include "box/box.h"
 
 #include "base/auto.h"
+#include "base/secret.h"
 #include "box/probe.h"
 
 static int
@@ -64,6 +65,10 @@ check_landlock(const struct box *box, const struct box_level *level)
 											      : -1;
 }
 
+static const char no_secret_pages[] =
+	"sandbox.require names secretPages, and memfd_secret gives none: it takes a kernel of 6.5 "
+	"or later (or secretmem.enable=1), and 64 KiB of RLIMIT_MEMLOCK";
+
 int
 box_enter(const struct box *box, const struct box_options *o, struct box_level *level,
 	  const char **why)
@@ -87,6 +92,8 @@ box_enter(const struct box *box, const struct box_options *o, struct box_level *
 		return *why = "sandbox.require names landlock, and this kernel has none", -1;
 	if (o->require_landlock_net && !got.landlock_net)
 		return *why = "sandbox.require names landlockNet, and this kernel has none", -1;
+	if (o->require_secret_pages && secret_level() != SECRET_PAGES_MEMFD)
+		return *why = no_secret_pages, -1;
 	if (filter_load(box, &got.seccomp_calls) != 0)
 		return *why = "the seccomp filter could not be loaded", -1;
 	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER)

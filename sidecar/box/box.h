@@ -48,7 +48,7 @@ struct box_options {
 	size_t nread_dirs;
 	const uint16_t *ports;
 	size_t nports;
-	bool require_landlock, require_landlock_net; /* sandbox.require */
+	bool require_landlock, require_landlock_net, require_secret_pages; /* sandbox.require */
 };
 
 /* What was reached, for the log and /readyz. */

@@ -97,6 +97,20 @@ take_spare(struct channel *c)
 
 /* ---- sending ---- */
 
+/* The socket is full, or the kernel short of something: no reason to lose a message. */
+static bool
+is_for_now(int error)
+{
+	return error == EAGAIN || error == EINTR || is_shortage(error);
+}
+
+/* Then the other end is closed, of which the read side tells. */
+static bool
+is_gone(int error)
+{
+	return error == EPIPE || error == ECONNRESET;
+}
+
 static ssize_t
 send_one(int sock, const char *bytes, size_t len, int fd)
 {
@@ -157,6 +171,21 @@ enqueue(struct channel *c, const struct buf *b, int fd)
 	return 0;
 }
 
+/* At once, or behind what is waiting. */
+static int
+send_or_enqueue(struct channel *c, const struct buf *b, int fd)
+{
+	if (c->first != NULL)
+		return enqueue(c, b, fd);
+	if (send_one(c->watch.fd, b->ptr, b->len, fd) >= 0)
+		return 0;
+	if (is_for_now(errno))
+		return enqueue(c, b, fd);
+	if (!is_gone(errno))
+		lose(c, "its channel cannot be written to");
+	return -1;
+}
+
 int
 channel_send(struct channel *c, enum msg_type type, const void *obj, int fd)
 {
@@ -169,14 +198,8 @@ channel_send(struct channel *c, enum msg_type type, const void *obj, int fd)
 	assert(fd < 0 || msg_row(type)->may_carry_fd);
 	buf_init(&b, MSG_BYTES_MAX);
 	bad = buf_add_char(&b, kind) != 0 || pack_write(msg_row(type)->type, obj, &b) != 0;
-	if (!bad) {
-		if (c->first != NULL || send_one(c->watch.fd, b.ptr, b.len, fd) < 0) {
-			if (c->first != NULL || errno == EAGAIN)
-				bad = enqueue(c, &b, fd);
-			else
-				bad = -1; /* the read side reports the loss */
-		}
-	}
+	if (!bad)
+		bad = send_or_enqueue(c, &b, fd);
 	buf_free(&b);
 	return bad ? -1 : 0;
 }
@@ -190,8 +213,8 @@ flush_queue(struct channel *c)
 		if (send_one(c->watch.fd, q->bytes, q->len, q->fd) < 0) {
 			if (is_shortage(errno))
 				pause_a_while(c);
-			else if (errno != EAGAIN)
-				lose(c, "it stopped reading");
+			else if (!is_for_now(errno) && !is_gone(errno))
+				lose(c, "its channel cannot be written to");
 			return;
 		}
 		c->first = q->next;
@@ -300,7 +323,7 @@ receive_one(struct channel *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {
-		lose(c, NULL);
+		lose(c, n == 0 || is_gone(errno) ? NULL : "its channel cannot be read");
 		return false;
 	}
 	fd = take_passed_fd(&m);

@@ -19,8 +19,8 @@ struct channel;
  */
 typedef void channel_fn(void *arg, enum msg_type type, const void *obj, int fd);
 /*
- * The peer is gone (why is NULL), or broke the protocol (a static sentence). The channel is
- * then silent.
+ * The peer is gone (why is NULL), or broke the protocol or the channel failed (a static sentence).
+ * The channel is then silent.
  */
 typedef void channel_lost_fn(void *arg, const char *why);
 

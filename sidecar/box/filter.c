@@ -1,9 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdlib.h>
 
 #include <seccomp.h>
 
 #include "box/box.h"
+
+#include "base/auto.h"
+
+enum { PART_BYTES = 64 * 1024, PARTS = 4 /* the parent's filter takes 200 KB to make */ };
+
+/*
+ * libseccomp does not survive an allocation that fails: it goes on with rules left out, frees
+ * twice, or never returns. So what it takes lies free in the heap before it begins, below the
+ * block that is returned, which keeps free(3) from giving it back. NULL: there is not as much.
+ */
+static void *
+put_memory_by(void)
+{
+	void *parts[PARTS], *last = NULL;
+	size_t n = 0;
+
+	while (n < PARTS && (parts[n] = malloc(PART_BYTES)) != NULL)
+		n++;
+	if (n == PARTS)
+		last = malloc(PART_BYTES);
+	while (n > 0)
+		free(parts[--n]);
+	return last;
+}
 
 /* A filter's maker, freed where it goes out of scope. */
 static void
@@ -71,7 +96,9 @@ filter_make(const struct box *box, unsigned *rules)
 int
 filter_load(const struct box *box, unsigned *rules)
 {
-	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx = filter_make(box, rules);
+	auto_free void *kept = put_memory_by();
+	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx =
+		kept == NULL ? NULL : filter_make(box, rules);
 
 	return ctx != NULL && seccomp_load(ctx) == 0 ? 0 : -1;
 }
@@ -79,7 +106,9 @@ filter_load(const struct box *box, unsigned *rules)
 int
 filter_deny(const struct box_call *calls, size_t n)
 {
-	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	auto_free void *kept = put_memory_by();
+	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx =
+		kept == NULL ? NULL : seccomp_init(SCMP_ACT_ALLOW);
 	unsigned rules = 0;
 
 	if (ctx == NULL ||

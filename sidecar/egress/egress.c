@@ -315,6 +315,7 @@ enter(struct role_egress *r, struct box_level *level)
 		.nports = r->plan.nports,
 		.require_landlock = r->plan.require_landlock,
 		.require_landlock_net = r->plan.require_landlock_net,
+		.require_secret_pages = r->plan.require_secret_pages,
 	};
 	const char *why = NULL;
 	int bad;

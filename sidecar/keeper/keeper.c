@@ -360,8 +360,14 @@ enter(struct keeper *k, struct box_level *level)
 	const char **dirs = calloc(k->plan.nread_dirs + 1, sizeof(*dirs));
 	uint16_t *ports = calloc(k->plan.nports + 1, sizeof(*ports));
 	struct box_options o = {
-		dirs,           k->plan.nread_dirs,       ports,
-		k->plan.nports, k->plan.require_landlock, k->plan.require_landlock_net};
+		.read_dirs = dirs,
+		.nread_dirs = k->plan.nread_dirs,
+		.ports = ports,
+		.nports = k->plan.nports,
+		.require_landlock = k->plan.require_landlock,
+		.require_landlock_net = k->plan.require_landlock_net,
+		.require_secret_pages = k->plan.require_secret_pages,
+	};
 	const char *why = NULL;
 	int bad;
 

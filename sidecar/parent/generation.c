@@ -131,12 +131,19 @@ on_message(void *arg, enum msg_type type, const void *obj, int fd)
 	g->o.changed(g->o.arg, g);
 }
 
-/* Its death comes as SIGCHLD, which tells more. */
+/* Its death comes as SIGCHLD, which tells more. One that lives, and whom we cannot hear, would be
+ * waited for in vain. */
 static void
 on_lost(void *arg, const char *why)
 {
-	(void)arg;
-	(void)why;
+	const struct member *m = arg;
+
+	if (why == NULL)
+		return;
+	log_say(LOG_ERROR, "a process broke the protocol", LOG_C("process", role_name(m->role)),
+		LOG_C("why", why));
+	if (m->pid > 0)
+		(void)kill(m->pid, SIGKILL);
 }
 
 /* ---- starting ---- */

@@ -260,6 +260,29 @@ on_signal(struct watch *w, uint32_t events)
 	}
 }
 
+/* Of a role that aborts we tell; of ourselves nobody would. Dies by the same signal, by its default
+ * action: the filter has no place for a handler that returns. */
+static void
+on_abort(int sig)
+{
+	static const char words[] =
+		"sidekey: the parent gives up: memory has run out, or something "
+		"that must hold did not; the program ends\n";
+	ssize_t told = write(STDERR_FILENO, words, sizeof(words) - 1);
+
+	(void)told;
+	(void)raise(sig);
+}
+
+static void
+speak_at_abort(void)
+{
+	const struct sigaction last = {.sa_handler = on_abort,
+				       .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+
+	(void)sigaction(SIGABRT, &last, NULL);
+}
+
 static int
 watch_signals(struct parent *p)
 {
@@ -359,6 +382,20 @@ enter_box(struct parent *p)
 	return -1;
 }
 
+/* What everything else rests on. */
+static int
+begin(struct parent *p, struct generation_options *o)
+{
+	o->self = spawn_self();
+	o->limits = o->self < 0 ? -1 : limits_create();
+	if (o->limits >= 0 && watch_signals(p) == 0)
+		return 0;
+	log_say(LOG_ERROR,
+		"sidekey cannot start: the kernel refused its own file, a page or a signal",
+		LOG_C("why", strerrordesc_np(errno)));
+	return -1;
+}
+
 static int
 start(struct parent *p)
 {
@@ -366,14 +403,7 @@ start(struct parent *p)
 	struct generation_options o = {
 		.loop = p->loop, .listeners = p->listeners, .env = &p->source.env};
 
-	o.self = spawn_self();
-	o.limits = limits_create();
-	if (o.self < 0 || o.limits < 0 || watch_signals(p) != 0) {
-		log_say(LOG_ERROR, "the program could not be started",
-			LOG_C("why", strerrordesc_np(errno)));
-		return -1;
-	}
-	if (open_all(p) != 0)
+	if (begin(p, &o) != 0 || open_all(p) != 0)
 		return -1;
 	p->deadline.fn = deadline_over;
 	succession_init(&p->generations, &o, &ev);
@@ -390,6 +420,7 @@ parent_serve(const struct parent_options *o)
 
 	sink_own();
 	log_setup(LOG_JSON, LOG_INFO, "parent");
+	speak_at_abort();
 	if (environ_capture() != 0) {
 		log_write(LOG_ERROR,
 			  "the environment does not fit into locked memory; raise "

@@ -262,7 +262,10 @@ enter(struct box_level *level)
 	static const char *const dirs[] = {"/etc", "/run/systemd/resolve", "/run/resolvconf",
 					   "/run/NetworkManager"};
 	static const uint16_t ports[] = {53};
-	struct box_options o = {dirs, sizeof(dirs) / sizeof(dirs[0]), ports, 1, false, false};
+	struct box_options o = {.read_dirs = dirs,
+				.nread_dirs = sizeof(dirs) / sizeof(dirs[0]),
+				.ports = ports,
+				.nports = 1};
 	const char *why = NULL;
 	int bad = box_enter(&resolver_box, &o, level, &why);
 

@@ -28,6 +28,8 @@ DIALS = ("keeper", "egress")
 # action, in which processes, how it must end, from which Landlock ABI on
 EXPECTED = [
     ("nothing", ALL, DONE, 0),
+    ("last-words", ALL, DONE, 0),
+    ("dup", ALL, DONE, 0),
     ("open-etc", ("ingress", "egress"), KILLED, 0),
     ("open-root", ("keeper", "resolver"), EACCES, 1),
     ("open-proc", ("keeper", "resolver"), EACCES, 1),

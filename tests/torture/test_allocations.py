@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: whichever allocation fails, of the libraries' too, each call of the agent ends, sidekey
+serves on or ends with a reason, and no secret goes astray."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes.sidekey import ROOT
+from life import Life, Place, live, live_well, spread, torment
+
+PROCESSES = ("parent", "resolver", "lookup", "keeper", "ingress", "egress")
+COUNT = re.compile(r"allocations (\w+) (\d+)")
+
+
+class Miser:
+    """Lives in a place in which allocations fail (failalloc.c)."""
+
+    def __init__(self, place: Place, folder: Path) -> None:
+        self.place, self.folder = place, folder
+        self.known = live_well(place, folder / "well").answers
+        found = COUNT.findall(self.live("parent", "0").text)
+        self.counts = {name: max(int(n) for of, n in found if of == name) for name, _ in found}
+
+    def live(self, process: str, which: str) -> Life:
+        folder = self.folder / f"{process}-{which}"
+        asked = {"SIDEKEY_TEST_ALLOCATION": f"{process}:{which}"}
+        life = live(self.place, folder, self.known, env=asked)
+        life.failed = "".join(re.findall(r"failed \w+ \d+ at \w+", life.text))
+        return life
+
+
+@pytest.fixture(scope="module")
+def miser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Miser]:
+    hooked = os.environ.get("SIDEKEY_TEST") or ROOT / "build" / "sidekey-test"
+    folder = tmp_path_factory.mktemp("allocations")
+    with pytest.MonkeyPatch.context() as patch, Place(folder) as place:
+        patch.setenv("SIDEKEY", str(hooked))
+        yield Miser(place, folder)
+
+
+@pytest.mark.timeout(4 * 3600)
+@pytest.mark.parametrize("process", PROCESSES)
+def test_each_in_turn(miser: Miser, process: str) -> None:
+    numbers = spread(miser.counts[process])
+    assert numbers, "it allocates nothing?"
+    lives = torment(miser.place, numbers, lambda n: miser.live(process, str(n)))
+    failed = [life for life in lives.values() if life.failed]
+    print(f"{process}: {len(failed)} of {miser.counts[process]} allocations have failed")
+    assert len(failed) > len(lives) // 2, "a life has about as many allocations as another"
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_no_memory_at_all_from_somewhere_on(miser: Miser, process: str) -> None:
+    """A process that cannot even tell of it is told of by another, or by its last words."""
+    count = miser.counts[process]
+    numbers = [1, count // 3, count // 2, count - count // 10]
+    torment(miser.place, numbers, lambda n: miser.live(process, f"{n}+"))
+
+
+def test_the_parent_says_why_it_gives_up(miser: Miser) -> None:
+    life = miser.live("parent", f"{miser.counts['parent'] // 2}+")
+    assert life.faults == [] and life.status != 0, life.text
+    assert "sidekey: the parent gives up" in life.text
