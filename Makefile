@@ -218,6 +218,7 @@ fuzz:
 		$$f -max_total_time=$(SECONDS) -artifact_prefix=build/fuzz/ -close_fd_mask=2 \
 			build/fuzz/corpus/$${f##*/} tests/fuzz/$${f##*/} || exit 1; \
 	done
+build/fuzz/fuzz_config $(B)/replay/fuzz_config: LDFLAGS += -Wl,--wrap=pool_init
 fuzzers: $(FUZZERS)
 build/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(LIBRARY)
 	@mkdir -p $(@D)
