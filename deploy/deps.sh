@@ -15,7 +15,8 @@ cd "$(dirname "$0")/.."
 
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
-test=(libcmocka-dev openssl curl iproute2 nftables chromium mandoc zsh fish systemd nginx-light)
+test=(libcmocka-dev openssl curl iproute2 nftables chromium mandoc zsh fish systemd nginx-light
+	slowhttptest strace)
 image=(buildah runc debootstrap golang-github-containers-common iproute2 qemu-user-static)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
