@@ -91,10 +91,17 @@ ifneq ($(SAN),)
 HARDEN := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
+# What `make coverage` builds; counters.c says how the roles' counters leave their boxes.
+ifneq ($(COVERAGE),)
+HARDEN   := -DSIDEKEY_COVERAGE -fprofile-instr-generate -fcoverage-mapping \
+	-mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
+COUNTERS := $(B)/counters.o
+endif
+
 # Static, except under a sanitizer or with the system's libcurl; unit tests never are (cmocka).
 DYNAMIC := -pie
 SHAPE   := $(if $(SAN)$(filter system,$(LIBCURL)),$(DYNAMIC),-static-pie)
-LIBS    := $(CURL_LIB) -lssl -lcrypto -ljansson -lyaml -lseccomp -lcap
+LIBS    := $(COUNTERS) $(CURL_LIB) -lssl -lcrypto -ljansson -lyaml -lseccomp -lcap
 
 override CPPFLAGS += -Isidecar -I. $(CURL_INC) -D_GNU_SOURCE -DSIDEKEY_VERSION='"$(VERSION)"' \
 	$(if $(filter $(DYNAMIC),$(SHAPE)),-DSIDEKEY_DYNAMIC)
@@ -106,26 +113,26 @@ ALL_LD   = $(LDFLAGS) $(LINKER)
 
 .PHONY: all hooked library libcurl deps deps-lint deps-image demo test unit units e2e box lint \
 	format arm64 fuzz fuzzers replay replays bench soak docs image dist install uninstall clean \
-	help compile-flags syscalls
+	help compile-flags syscalls coverage
 
 all: $(PROGRAM)
 hooked: $(HOOKED)
 library: $(LIBRARY)
 libcurl: $(CURL_MADE)
 
-$(PROGRAM): $(OBJECTS)
+$(PROGRAM): $(OBJECTS) | $(COUNTERS)
 	@echo "  LINK    $@"
 	@$(CC) $(ALL_C) $(SHAPE) $^ $(LIBS) $(ALL_LD) -Wl,-Map=$@.map -o $@ 2>$@.log || \
 		{ cat $@.log; exit 1; }
 	@$(QUIET) $@.log >&2 || true
 
 # The same program with the hooks through which tests try forbidden things from inside a role.
-$(HOOKED): $(HOOKS)
+$(HOOKED): $(HOOKS) | $(COUNTERS)
 	@echo "  LINK    $@"
 	@$(CC) $(ALL_C) -fno-lto $(SHAPE) $^ $(LIBS) $(ALL_LD) -o $@ 2>$@.log || { cat $@.log; exit 1; }
 	@$(QUIET) $@.log >&2 || true
 
-$(LIBRARY): $(filter-out %/main.o,$(OBJECTS))
+$(LIBRARY): $(filter-out %/main.o,$(OBJECTS)) | $(COUNTERS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
@@ -144,6 +151,12 @@ $(B)/unit/%: tests/unit/%.c $(LIBRARY) Makefile
 	@echo "  CC      $<"
 	@$(CC) $(CPPFLAGS) -Itests/unit $(ALL_C) $(DYNAMIC) -MMD -MP $< $(LIBRARY) \
 		$(LIBS) -lcmocka $(ALL_LD) -fno-lto -o $@
+
+# Counters that count themselves would move while they are being moved.
+$(B)/counters.o: tests/coverage/counters.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) -c $< -o $@
 
 $(CURL_DIR)/revision:
 	@CC='$(CC)' CFLAGS='$(CURL_FLAGS)' deploy/libcurl.sh $(CURL_DIR)
@@ -250,6 +263,13 @@ soak: deps all
 ## syscalls: the lists of policy/box beside what strace sees in the end-to-end tests (as root)
 syscalls: deps all hooked
 	@.cache/venv/bin/python tests/box/syscalls.py
+
+## coverage: lines and branches that the tests reach, into tests/coverage/report.md (as root)
+coverage: deps
+	@deploy/deps.sh coverage
+	@$(MAKE) --no-print-directory -j$$(nproc) CC=clang B=build/coverage COVERAGE=1 \
+		all hooked units replays
+	@.cache/venv/bin/python tests/coverage/run.py
 
 ## docs: write what is made of the program's table of keys: the JSON Schema, docs/configuration.md
 docs: $(PROGRAM)

@@ -38,7 +38,7 @@ static const struct box_call calls[] = {
  * to let through whatever they need. What the parent itself gives up is the difference.
  */
 static const struct box *const includes[] = {
-	&common_box, &start_box,   &loader_box, &resolver_box,
+	&common_box, &start_box,   &loader_box, &coverage_box, &resolver_box,
 	&keeper_box, &ingress_box, &egress_box, NULL,
 };
 
