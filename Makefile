@@ -78,7 +78,7 @@ CURL_DIR   := .cache/libcurl-7.88.1-$(CURL_ID)
 CURL_A     := $(CURL_DIR)/lib/libcurl.a
 ifeq ($(LIBCURL),system)
 CURL_MADE :=
-CURL_INC  :=
+CURL_INC  := -DSIDEKEY_SYSTEM_LIBCURL
 CURL_LIB  := -lcurl
 else
 CURL_MADE := $(CURL_DIR)/revision
