@@ -28,7 +28,6 @@ static const struct box_call calls[] = {
 	ANY("socketpair", "channels"),
 	ANY("memfd_create", "projections"),
 	ANY("fcntl", "seals, descriptors' places"),
-	ANY("lseek", "reads the configuration again"),
 	ANY("unlink", "its Unix sockets, at the end"),
 	ANY("unlinkat", "the same, where the architecture has no unlink"),
 };
