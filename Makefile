@@ -82,7 +82,7 @@ CURL_DIR   := .cache/libcurl-7.88.1-$(CURL_ID)
 CURL_A     := $(CURL_DIR)/lib/libcurl.a
 ifeq ($(LIBCURL),system)
 CURL_MADE :=
-CURL_INC  :=
+CURL_INC  := -DSIDEKEY_SYSTEM_LIBCURL
 CURL_LIB  := -lcurl
 else
 CURL_MADE := $(CURL_DIR)/revision
@@ -95,10 +95,17 @@ ifneq ($(SAN),)
 HARDEN := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
+# What `make coverage` builds; counters.c says how the roles' counters leave their boxes.
+ifneq ($(COVERAGE),)
+HARDEN   := -DSIDEKEY_COVERAGE -fprofile-instr-generate -fcoverage-mapping \
+	-mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
+COUNTERS := $(B)/counters.o
+endif
+
 # Static, except under a sanitizer or with the system's libcurl; unit tests never are (cmocka).
 DYNAMIC := -pie
 SHAPE   := $(if $(SAN)$(filter system,$(LIBCURL)),$(DYNAMIC),-static-pie)
-LIBS    := $(CURL_LIB) -lssl -lcrypto -ljansson -lyaml -lseccomp -lcap
+LIBS    := $(COUNTERS) $(CURL_LIB) -lssl -lcrypto -ljansson -lyaml -lseccomp -lcap
 
 override CPPFLAGS += -Isidecar -I. $(CURL_INC) -D_GNU_SOURCE -DSIDEKEY_VERSION='"$(VERSION)"' \
 	$(if $(filter $(DYNAMIC),$(SHAPE)),-DSIDEKEY_DYNAMIC)
@@ -110,21 +117,21 @@ ALL_LD   = $(LDFLAGS) $(LINKER)
 
 .PHONY: all hooked library libcurl deps deps-lint deps-image demo test unit units e2e box lint \
 	format arm64 fuzz fuzzers replay replays bench soak torture docs image dist install uninstall clean \
-	help compile-flags syscalls
+	help compile-flags syscalls coverage
 
 all: $(PROGRAM)
 hooked: $(HOOKED) $(FAILCALL)
 library: $(LIBRARY)
 libcurl: $(CURL_MADE)
 
-$(PROGRAM): $(OBJECTS)
+$(PROGRAM): $(OBJECTS) | $(COUNTERS)
 	@echo "  LINK    $@"
 	@$(CC) $(ALL_C) $(SHAPE) $^ $(LIBS) $(ALL_LD) -Wl,-Map=$@.map -o $@ 2>$@.log || \
 		{ cat $@.log; exit 1; }
 	@$(QUIET) $@.log >&2 || true
 
 # The same program with the hooks through which tests try forbidden things from inside a role.
-$(HOOKED): $(HOOKS)
+$(HOOKED): $(HOOKS) | $(COUNTERS)
 	@echo "  LINK    $@"
 	@$(CC) $(ALL_C) -fno-lto $(SHAPE) $^ $(LIBS) $(ALL_LD) $(FAILING) -o $@ 2>$@.log || { cat $@.log; exit 1; }
 	@$(QUIET) $@.log >&2 || true
@@ -134,7 +141,7 @@ $(B)/failcall: tests/torture/failcall.c Makefile
 	@echo "  CC      $<"
 	@$(CC) -D_GNU_SOURCE -std=gnu17 $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) $< -lseccomp -o $@
 
-$(LIBRARY): $(filter-out %/main.o,$(OBJECTS))
+$(LIBRARY): $(filter-out %/main.o,$(OBJECTS)) | $(COUNTERS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
@@ -153,6 +160,12 @@ $(B)/unit/%: tests/unit/%.c $(LIBRARY) Makefile
 	@echo "  CC      $<"
 	@$(CC) $(CPPFLAGS) -Itests/unit $(ALL_C) $(DYNAMIC) -MMD -MP $< $(LIBRARY) \
 		$(LIBS) -lcmocka $(ALL_LD) -fno-lto -o $@
+
+# Counters that count themselves would move while they are being moved.
+$(B)/counters.o: tests/coverage/counters.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) -std=gnu17 $(CFLAGS) -fPIE $(WARNINGS) -c $< -o $@
 
 $(CURL_DIR)/revision:
 	@CC='$(CC)' CFLAGS='$(CURL_FLAGS)' deploy/libcurl.sh $(CURL_DIR)
@@ -219,14 +232,19 @@ format:
 compile-flags: | $(CURL_MADE)
 	@echo '$(subst ',,$(CPPFLAGS)) $(filter-out -W%,$(ALL_C))' $(WARNINGS)
 
+# Without these, most of a fuzz target's time goes to marking large blocks.
+FUZZ_ASAN := quarantine_size_mb=16:clear_shadow_mmap_threshold=1073741824
+
 ## fuzz: run each fuzz target for SECONDS (needs clang)
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined,fuzzer-no-link fuzzers
 	@for f in $(FUZZERS); do \
 		echo "$${f##*/}" && mkdir -p build/fuzz/corpus/$${f##*/} && \
+		ASAN_OPTIONS=$(FUZZ_ASAN) \
 		$$f -max_total_time=$(SECONDS) -artifact_prefix=build/fuzz/ -close_fd_mask=2 \
 			build/fuzz/corpus/$${f##*/} tests/fuzz/$${f##*/} || exit 1; \
 	done
+build/fuzz/fuzz_config $(B)/replay/fuzz_config: LDFLAGS += -Wl,--wrap=pool_init
 fuzzers: $(FUZZERS)
 build/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(LIBRARY)
 	@mkdir -p $(@D)
@@ -259,6 +277,13 @@ torture: deps all hooked
 ## syscalls: the lists of policy/box beside what strace sees in the end-to-end tests (as root)
 syscalls: deps all hooked
 	@.cache/venv/bin/python tests/box/syscalls.py
+
+## coverage: lines and branches that the tests reach, into tests/coverage/report.md (as root)
+coverage: deps
+	@deploy/deps.sh coverage
+	@$(MAKE) --no-print-directory -j$$(nproc) CC=clang B=build/coverage COVERAGE=1 \
+		all hooked units replays
+	@.cache/venv/bin/python tests/coverage/run.py
 
 ## docs: write what is made of the program's table of keys: the JSON Schema, docs/configuration.md
 docs: $(PROGRAM)

@@ -3,7 +3,7 @@
 #
 # Installs what is missing to build, test or lint sidekey on Debian 12.
 #
-#   deploy/deps.sh build|demo|test|image|cross-ARCH|lint...
+#   deploy/deps.sh build|demo|test|image|cross-ARCH|coverage|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
 # and node packages are pinned (the lists of tests, tests/clients, tests/compose,
@@ -15,9 +15,11 @@ cd "$(dirname "$0")/.."
 
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
-test=(libcmocka-dev openssl curl iproute2 nftables chromium mandoc zsh fish systemd)
+test=(libcmocka-dev openssl curl iproute2 nftables chromium mandoc zsh fish systemd nginx-light
+	slowhttptest strace)
 image=(buildah runc debootstrap golang-github-containers-common iproute2 nftables
 	qemu-user-static)
+coverage=(clang llvm-14 libclang-rt-14-dev)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
 die() {
@@ -141,6 +143,9 @@ for set; do
 		[ "${set#cross-}" != "$(dpkg --print-architecture)" ] || continue
 		triple=$(dpkg-architecture -a"${set#cross-}" -qDEB_HOST_GNU_TYPE)
 		apt_install "gcc-${triple//_/-}"
+		;;
+	coverage)
+		apt_install "${coverage[@]}"
 		;;
 	lint)
 		apt_install "${lint[@]}"

@@ -17,6 +17,7 @@ extern const struct box client_box;    /* who dials with libcurl: keeper and egr
 extern const struct box start_box;     /* what a role does between its exec and its own box */
 extern const struct box loader_box;    /* the start of a dynamic build; empty in the static one */
 extern const struct box sanitizer_box; /* a sanitizer's run-time; empty in any other build */
+extern const struct box coverage_box;  /* `make coverage` alone; empty in any other build */
 
 /* What a command that is isolated may not ask for, whatever else it may. */
 extern const struct box isolated_box;

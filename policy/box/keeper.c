@@ -10,7 +10,6 @@ static const struct box_call calls[] = {
 	     MASKED(2, READ_ONLY, O_RDONLY)),
 	ANY("newfstatat", "whether a file has changed, and its size"),
 	ANY("read", "a file"),
-	ANY("lseek", "stdio, when it closes a file"),
 	ANY("memfd_create", "a CA bundle for egress"),
 	WHEN("fcntl", "seals on that memfd", EQ32(1, F_ADD_SEALS)),
 };

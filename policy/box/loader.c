@@ -13,6 +13,7 @@ static const struct box_call calls[] = {
 	ANY("pread64", "a library's head"),
 	ANY("lseek", "the same"),
 	ANY("fstat", "the same, by its older name"),
+	ANY("access", "whether there is an /etc/ld.so.preload"),
 };
 
 const struct box loader_box = {"loader", BOX_CALLS(calls), NULL, false, false, false};

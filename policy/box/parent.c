@@ -28,7 +28,6 @@ static const struct box_call calls[] = {
 	ANY("socketpair", "channels"),
 	ANY("memfd_create", "projections"),
 	ANY("fcntl", "seals, descriptors' places"),
-	ANY("lseek", "reads the configuration again"),
 	ANY("unlink", "its Unix sockets, at the end"),
 	ANY("unlinkat", "the same, where the architecture has no unlink"),
 };
@@ -38,7 +37,7 @@ static const struct box_call calls[] = {
  * to let through whatever they need. What the parent itself gives up is the difference.
  */
 static const struct box *const includes[] = {
-	&common_box, &start_box,   &loader_box, &resolver_box,
+	&common_box, &start_box,   &loader_box, &coverage_box, &resolver_box,
 	&keeper_box, &ingress_box, &egress_box, NULL,
 };
 

@@ -27,8 +27,8 @@ mismatch(struct tls_target *t)
 		return;
 	t->told_mismatch = true;
 	log_say(LOG_ERROR,
-		"a client certificate and its key do not belong together, or are not PEM; they are "
-		"not used",
+		"a client certificate and its key do not belong together, are not PEM, or the key "
+		"is under a passphrase; they are not used",
 		LOG_S("target", t->plan->name));
 }
 

@@ -87,6 +87,8 @@ GOOD = TARGET.replace("KEY", "env:OPENAI_API_KEY")
         (TARGET.replace("KEY", "'${OPENAI_API_KEY}'"), "env:OPENAI_API_KEY"),
         (TARGET.replace("KEY", "arn:aws:s3:::bucket"), "targets.one.apiKey"),
         (TARGET.replace("KEY", "file:relative/path"), "targets.one.apiKey"),
+        (GOOD + "hosts: ['${no closing']\n", "not followed by a variable's name and }"),
+        (GOOD + "hosts: ['${A:-" + "y" * 70_000 + "}']\n", "hosts"),
         (GOOD + "listen: [0.0.0.0:7717]\n", "unsafeListen"),
         (GOOD + "listen: [127.0.0.1:99999]\n", "listen"),
         (GOOD + "secrets: {ttl: 5}\n", "secrets.ttl"),

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Goal: whatever is made of a request, where we accept it node's parser sees the same message: its
-method, target and body, and nothing behind it."""
+"""Goal: whatever is made of a request, where we accept it node's parser and nginx's see the same
+message: its method, target and body, and nothing behind it."""
 
+import contextlib
 import json
+import os
 import random
+import re
 import selectors
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import malformed
 import pytest
 from fakes.sidekey import Sidekey
-from fakes.wire import Connection, Request
+from fakes.wire import Connection, Request, free_port, wait_for
 from fakes.world import World
 from test_malformed import Node, node
 
@@ -129,28 +133,60 @@ def message(came: bytes) -> dict | None:
     return told
 
 
+def messages(came: bytes) -> list[dict | None]:
+    """The messages that answers of 200 tell of; None for another answer, which is the last."""
+    told: list[dict | None] = []
+    while came:
+        head, _, rest = came.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+        size = int(length[1]) if length else 0
+        if head.startswith(b"HTTP/1.1 200 "):
+            told.append(message(came[: len(head) + 4 + size]))
+        elif not head.startswith(b"HTTP/1.1 100 "):
+            return [*told, None]
+        came = rest[size:]
+    return told
+
+
 async def tell(request: Request, connection: Connection) -> None:
     """As tests/node/parser.mjs does."""
     connection.answer_json(
-        200, {"method": request.method, "url": request.target, "length": len(request.body)}
+        200,
+        {"method": request.method, "url": request.target, "length": len(request.body)},
     )
 
 
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[int]:
-    with World(tmp_path, mtls=False) as world:
-        world.api.handle = tell
-        with Sidekey(world.config(), tmp_path, world.env()) as sidekey:
-            yield sidekey.port
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World(tmp_path_factory.mktemp("world"), mtls=False) as made:
+        made.api.handle = tell
+        yield made
 
 
-def test_where_we_accept_a_mutant_node_sees_the_same_message(port: int, node: Node) -> None:
+@pytest.fixture(scope="module")
+def port(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    folder = tmp_path_factory.mktemp("differential")
+    with Sidekey(world.config(), folder, world.env()) as sidekey:
+        yield sidekey.port
+
+
+@pytest.fixture(scope="module")
+def accepted(port: int) -> list[tuple[bytes, bytes]]:
+    """The mutants whose first message we take, and what we answer."""
     requests = mutants(f"127.0.0.1:{port}")
     ours = converse(port, requests)
-    accepted = [
-        (raw, came) for raw, came in zip(requests, ours, strict=True) if b" 200 OK\r\n" in came
+    pairs = [
+        (raw, came)
+        for raw, came in zip(requests, ours, strict=True)
+        if b" 200 OK\r\n" in came
     ]
-    assert len(accepted) >= ACCEPTED_MIN, "the mutants are all too wild to tell anything"
+    assert len(pairs) >= ACCEPTED_MIN, "the mutants are all too wild to tell anything"
+    return pairs
+
+
+def test_where_we_accept_a_mutant_node_sees_the_same_message(
+    accepted, node: Node
+) -> None:
     theirs = converse(node.port, [raw for raw, _ in accepted], all_answer=True)
     differ = [
         (raw, message(came), their)
@@ -159,3 +195,74 @@ def test_where_we_accept_a_mutant_node_sees_the_same_message(port: int, node: No
     ]
     assert not differ, differ[:3]
     assert sum(their.startswith(b"HTTP/1.1 200 ") for their in theirs) >= ACCEPTED_MIN
+
+
+NGINX = """
+daemon off; master_process off; pid nginx.pid; error_log stderr crit;
+events {{ worker_connections 2048; }}
+http {{
+  access_log off; client_max_body_size 0; merge_slashes off; keepalive_requests 9;
+  client_body_temp_path body; proxy_temp_path proxy;
+  fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ proxy_pass {upstream}; proxy_http_version 1.1; }}
+  }}
+}}
+"""
+
+
+def accepts(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+@pytest.fixture(scope="module")
+def nginx(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of an nginx before the same upstream."""
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not program:
+        pytest.skip("needs nginx")
+    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    upstream = world.api.url
+    (folder / "nginx.conf").write_text(NGINX.format(port=port, upstream=upstream))
+    command = [
+        program,
+        "-p",
+        str(folder),
+        "-e",
+        "stderr",
+        "-c",
+        str(folder / "nginx.conf"),
+    ]
+    with subprocess.Popen(command) as process:
+        try:
+            wait_for(lambda: accepts(port), 10, "nginx listens")
+            yield port
+        finally:
+            process.terminate()
+
+
+def test_where_we_accept_a_mutant_nginx_sees_the_same_boundaries(
+    accepted, nginx: int
+) -> None:
+    """nginx is given a second message behind each, on the same connection: bytes that only one of
+    us counts to the first would join it, or be missing there. (We refuse whatever comes behind.)"""
+    second = malformed.path(b"/v1/chat/completions?second")
+    told = {
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "query": ["second"],
+        "length": len(malformed.BODY),
+    }
+    theirs = converse(nginx, [raw + second for raw, _ in accepted], all_answer=True)
+    differ, both = [], 0
+    for (raw, ours), their in zip(accepted, theirs, strict=True):
+        last = b"\r\nConnection: close\r\n" in their
+        expected = [message(ours)] if last else [message(ours), told]
+        both += not last
+        if messages(their) != expected:
+            differ.append((raw, message(ours), their))
+    assert not differ, (len(differ), differ[:3])
+    assert both >= ACCEPTED_MIN, "two messages each"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fakes.agent import Agent
 from fakes.sidekey import Sidekey
+from fakes.wire import free_port
 from fakes.world import World
 
 
@@ -17,6 +18,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Si
         config = world.config(hosts=["sidekey", "gateway.internal"])
         with Sidekey(config, folder, world.env()) as sidekey:
             yield world, sidekey
+
+
+@pytest.fixture(scope="module")
+def everywhere(served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidekey]:
+    world, port = served[0], free_port()
+    sidekey = Sidekey(
+        world.config(admin=[f"0.0.0.0:{port}"]), tmp_path_factory.mktemp("all"), world.env()
+    )
+    sidekey.admin_port = port
+    with sidekey:
+        yield sidekey
 
 
 @pytest.mark.parametrize(
@@ -101,3 +113,35 @@ def test_admin_port_has_the_same_rule(served, path: str) -> None:
     with Agent(sidekey.admin_port, host="evil.example") as agent:
         answer = agent.call("GET", path)
     assert (answer.status, answer.code) == (403, "host_not_allowed")
+
+
+# A kubelet calls the admin port by the pod's address, which nobody knows beforehand: there any
+# address will do, but no name, for a name is what a page can rebind.
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("10.1.2.3:PORT", True),
+        ("10.1.2.3", True),
+        ("[fd00::1]:PORT", True),
+        ("[::ffff:10.1.2.3]:PORT", True),
+        ("localhost:PORT", True),
+        ("evil.example:PORT", False),
+        ("10.1.2.3.evil.example:PORT", False),
+        ("10.1.2:PORT", False),
+        ("0x0a010203:PORT", False),
+        ("010.1.2.3:PORT", False),
+        ("167838211:PORT", False),
+        ("[fd00::1.evil]:PORT", False),
+        ("[fd00::%25eth0]:PORT", False),
+        ("1" * 200, False),
+    ],
+)
+def test_any_address_and_no_name(everywhere: Sidekey, host: str, allowed: bool) -> None:
+    port = everywhere.admin_port
+    with Agent(port, host=host.replace("PORT", str(port))) as agent:
+        answer = agent.call("GET", "/healthz")
+    if allowed:
+        assert answer.status == 200
+    else:
+        assert answer.code in ("host_not_allowed", "malformed_request")
+        assert answer.status == (403 if answer.code == "host_not_allowed" else 400)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from fakes.agent import Agent
 from fakes.apibase import Act, ApiBase
 from fakes.pki import Authority, server_context
@@ -164,6 +165,23 @@ def test_pair_that_does_not_match_is_told_once(world: World, start, tmp_path: Pa
     wait_for(uses_the_new_one, 15, "the pair that matches")
     assert {r.peer for r in world.api.requests} == {"before", "after"}
     assert len(sidekey.records(level="error")) == 1
+
+
+def test_key_under_a_passphrase_is_refused(world: World, start, tmp_path: Path) -> None:
+    """There is nobody to ask: the pair is not used, and nothing waits at a terminal."""
+    cert, key = world.authority.client("before").write(tmp_path / "pair", "tls")
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    locked = serialization.BestAvailableEncryption(b"a passphrase")
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    key.write_bytes(private.private_bytes(*form, locked))
+    tls = {"ca": str(world.ca), "clientCert": str(cert), "clientKey": str(key)}
+    sidekey = start(world.config(world.target(tls=tls)), world.env(), wait=False)
+    sidekey.wait_listening()
+    wait_for(lambda: sidekey.records(level="error"), 15, "the log")
+    assert "the key is under a passphrase" in sidekey.records(level="error")[0]["msg"]
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 503
+    assert not world.api.requests and not world.api.connections
 
 
 @pytest.mark.parametrize("days", [20, 10.5, 0.5])

@@ -70,3 +70,14 @@ def search_memory(pid: int, traces: dict[str, bytes]) -> list[str]:
             if trace in data:
                 found.add(f"{name} at {place}")
     return sorted(found)
+
+
+def copies(pid: int, trace: bytes) -> int:
+    """At how many addresses it stands."""
+    found = set()
+    for place, data in memory_pieces(pid):
+        begin, at = int(place.split()[0], 16), data.find(trace)
+        while at >= 0:
+            found.add(begin + at)
+            at = data.find(trace, at + 1)
+    return len(found)
