@@ -9,6 +9,7 @@ static const struct box_call calls[] = {
 	WHEN("socketpair", "a caller's stream to egress", EQ32(0, AF_UNIX)),
 	WHEN("sendto", "to the caller and to egress", EQ(4, 0), MASKED(3, MSG_FASTOPEN, 0)),
 	ANY("recvfrom", "from the caller and from egress"),
+	ANY("dup", "a stream to egress that waits its turn, while the channel is full"),
 	ANY("setsockopt", "TCP_NODELAY, and SO_LINGER for an abort by RST"),
 	WHEN("getsockopt", "who is at the other end of a Unix socket", EQ32(1, SOL_SOCKET),
 	     EQ32(2, SO_PEERCRED)),
