@@ -11,7 +11,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
-from bench import bars, chart, machine, measure, once, places, scenarios, table
+from bench import bars, chart, configs, machine, measure, once, places, scenarios, table
 from bench.results import Results
 
 pytestmark = pytest.mark.once
@@ -200,6 +200,17 @@ def test_silent_streams_stay_open() -> None:
         direct, _ = there.upstream()
         with measure.open_streams(direct, 20):
             assert measure.pss(direct.pids)["upstream"] > 0
+
+
+def test_large_answers_are_whole() -> None:
+    """Each is paused now and then, some on a kept connection before libcurl ever waited for it:
+    the upstream is quick, and the answer there as soon as the request is out."""
+    with places.Places() as there:
+        direct, _ = there.upstream()
+        sidekey = there.sidekey("sidekey", configs.sidekey(direct.port))
+        for _ in range(4):
+            found = measure.load(sidekey, "closed", 32, SECONDS, measure.body("big"))
+            assert found["rps"] > 0 and found["errors"] == 0
 
 
 # ---- the whole, in small ----
