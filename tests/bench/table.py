@@ -173,7 +173,11 @@ def failed_part(results: Results) -> str:
     failed = results.failed()
     if not failed:
         return "No call failed."
-    rows = ([scenario, place, str(count)] for (scenario, place), count in failed.items())
+    titles = {s.name: s.title for s in SCENARIOS}
+    rows = (
+        [titles.get(scenario, scenario), SHOWN.get(place, place), str(count)]
+        for (scenario, place), count in failed.items()
+    )
     return "**Calls failed**, all rounds together:\n\n" + table(["in", "of", "calls"], rows)
 
 

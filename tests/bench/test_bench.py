@@ -107,7 +107,7 @@ def test_failed_calls_are_said() -> None:
     results = invented()
     results.runs["many"]["sidekey"][1] = {**results.runs["many"]["sidekey"][1], "errors": 7}
     assert results.failed() == {("many", "sidekey"): 7}
-    assert "| many | sidekey | 7 |" in table.document(results, ABOUT, "2026-01-02", "make bench")
+    assert "| 1 KiB, 256 connections | sidekey | 7 |" in table.document(results, ABOUT, "2026-01-02", "make bench")
 
 
 @pytest.mark.parametrize(
