@@ -188,7 +188,7 @@ port_of(struct sock *s)
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} a;
+	} a = {.v6 = {0}};
 	socklen_t len = sizeof(a);
 
 	if (s->port == 0 && getsockname(s->watch.fd, &a.any, &len) == 0)
