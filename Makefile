@@ -17,6 +17,7 @@ PREFIX  := /usr/local
 DESTDIR :=
 SECONDS := 60
 MINUTES := 10
+ROUNDS  := 7
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -41,6 +42,7 @@ FAILING := $(foreach name,malloc calloc realloc fork execveat _exit seccomp_init
 UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 REPLAYS := $(FUZZERS:build/fuzz/%=$(B)/replay/%)
+BENCHES := $(B)/bench/load $(B)/bench/upstream
 VERSION := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
 # The compiler is asked once for each optional flag; the answers are kept.
@@ -115,9 +117,9 @@ ALL_C    = -std=gnu17 $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -fPIE $(WARNINGS) 
 	$(filter -W%,$(OPTIONAL)) $(if $(WERROR),-Werror) $(HARDEN) $(LTO)
 ALL_LD   = $(LDFLAGS) $(LINKER)
 
-.PHONY: all hooked library libcurl deps deps-lint deps-image demo test unit units e2e box lint \
-	format arm64 fuzz fuzzers replay replays bench soak torture docs image dist install uninstall clean \
-	help compile-flags syscalls coverage
+.PHONY: all hooked library libcurl deps deps-lint deps-image deps-bench demo test unit units e2e \
+	box lint format arm64 fuzz fuzzers replay replays bench benchers soak torture docs image dist \
+	install uninstall clean help compile-flags syscalls coverage
 
 all: $(PROGRAM)
 hooked: $(HOOKED) $(FAILCALL)
@@ -177,13 +179,15 @@ $(B)/obj/sidecar/ingress/page.o $(B)/obj-test/sidecar/ingress/page.o: \
 # the arguments of the test hooks' constructors.
 $(B)/obj/sidecar/ingress/page.o $(HOOKS): LTO :=
 
--include $(OBJECTS:.o=.d) $(HOOKS:.o=.d) $(UNITS:=.d) $(REPLAYS:=.d)
+-include $(OBJECTS:.o=.d) $(HOOKS:.o=.d) $(UNITS:=.d) $(REPLAYS:=.d) $(BENCHES:=.d)
 
 ## deps: install what is missing to build and test (Debian 12; asks apt only then)
 deps:
 	@deploy/deps.sh build test
 deps-lint:
 	@deploy/deps.sh lint
+deps-bench:
+	@deploy/deps.sh bench
 deps-image:
 	@deploy/deps.sh image || echo "deps: the tests of the image will be skipped" >&2
 
@@ -261,9 +265,17 @@ $(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIBRARY) Makefile
 	@$(CC) $(CPPFLAGS) $(ALL_C) $(DYNAMIC) -MMD -MP $< tests/fuzz/replay.c $(LIBRARY) \
 		$(LIBS) $(ALL_LD) -fno-lto -o $@
 
-## bench: measure against nginx and HAProxy on this machine
-bench: deps all
-	@.cache/venv/bin/python tests/bench/run.py
+## bench: beside nginx and HAProxy on this machine, ROUNDS rounds of SECONDS a measurement
+bench: SECONDS := 1
+bench: deps deps-bench all benchers
+	@.cache/venv/bin/python tests/bench/run.py --rounds $(ROUNDS) --seconds $(SECONDS)
+
+# The upstream and the load generator of bench, which must not be what is measured.
+benchers: $(BENCHES)
+$(B)/bench/%: tests/bench/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(CPPFLAGS) $(ALL_C) $(DYNAMIC) -MMD -MP $< $(ALL_LD) -o $@
 
 ## soak: mixed traffic, faults, rotations and reloads for MINUTES; nothing may grow (as root)
 soak: deps all

@@ -3,7 +3,7 @@
 #
 # Installs what is missing to build, test or lint sidekey on Debian 12.
 #
-#   deploy/deps.sh build|demo|test|image|cross-ARCH|coverage|lint...
+#   deploy/deps.sh build|demo|test|bench|image|cross-ARCH|coverage|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
 # and node packages are pinned (the lists of tests, tests/clients, tests/compose,
@@ -15,10 +15,10 @@ cd "$(dirname "$0")/.."
 
 build=(gcc make libc6-dev libssl-dev libjansson-dev libyaml-dev libseccomp-dev libcap-dev
 	dpkg-dev ca-certificates)
-test=(libcmocka-dev openssl curl iproute2 nftables chromium mandoc zsh fish systemd nginx-light
-	slowhttptest strace)
+test=(libcmocka-dev openssl curl iproute2 nftables chromium mandoc zsh fish systemd slowhttptest)
 image=(buildah runc debootstrap golang-github-containers-common iproute2 nftables
 	qemu-user-static)
+bench=(nginx-light haproxy strace)
 coverage=(clang llvm-14 libclang-rt-14-dev)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
@@ -55,6 +55,22 @@ apt_install() {
 	as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null ||
 		die "apt could not install: ${wanted[*]}"
+}
+
+# What is there to be measured must not begin to serve on this machine, now or at the next start.
+apt_install_idle() {
+	local policy=/usr/sbin/policy-rc.d wanted
+	mapfile -t wanted < <(missing "$@")
+	[ ${#wanted[@]} -gt 0 ] || return 0
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+		as_root chmod 0755 $policy
+		trap 'as_root rm -f '$policy EXIT
+	fi
+	apt_install "$@"
+	for service in nginx haproxy; do
+		as_root systemctl disable --quiet $service 2>/dev/null || true
+	done
 }
 
 # A python3 of 3.11 or later that can make a virtual environment.
@@ -126,6 +142,7 @@ for set; do
 		python >/dev/null || apt_install python3 python3-venv
 		node_is_new_enough || apt_install nodejs npm
 		apt_install "${test[@]}"
+		apt_install_idle "${bench[@]}"
 		make_venv .cache/venv tests/requirements.txt
 		make_venv .cache/venv-agents tests/clients/requirements.txt
 		make_venv .cache/venv-proxy tests/clients/requirements-proxy.txt
@@ -135,6 +152,9 @@ for set; do
 		make_venv .cache/venv-k8s tests/k8s/requirements.txt
 		make_podsecurity
 		make_node_modules
+		;;
+	bench)
+		apt_install_idle "${bench[@]}"
 		;;
 	image)
 		apt_install "${image[@]}"

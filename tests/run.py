@@ -213,11 +213,12 @@ def warnings(counts):
             "all",
             "hooked",
             "units",
+            "benchers",
         )
 
 
 def plain(counts):
-    if make(counts, "build", "all", "hooked", "units"):
+    if make(counts, "build", "all", "hooked", "units", "benchers"):
         unit(counts, "build")
 
 

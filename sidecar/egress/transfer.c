@@ -293,6 +293,8 @@ on_data(char *bytes, size_t size, size_t n, void *arg)
 		return 0;
 	}
 	t->paused = !t->ev->data(t->arg, (struct span){bytes, size * n});
+	if (t->paused)
+		multi_pausing(t->lane->multi, t->easy);
 	return t->paused ? CURL_WRITEFUNC_PAUSE : size * n;
 }
 

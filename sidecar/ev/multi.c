@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +15,8 @@
 struct sock {
 	struct watch watch;
 	struct multi *multi;
-	bool pooled; /* no transfer uses it */
+	bool pooled;    /* no transfer uses it */
+	in_port_t port; /* its own, by which libcurl knows a connection too; 0: not asked yet */
 };
 
 /* A transfer to be let go on at the round's end. */
@@ -119,7 +122,7 @@ sock_of(struct multi *m, int fd)
 		m->socks[fd] = calloc(1, sizeof(struct sock));
 		if (m->socks[fd] == NULL)
 			abort();
-		*m->socks[fd] = (struct sock){{fd, 0, sock_ready}, m, false};
+		*m->socks[fd] = (struct sock){{fd, 0, sock_ready}, m, false, 0};
 	}
 	return m->socks[fd];
 }
@@ -176,6 +179,37 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 	s->pooled = false;
 	watch_set(m->loop, &s->watch, want);
 	return 0;
+}
+
+static in_port_t
+port_of(struct sock *s)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = {.v6 = {0}};
+	socklen_t len = sizeof(a);
+
+	if (s->port == 0 && getsockname(s->watch.fd, &a.any, &len) == 0)
+		s->port = ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
+	return s->port;
+}
+
+void
+multi_pausing(struct multi *m, void *easy)
+{
+	long port = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port);
+	for (size_t fd = 0; fd < m->nsocks; fd++) {
+		struct sock *s = m->socks[fd];
+
+		if (s == NULL || !s->pooled || port_of(s) != port)
+			continue;
+		s->pooled = false;
+		watch_set(m->loop, &s->watch, 0);
+	}
 }
 
 /* CURLOPT_CLOSESOCKETFUNCTION: the watch goes before the descriptor does. */

@@ -45,6 +45,13 @@ int multi_add(struct multi *m, void *easy);
 void multi_remove(struct multi *m, void *easy);
 
 /*
+ * To be called before a callback pauses a transfer. libcurl takes a connection from the pool
+ * without a word, and speaks of its socket only when it waits for it; a transfer that is paused by
+ * the first bytes of its answer never waited, and its socket would still pass for a pooled one.
+ */
+void multi_pausing(struct multi *m, void *easy);
+
+/*
  * Lets a transfer that was paused go on; safe to call from any callback (runs at the round's
  * end).
  */
