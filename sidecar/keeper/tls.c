@@ -63,8 +63,12 @@ tls_send(struct tls_target *t)
 	t->told_mismatch = false;
 	t->awaited = PLAN_NONE;
 	fd = spawn_sealed("ca", ca);
-	if (fd < 0)
+	if (fd < 0) {
+		log_say(LOG_ERROR, "the CA bundle cannot be handed to egress; the keeper ends",
+			LOG_S("target", t->plan->name));
+		loop_stop(t->loop, 1);
 		return;
+	}
 	m.has_ca = true;
 	m.version = ++t->version;
 	if (channel_send(t->egress, MSG_TLS, &m, fd) != 0)
