@@ -123,6 +123,13 @@ allow_ports(int ruleset, const struct box *box, const struct box_options *o)
 	return 0;
 }
 
+/* By this kernel, by its command line, or by the filter of a container. */
+static bool
+is_none(int error)
+{
+	return error == ENOSYS || error == EOPNOTSUPP || error == EPERM;
+}
+
 int
 landlock_enter(const struct box *box, const struct box_options *o, struct box_level *level)
 {
@@ -130,8 +137,10 @@ landlock_enter(const struct box *box, const struct box_options *o, struct box_le
 	auto_close int ruleset = -1;
 	struct ll_ruleset handled;
 
+	if (abi < 0 && !is_none(errno))
+		return -1;
 	if (abi <= 0)
-		return 0; /* none: the level says so, and sandbox.require decides */
+		return 0; /* the level says so, and sandbox.require decides */
 	handled = handled_at((unsigned)abi);
 	if (box->spawns) {
 		handled.net &= ~(uint64_t)NET_CONNECT;     /* each role has its own ports */

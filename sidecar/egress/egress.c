@@ -205,7 +205,8 @@ take_tls(struct role_egress *r, const struct msg_tls *m, int fd)
 		target_drop_tls(t);
 		why = NULL;
 	} else if (t != NULL && (fd < 0 || spawn_unseal(fd, &ca) != 0)) {
-		why = "the CA bundle could not be read";
+		why = "the CA bundle could not be read; egress ends";
+		loop_stop(r->e.loop, 1);
 	} else if (t != NULL) {
 		why = target_set_tls(t, m->version, buf_span(&ca), m->cert, m->key);
 	}

@@ -40,7 +40,8 @@ TOLD_OF_RELOAD = (
 )
 # An allocation that fails may end a process by abort(3), and nothing else.
 CRASHES = ("SEGV", "BUS", "ILL", "FPE", "SYS", "TRAP", "STKFLT")
-ALARMS = ("Sanitizer", "runtime error:", "broke out of", "stack smashing", "free():", "corrupted")
+# Of AddressSanitizer its findings, and not that it could not allocate itself.
+ALARMS = ("ERROR: AddressSanitizer: ", "runtime error:", "broke out of", "stack smashing", "free():", "corrupted")
 
 
 class Place(World):

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes.sidekey import ROOT
+from fakes.sidekey import ROOT, SANITIZED
 from life import Life, Place, live, live_well, spread, torment
 
 PROCESSES = ("parent", "resolver", "lookup", "keeper", "ingress", "egress")
+# In a sanitized build, which is not static, libc's own allocations cannot be failed.
+if SANITIZED:
+    PROCESSES = tuple(name for name in PROCESSES if name != "lookup")
+
 COUNT = re.compile(r"allocations (\w+) (\d+)")
 
 
