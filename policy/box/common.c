@@ -14,7 +14,7 @@ static const struct box_call calls[] = {
 	ANY("gettimeofday", "the same, as libraries ask"),
 	ANY("time", "the same, as libraries ask"),
 
-	ANY("write", "the log"),
+	ANY("write", "the log; the bell of the other end of a trunk"),
 	ANY("close", "descriptors that the role holds"),
 	ANY("recvmsg", "channels"),
 	WHEN("sendmsg", "channels; no Fast Open, which connects behind Landlock's back",
