@@ -482,6 +482,8 @@ trunk_open(struct loop *l, const int fds[static TRUNK_FDS], const struct trunk_o
 	t->pages = map_pages(fds[TRUNK_PAGES]);
 	close(fds[TRUNK_PAGES]);
 	if (t->pages == NULL) {
+		close(fds[TRUNK_BELL_INGRESS]);
+		close(fds[TRUNK_BELL_EGRESS]);
 		free(t);
 		return NULL;
 	}

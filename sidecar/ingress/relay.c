@@ -184,6 +184,13 @@ answer_failed(struct conn *c, enum verdict v)
 	return false;
 }
 
+static void
+broken(struct conn *c, const char *why)
+{
+	log_say(LOG_ERROR, "egress broke the protocol", LOG_C("why", why));
+	conn_abort(c, "upstream_broken");
+}
+
 /* Relays all whole frames of in; *used says how much. false: the connection moved on. */
 static bool
 relay_frames(struct conn *c, struct span in, size_t *used)
@@ -198,8 +205,7 @@ relay_frames(struct conn *c, struct span in, size_t *used)
 			return true;
 		wrong = n < 0 ? "bytes that are no frame" : take_frame(c, &f, &failed);
 		if (wrong != NULL) {
-			log_say(LOG_ERROR, "egress broke the protocol", LOG_C("why", wrong));
-			conn_abort(c, "upstream_broken");
+			broken(c, wrong);
 			return false;
 		}
 		*used += (size_t)n;
@@ -253,10 +259,12 @@ stream_came(struct stream *stream, struct span bytes)
 		conn_stream_close(c); /* nothing is due now: a dead stream, to be made anew */
 		return;
 	}
-	if (!direct) {
-		(void)buf_add_span(&c->down, bytes); /* as much of a frame as may stand before it */
-		in = buf_span(&c->down);
+	if (!direct && buf_add_span(&c->down, bytes) != 0) {
+		broken(c, "more frames than may wait");
+		return;
 	}
+	if (!direct)
+		in = buf_span(&c->down);
 	if (!relay_frames(c, in, &used))
 		return;
 	if (direct)

@@ -492,8 +492,6 @@ other_pages(void **state)
 	fds[TRUNK_PAGES] = other;
 	assert_int_equal(ftruncate(other, sizeof(struct trunk_pages)), 0);
 	assert_null(trunk_open(l, fds, &o)); /* these could be taken away */
-	close(fds[TRUNK_BELL_INGRESS]);
-	close(fds[TRUNK_BELL_EGRESS]);
 	loop_free(l);
 }
 
