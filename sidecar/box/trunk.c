@@ -289,7 +289,8 @@ take_data(struct stream *s, uint32_t n)
 	ring_taken(&s->trunk->in);
 	s->may_come -= n;
 	give_back(s);
-	s->events->came(s, (struct span){came, n});
+	if (!s->trunk->lost)
+		s->events->came(s, (struct span){came, n});
 	return NULL;
 }
 

@@ -295,7 +295,7 @@ loop_source_stop(struct loop *l, struct source *s)
 
 	while (*at != NULL && *at != s)
 		at = &(*at)->next;
-	if (*at == s)
+	if (*at != NULL)
 		*at = s->next;
 }
 

@@ -181,6 +181,8 @@ TRUNK = {
     "never-taken": INGRESS_END + 600 * (OUR_OPEN + OUR_SEND + CLOSE + b"\0") + ROUND,
     "rung": EGRESS_END + 9 * (RING + WANTS + b"\0\0\0\0\3" + ROUND) + OPENED + ROUND + SEND
     + b"\0\0\x09" + ROUND,
+    "lost-while-it-is-answered": EGRESS_END + OPENED + data(32768) + WRITTEN + b"\0\0\x7f\0"
+    + TAKEN + b"\0\1\0\1" + ROUND,
     "closed-while-it-comes": EGRESS_END + OPENED + PUT + b"\2\0\1\0\4x" + data(100) + ROUND,
 }  # fmt: skip
 
