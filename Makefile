@@ -78,7 +78,8 @@ HARDEN := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
 LTO := $(if $(SAN)$(filter-out gcc cc,$(compiler)),,-flto=auto -ffat-lto-objects)
 
 # libcurl: our own build of Debian's source, kept outside build/; LIBCURL=system for a packager.
-CURL_FLAGS := -O2 $(HARDEN) $(LTO)
+# It prints each header a byte at a time, through a pointer: -O3 makes a tenth less CPU a call of it.
+CURL_FLAGS := $(if $(SAN),-O2,-O3) $(HARDEN) $(LTO)
 CURL_ID    := $(shell { cat deploy/libcurl.sh; echo '$(CC) $(CURL_FLAGS)'; } | sha256sum | cut -c1-8)
 CURL_DIR   := .cache/libcurl-7.88.1-$(CURL_ID)
 CURL_A     := $(CURL_DIR)/lib/libcurl.a

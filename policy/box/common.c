@@ -14,7 +14,7 @@ static const struct box_call calls[] = {
 	ANY("gettimeofday", "the same, as libraries ask"),
 	ANY("time", "the same, as libraries ask"),
 
-	ANY("write", "the log"),
+	ANY("write", "the log; the bell of the other end of a trunk"),
 	ANY("poll", "whether the log takes a line, where it could not be opened anew"),
 	ANY("ppoll", "the same, where the architecture has no poll"),
 	ANY("close", "descriptors that the role holds"),

@@ -3,12 +3,11 @@
 
 #include "policy/box/boxes.h"
 
-/* No file, no socket of its own but the pairs to egress, no connect. */
+/* No file, no socket of its own, no connect. */
 static const struct box_call calls[] = {
 	ANY("accept4", "a caller"),
-	WHEN("socketpair", "a caller's stream to egress", EQ32(0, AF_UNIX)),
-	WHEN("sendto", "to the caller and to egress", EQ(4, 0), MASKED(3, MSG_FASTOPEN, 0)),
-	ANY("recvfrom", "from the caller and from egress"),
+	WHEN("sendto", "to the caller", EQ(4, 0), MASKED(3, MSG_FASTOPEN, 0)),
+	ANY("recvfrom", "from the caller"),
 	ANY("setsockopt", "TCP_NODELAY, and SO_LINGER for an abort by RST"),
 	WHEN("getsockopt", "who is at the other end of a Unix socket", EQ32(1, SOL_SOCKET),
 	     EQ32(2, SO_PEERCRED)),

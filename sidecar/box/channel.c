@@ -391,12 +391,6 @@ channel_new(struct loop *l, int fd, const struct channel_options *o)
 	return c;
 }
 
-bool
-channel_is_short(const struct channel *c)
-{
-	return c->takes_fds && c->spare < 0;
-}
-
 void
 channel_free(struct channel *c)
 {

@@ -43,12 +43,6 @@ void channel_free(struct channel *c);
  */
 int channel_send(struct channel *c, enum msg_type type, const void *obj, int fd);
 
-/*
- * Whether the last descriptor that came has taken the last place there was: no message is read
- * until one is free again.
- */
-bool channel_is_short(const struct channel *c);
-
 /* A pair of nonblocking, close-on-exec SEQPACKET sockets. 0 or -1 (errno). */
 int channel_pair(int fds[2]);
 

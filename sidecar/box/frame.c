@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <sys/socket.h>
 
 #include "box/frame.h"
 
@@ -110,10 +109,4 @@ frame_add_bytes(struct buf *out, enum frame_type type, struct span bytes)
 		memcpy(room + FRAME_HEADER, bytes.ptr, bytes.len);
 	buf_grew(out, FRAME_HEADER + bytes.len);
 	return 0;
-}
-
-int
-frame_pair(int fds[2])
-{
-	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds);
 }

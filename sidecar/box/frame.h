@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What travels on the stream socket of one client connection, between ingress and
+ * What travels on the stream of one client connection (trunk.h), between ingress and
  * egress: u8 type, three zero bytes, u32 length (little endian), then the payload. One
- * call at a time: CALL BODY* END in, then HEAD BODY* END or FAIL back. Closing the socket
+ * call at a time: CALL BODY* END in, then HEAD BODY* END or FAIL back. Closing the stream
  * cancels the call. Both sides take the other for hostile.
  */
 #ifndef BOX_FRAME_H
@@ -77,8 +77,5 @@ long frame_next(struct span in, struct frame *out);
 /* Appends a frame; obj by its type. 0 or -1 (out is full, or a value is over its bound). */
 int frame_add(struct buf *out, enum frame_type type, const struct pack_type *form, const void *obj);
 int frame_add_bytes(struct buf *out, enum frame_type type, struct span bytes);
-
-/* A stream socketpair for one connection: nonblocking, close-on-exec. 0 or -1 (errno). */
-int frame_pair(int fds[2]);
 
 #endif

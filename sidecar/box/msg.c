@@ -192,7 +192,6 @@ static const struct msg_row rows[MSG_TYPES] = {
 	[MSG_SECRET_GONE] = {"secret-gone", &gone_type, false},
 	[MSG_TLS] = {"tls", &tls_type, true},
 	[MSG_SLOT] = {"slot", &slot_type, false},
-	[MSG_STREAM] = {"stream", &empty_type, true},
 	[MSG_TARGET] = {"target", &target_type, false},
 	[MSG_ALIVE] = {"alive", &alive_type, false},
 	[MSG_REDACTED] = {"redacted", &redacted_type, false},

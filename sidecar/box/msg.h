@@ -24,7 +24,6 @@ enum msg_type {
 	MSG_SECRET_GONE, /* keeper → egress: drop it */
 	MSG_TLS,      /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
 	MSG_SLOT,     /* keeper → ingress: a slot's state */
-	MSG_STREAM,   /* ingress → egress: the stream socket of one client connection */
 	MSG_TARGET,   /* egress → ingress: a target's state */
 	MSG_ALIVE,    /* keeper, egress → ingress: once a second */
 	MSG_ACCEPT,   /* parent → ingress: take connections from now on */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "egress/egress.h"
@@ -256,38 +255,9 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 	report_all(r);
 }
 
-/* Only a stream socket of the Unix family may be handed over. */
-static bool
-is_unix_stream(int fd)
-{
-	int domain = 0, kind = 0;
-	socklen_t len = sizeof(domain);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 || domain != AF_UNIX)
-		return false;
-	len = sizeof(kind);
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &len) == 0 && kind == SOCK_STREAM;
-}
-
+/* The parent says nothing; what ingress says comes through the trunk. */
 static void
-from_ingress(void *arg, enum msg_type type, const void *obj, int fd)
-{
-	struct role_egress *r = arg;
-
-	(void)type;
-	(void)obj;
-	if (fd < 0 || !is_unix_stream(fd) || r->e.nstreams >= r->plan.connections) {
-		log_write(LOG_ERROR, "ingress handed over a descriptor that cannot be used", NULL,
-			  0);
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	serve_new(&r->e, fd, channel_is_short(r->ingress));
-}
-
-static void
-from_parent(void *arg, enum msg_type type, const void *obj, int fd)
+from_nobody(void *arg, enum msg_type type, const void *obj, int fd)
 {
 	(void)arg;
 	(void)type;
@@ -344,6 +314,28 @@ make_probes(struct role_egress *r)
 				probe_new(r->e.loop, &r->e.targets[i], (uint16_t)i, r->parent);
 }
 
+static struct stream *
+opened(void *arg)
+{
+	return serve_new(&((struct role_egress *)arg)->e);
+}
+
+static int
+open_trunk(struct role_egress *r)
+{
+	static const int fds[TRUNK_FDS] = {SPAWN_TRUNK, SPAWN_TRUNK + 1, SPAWN_TRUNK + 2};
+	struct trunk_options o = {.side = TRUNK_EGRESS,
+				  .streams = r->plan.connections,
+				  .opened = opened,
+				  .lost = lost,
+				  .arg = r};
+
+	if (trunk_open(r->e.loop, fds, &o) != NULL)
+		return 0;
+	log_write(LOG_ERROR, "the pages for the streams of ingress could not be mapped", NULL, 0);
+	return -1;
+}
+
 int
 egress_main(void)
 {
@@ -364,15 +356,15 @@ egress_main(void)
 			      .redacted = redacted,
 			      .deployment = deployment};
 	r.e.targets = calloc(r.plan.ntargets + 1, sizeof(*r.e.targets));
-	if (r.e.targets == NULL || enter(&r, &level) != 0)
+	if (r.e.targets == NULL || open_trunk(&r) != 0 || enter(&r, &level) != 0)
 		return 1;
-	r.parent = join(&r, SPAWN_PARENT, "parent", 0, from_parent);
+	r.parent = join(&r, SPAWN_PARENT, "parent", 0, from_nobody);
 	r.resolver = join(&r, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
 	r.keeper = join(&r, SPAWN_CHANNEL_B, "keeper",
 			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS |
 				1u << MSG_LOOKED | 1u << MSG_SIGNING,
 			from_keeper);
-	r.ingress = join(&r, SPAWN_CHANNEL_C, "ingress", 1u << MSG_STREAM, from_ingress);
+	r.ingress = join(&r, SPAWN_CHANNEL_C, "ingress", 0, from_nobody);
 	r.e.vault = vault_new(&r.plan);
 	r.e.signers = signers_new(&r.plan);
 	for (size_t i = 0; i < r.plan.ntargets; i++)

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "egress/serve.h"
 
 #include "base/log.h"
-#include "ev/send.h"
 
 enum {
 	IN_MAX = FRAME_HEADER + FRAME_HEAD_MAX + 2 * (FRAME_HEADER + FRAME_BODY_MAX),
-	READ_BYTES = 16 * 1024,
 	OUT_HIGH = 64 * 1024, /* unsent bytes of an answer above which the upstream is paused */
 	/* What the redactor has held of a long secret's kind may come all at once. */
 	OUT_MAX = OUT_HIGH + 2 * FRAME_HEAD_MAX + 8 * (FRAME_HEADER + FRAME_BODY_MAX),
@@ -28,10 +23,9 @@ enum serve_state {
 
 struct serve {
 	struct egress *e;
-	struct watch watch;
+	struct stream stream;
 	struct later later; /* flushes what a round has gathered, in one send */
 	enum serve_state state;
-	bool is_last;
 	struct buf in, out;
 	struct exchange exchange;
 };
@@ -41,8 +35,7 @@ serve_drop(struct serve *s)
 {
 	exchange_drop(&s->exchange);
 	later_stop(s->e->loop, &s->later);
-	watch_stop(s->e->loop, &s->watch);
-	close(s->watch.fd);
+	stream_close(&s->stream);
 	buf_free(&s->in);
 	buf_free(&s->out);
 	s->e->nstreams--;
@@ -55,24 +48,15 @@ static void next_frames(struct serve *s);
 
 /* A streamed body that the upstream does not take is left with ingress. */
 static void
-set_watch(struct serve *s)
+hold(struct serve *s)
 {
-	bool stalled = s->state == SERVE_STREAM && !exchange_has_room(&s->exchange);
-
-	watch_set(s->e->loop, &s->watch,
-		  EPOLLRDHUP | (stalled ? 0u : EPOLLIN) | (s->out.len > 0 ? EPOLLOUT : 0u));
+	stream_hold(&s->stream, s->state == SERVE_STREAM && !exchange_has_room(&s->exchange));
 }
 
 static void
-flush_later(struct later *l)
+flush(struct serve *s)
 {
-	struct serve *s = ev_owner(l, struct serve, later);
-
-	if (send_buf(s->watch.fd, &s->out, KEEP_BYTES, NULL) != 0) {
-		serve_drop(s);
-		return;
-	}
-	set_watch(s);
+	stream_send(&s->stream, &s->out, KEEP_BYTES);
 	if (s->out.len < OUT_HIGH / 2)
 		exchange_resume(&s->exchange);
 	if (s->state == SERVE_FLUSH && s->out.len == 0) {
@@ -81,6 +65,12 @@ flush_later(struct later *l)
 	} else if (s->state == SERVE_STREAM) {
 		next_frames(s);
 	}
+}
+
+static void
+flush_later(struct later *l)
+{
+	flush(ev_owner(l, struct serve, later));
 }
 
 static int
@@ -147,16 +137,6 @@ static const struct exchange_events events = {
 
 /* ---- from ingress ---- */
 
-/* Ingress closes the stream, whose descriptor is then free for another. */
-static const char *
-turn_away(struct serve *s)
-{
-	const struct frame_fail full = {.verdict = VERDICT_OVERLOADED};
-
-	pass_fail(s, &full);
-	return NULL;
-}
-
 /* Takes a call's head; a static sentence when ingress broke the rules. */
 static const char *
 take_call(struct serve *s, struct span payload)
@@ -168,8 +148,6 @@ take_call(struct serve *s, struct span payload)
 	pool_over(&pool, room, sizeof(room));
 	if (pack_read(&frame_call_type, payload, &pool, &call) != 0)
 		return "a call that does not fit its form";
-	if (s->is_last)
-		return turn_away(s);
 	s->state = call.streamed ? SERVE_STREAM : SERVE_BODY;
 	return exchange_begin(&s->exchange, &call);
 }
@@ -233,75 +211,54 @@ next_frames(struct serve *s)
 		buf_clear(&s->in, KEEP_BYTES);
 	else
 		buf_drop(&s->in, used);
-	set_watch(s);
-}
-
-/* false: the stream was dropped. */
-static bool
-read_stream(struct serve *s)
-{
-	for (;;) {
-		char *room = buf_room(&s->in, READ_BYTES);
-		ssize_t n;
-
-		if (room == NULL)
-			return true; /* frames wait their turn */
-		n = recv(s->watch.fd, room, READ_BYTES, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return true;
-		if (n <= 0) {
-			serve_drop(s); /* the agent is gone: the upstream is let go at once */
-			return false;
-		}
-		buf_grew(&s->in, (size_t)n);
-		if (n < READ_BYTES)
-			return true;
-		if (s->in.len >= FRAME_HEADER + FRAME_BODY_MAX)
-			return true; /* level-triggered: the rest comes next */
-	}
+	hold(s);
 }
 
 static void
-ready(struct watch *w, uint32_t got)
+came(struct stream *stream, struct span bytes)
 {
-	struct serve *s = ev_owner(w, struct serve, watch);
+	struct serve *s = ev_owner(stream, struct serve, stream);
+	const char *wrong = NULL;
 
-	/* What ingress had still to say of a streamed body is of no use without its end. */
-	if (s->state == SERVE_STREAM && (got & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-		serve_drop(s);
+	if (s->state == SERVE_CALL)
+		wrong = "a frame while a call is under way";
+	else if (buf_add_span(&s->in, bytes) != 0)
+		wrong = "more frames than may wait";
+	if (wrong == NULL) {
+		next_frames(s);
 		return;
 	}
-	if (got & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-		if (!read_stream(s))
-			return;
-		if (s->in.len > 0 && s->state == SERVE_CALL) {
-			log_say(LOG_ERROR, "ingress broke the protocol",
-				LOG_C("why", "a frame while a call is under way"));
-			serve_drop(s);
-		} else if (s->in.len > 0)
-			next_frames(s);
-		else if (got & (EPOLLHUP | EPOLLERR))
-			serve_drop(s);
-		return;
-	}
-	if (got & EPOLLOUT)
-		loop_later(s->e->loop, &s->later);
+	log_say(LOG_ERROR, "ingress broke the protocol", LOG_C("why", wrong));
+	serve_drop(s);
 }
 
-void
-serve_new(struct egress *e, int fd, bool is_last)
+static void
+room(struct stream *stream)
+{
+	flush(ev_owner(stream, struct serve, stream));
+}
+
+/* The agent is gone: the upstream is let go at once. */
+static void
+closed(struct stream *stream)
+{
+	serve_drop(ev_owner(stream, struct serve, stream));
+}
+
+static const struct stream_events stream_events = {came, room, closed};
+
+struct stream *
+serve_new(struct egress *e)
 {
 	struct serve *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		abort();
-	*s = (struct serve){.e = e, .watch = {fd, 0, ready}, .is_last = is_last};
+	*s = (struct serve){.e = e, .stream = {.events = &stream_events}};
 	s->later.fn = flush_later;
 	exchange_init(&s->exchange, e, &events, s);
 	buf_init(&s->in, IN_MAX);
 	buf_init(&s->out, OUT_MAX);
 	e->nstreams++;
-	watch_set(e->loop, &s->watch, EPOLLIN | EPOLLRDHUP);
+	return &s->stream;
 }

@@ -3,9 +3,10 @@
 #ifndef EGRESS_SERVE_H
 #define EGRESS_SERVE_H
 
+#include "box/trunk.h"
 #include "egress/exchange.h"
 
-/* Takes fd over. is_last: no call can be made by it, since its descriptor was the last. */
-void serve_new(struct egress *e, int fd, bool is_last);
+/* For a stream that ingress opens: it is in what it returns. */
+struct stream *serve_new(struct egress *e);
 
 #endif

@@ -31,6 +31,7 @@ struct loop {
 	struct timer **heap; /* 1-based */
 	size_t nheap, heap_cap;
 	struct later *later;
+	struct source *sources;
 };
 
 static uint64_t
@@ -284,6 +285,43 @@ run_later(struct loop *l)
 	}
 }
 
+/* ---- sources ---- */
+
+void
+loop_source(struct loop *l, struct source *s)
+{
+	s->next = l->sources;
+	l->sources = s;
+}
+
+void
+loop_source_stop(struct loop *l, struct source *s)
+{
+	struct source **at = &l->sources;
+
+	while (*at != NULL && *at != s)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = s->next;
+}
+
+static void
+take_from_sources(const struct loop *l)
+{
+	for (struct source *s = l->sources; s != NULL && !l->stopped; s = s->next)
+		s->take(s);
+}
+
+/* ms, or 0 when a source has something to take at once. */
+static int
+ask_sources(const struct loop *l, int ms)
+{
+	for (struct source *s = l->sources; s != NULL; s = s->next)
+		if (!s->may_rest(s, ms != 0))
+			ms = 0;
+	return ms;
+}
+
 /* ---- the round ---- */
 
 static int
@@ -334,13 +372,14 @@ loop_run(struct loop *l)
 
 	l->stopped = false;
 	while (!l->stopped) {
-		int n = epoll_wait(l->epoll, events, EVENTS_A_ROUND, wait_ms(l));
+		int n = epoll_wait(l->epoll, events, EVENTS_A_ROUND, ask_sources(l, wait_ms(l)));
 
 		if (n < 0 && errno != EINTR)
 			abort();
 		l->now = clock_ms(CLOCK_MONOTONIC);
 		for (int i = 0; i < n && !l->stopped; i++)
 			dispatch(l, &events[i]);
+		take_from_sources(l);
 		fire_timers(l);
 		run_later(l);
 	}

@@ -40,6 +40,17 @@ struct later { /* work for the end of this round; embed, zero before first use *
 	void (*fn)(struct later *l);
 };
 
+/*
+ * Work that epoll does not see. Every round calls take after the round's events, and may_rest
+ * before it waits for the next ones: sleeps says that the wait may last, and the answer false that
+ * there is something to take at once. Embed, zero before first use.
+ */
+struct source {
+	struct source *next;
+	void (*take)(struct source *s);
+	bool (*may_rest)(struct source *s, bool sleeps);
+};
+
 /* The object that embeds member, from a pointer to that member. */
 #define ev_owner(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
@@ -62,6 +73,9 @@ void timer_stop(struct loop *l, struct timer *t);
 /* Runs l->fn after this round's events; queued once however often it is asked for. */
 void loop_later(struct loop *l, struct later *later);
 void later_stop(struct loop *l, struct later *later);
+
+void loop_source(struct loop *l, struct source *s);
+void loop_source_stop(struct loop *l, struct source *s);
 
 /* Milliseconds of CLOCK_MONOTONIC as of this round; microseconds as of now. */
 uint64_t loop_now(const struct loop *l);

@@ -34,11 +34,7 @@ static const struct conn_row {
 void
 conn_stream_close(struct conn *c)
 {
-	if (c->stream.fd < 0)
-		return;
-	watch_stop(c->in->loop, &c->stream);
-	close(c->stream.fd); /* egress lets the upstream go at once */
-	c->stream.fd = -1;
+	stream_close(&c->stream); /* egress lets the upstream go at once */
 	buf_free(&c->up);
 	buf_free(&c->down);
 }
@@ -297,8 +293,7 @@ conn_new(struct ingress *in, const struct ingress_listener *l, int fd)
 
 	if (c == NULL)
 		abort();
-	*c = (struct conn){
-		.in = in, .listener = l, .client = {fd, 0, client_ready}, .stream = {-1, 0, NULL}};
+	*c = (struct conn){.in = in, .listener = l, .client = {fd, 0, client_ready}};
 	if (l->is_unix)
 		c->peer = caller_peer_of(fd);
 	c->timer.fn = timed_out;

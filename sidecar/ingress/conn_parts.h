@@ -6,6 +6,7 @@
 #ifndef INGRESS_CONN_PARTS_H
 #define INGRESS_CONN_PARTS_H
 
+#include "box/trunk.h"
 #include "ingress/call.h"
 #include "ingress/conn.h"
 #include "ingress/reply.h"
@@ -32,7 +33,8 @@ struct conn {
 	const struct ingress_listener *listener;
 	struct caller_peer peer;
 	struct conn *next, **prev;
-	struct watch client, stream;
+	struct watch client;
+	struct stream stream; /* to egress, from the first call on */
 	struct timer timer;
 	struct later later;
 	enum conn_state state;

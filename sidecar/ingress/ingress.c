@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "box/msg_answer.h"
 #include "box/spawn.h"
+#include "box/trunk.h"
 #include "ingress/admission.h"
 #include "ingress/conn.h"
 #include "ingress/limits.h"
@@ -23,7 +24,7 @@
 
 struct role_ingress {
 	struct ingress in;
-	struct channel *parent, *keeper;
+	struct channel *parent, *keeper, *egress;
 	struct listener *listeners; /* NULL: not accepting */
 	struct timer drain;
 	struct msg_standing told; /* to the parent */
@@ -307,6 +308,20 @@ open_limits(struct ingress *in)
 }
 
 static int
+open_trunk(struct role_ingress *r)
+{
+	static const int fds[TRUNK_FDS] = {SPAWN_TRUNK, SPAWN_TRUNK + 1, SPAWN_TRUNK + 2};
+	struct trunk_options o = {
+		.side = TRUNK_INGRESS, .streams = r->in.plan.connections, .lost = lost, .arg = r};
+
+	r->in.trunk = trunk_open(r->in.loop, fds, &o);
+	if (r->in.trunk != NULL)
+		return 0;
+	log_write(LOG_ERROR, "the pages for the streams to egress could not be mapped", NULL, 0);
+	return -1;
+}
+
+static int
 start(struct role_ingress *r)
 {
 	struct ingress *in = &r->in;
@@ -325,7 +340,7 @@ start(struct role_ingress *r)
 	if (in->slots == NULL || in->targets == NULL || in->recent == NULL ||
 	    getrandom(&in->id_prefix, sizeof(in->id_prefix), 0) != sizeof(in->id_prefix))
 		return -1;
-	if (open_limits(in) != 0)
+	if (open_limits(in) != 0 || open_trunk(r) != 0)
 		return -1;
 	o.require_landlock = in->plan.require_landlock;
 	o.require_landlock_net = in->plan.require_landlock_net;
@@ -337,7 +352,7 @@ start(struct role_ingress *r)
 			 1u << MSG_ACCEPT | 1u << MSG_RETIRE | 1u << MSG_DRAIN, from_parent);
 	r->keeper = join(r, SPAWN_CHANNEL_A, "keeper",
 			 1u << MSG_SLOT | 1u << MSG_DIGEST | 1u << MSG_ALIVE, from_keeper);
-	in->egress =
+	r->egress =
 		join(r, SPAWN_CHANNEL_B, "egress",
 		     1u << MSG_TARGET | 1u << MSG_REDACTED | 1u << MSG_ALIVE | 1u << MSG_DEPLOYMENT,
 		     from_egress);

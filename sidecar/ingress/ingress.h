@@ -18,6 +18,7 @@ struct limits;
 struct limits_caller;
 struct metrics;
 struct recent;
+struct trunk;
 
 /* What the keeper last said of a slot. */
 struct slot_view {
@@ -41,7 +42,7 @@ struct target_view {
 struct ingress {
 	struct loop *loop;
 	struct ingress_plan plan;
-	struct channel *egress;
+	struct trunk *trunk; /* to egress */
 	struct slot_view *slots;
 	struct target_view *targets;
 	struct limits *limits;

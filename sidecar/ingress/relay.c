@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "ingress/conn_parts.h"
 
 #include "base/log.h"
-#include "ev/send.h"
 #include "http/grammar.h"
 #include "ingress/listing.h"
 
 enum {
 	OUT_HIGH = 256 * 1024, /* unsent bytes above which the upstream is held back */
-	SCRATCH_BYTES = 128 * 1024,
 	UP_KEEP = 4 * 1024,
 };
-
-/* Reads of the stream land here first; only what is left of a frame is kept with the connection. */
-static char scratch[SCRATCH_BYTES];
 
 /* ---- the answer, from egress ---- */
 
@@ -187,11 +179,17 @@ answer_failed(struct conn *c, enum verdict v)
 	/* Only a call that was lost on its way may have been worked on all the same. */
 	if (v != VERDICT_UPSTREAM_BROKEN && v != VERDICT_UPSTREAM_TIMEOUT)
 		meter_forget(&c->call->meter);
-	/* It still waits for the rest of the body; or its descriptor is one too many there. */
-	if (!c->call->end_sent || v == VERDICT_OVERLOADED)
-		conn_stream_close(c);
+	if (!c->call->end_sent)
+		conn_stream_close(c); /* it still waits for the rest of the body */
 	conn_refuse(c, v, NULL, !upload_is_open(c));
 	return false;
+}
+
+static void
+broken(struct conn *c, const char *why)
+{
+	log_say(LOG_ERROR, "egress broke the protocol", LOG_C("why", why));
+	conn_abort(c, "upstream_broken");
 }
 
 /* Relays all whole frames of in; *used says how much. false: the connection moved on. */
@@ -208,8 +206,7 @@ relay_frames(struct conn *c, struct span in, size_t *used)
 			return true;
 		wrong = n < 0 ? "bytes that are no frame" : take_frame(c, &f, &failed);
 		if (wrong != NULL) {
-			log_say(LOG_ERROR, "egress broke the protocol", LOG_C("why", wrong));
-			conn_abort(c, "upstream_broken");
+			broken(c, wrong);
 			return false;
 		}
 		*used += (size_t)n;
@@ -227,9 +224,8 @@ balance(struct conn *c)
 
 	watch_set(c->in->loop, &c->client,
 		  EPOLLRDHUP | (c->out.len > 0 ? EPOLLOUT : 0u) | (wants ? EPOLLIN : 0u));
-	if (c->stream.fd >= 0)
-		watch_set(c->in->loop, &c->stream,
-			  (full ? 0u : EPOLLIN) | (c->up.len > 0 ? EPOLLOUT : 0u));
+	if (stream_is_open(&c->stream))
+		stream_hold(&c->stream, full);
 	if (wants)
 		timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
 	else if (c->out.len > 0 && c->timer.slot == 0)
@@ -253,26 +249,23 @@ relay_out(struct conn *c)
 }
 
 static void
-stream_read(struct conn *c)
+stream_came(struct stream *stream, struct span bytes)
 {
+	struct conn *c = ev_owner(stream, struct conn, stream);
 	bool direct = c->down.len == 0;
-	char *room = direct ? scratch : buf_room(&c->down, READ_BYTES);
-	ssize_t n = -1;
+	struct span in = bytes;
 	size_t used = 0;
-	struct span in;
 
-	if (room != NULL)
-		n = recv(c->stream.fd, room, direct ? sizeof(scratch) : READ_BYTES, 0);
-	if (n < 0 && room != NULL && (errno == EAGAIN || errno == EINTR))
+	if (c->state != CONN_CALL) {
+		conn_stream_close(c); /* nothing is due now: a dead stream, to be made anew */
 		return;
-	if (n <= 0) {
-		log_say(LOG_ERROR, "egress closed a stream", LOG_S("request_id", call_id(c->call)));
-		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
+	}
+	if (!direct && buf_add_span(&c->down, bytes) != 0) {
+		broken(c, "more frames than may wait");
 		return;
 	}
 	if (!direct)
-		buf_grew(&c->down, (size_t)n);
-	in = direct ? (struct span){scratch, (size_t)n} : buf_span(&c->down);
+		in = buf_span(&c->down);
 	if (!relay_frames(c, in, &used))
 		return;
 	if (direct)
@@ -286,19 +279,17 @@ stream_read(struct conn *c)
 
 /* ---- the call, towards egress ---- */
 
-/* false: egress is gone for this connection. */
-static bool
-stream_send(struct conn *c)
+static void
+send_call(struct conn *c)
 {
 	for (;;) {
 		if (c->up.len < FRAME_BODY_MAX && !c->call->end_sent)
 			call_frame_body(c->call, &c->up);
 		if (c->up.len == 0)
 			break;
-		if (send_buf(c->stream.fd, &c->up, UP_KEEP, NULL) != 0)
-			return false;
+		stream_send(&c->stream, &c->up, UP_KEEP);
 		if (c->up.len > 0)
-			return true;
+			return;
 	}
 	if (c->call->upload != NULL) {
 		c->in->buffered -= c->call->reserved; /* egress keeps no copy of a form */
@@ -307,7 +298,7 @@ stream_send(struct conn *c)
 	}
 	if (upload_is_open(c)) {
 		c->call->sent = 0;
-		return true;
+		return;
 	}
 	/* All of it is with egress: the request's bytes need not be kept through a long answer. */
 	buf_free(&c->up);
@@ -316,70 +307,52 @@ stream_send(struct conn *c)
 	c->call->head_len = 0;
 	if (c->inb.len == 0)
 		buf_free(&c->inb);
-	return true;
-}
-
-static void
-stream_ready(struct watch *w, uint32_t got)
-{
-	struct conn *c = ev_owner(w, struct conn, stream);
-
-	if (c->state != CONN_CALL) {
-		conn_stream_close(c); /* nothing is due now: a dead stream, to be made anew */
-		return;
-	}
-	if (got & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-		stream_read(c);
-		return;
-	}
-	relay_more(c);
-}
-
-/* One stream for each client connection, made when its first call needs it. */
-static bool
-stream_open(struct conn *c)
-{
-	struct msg_empty m = {0};
-	int fds[2];
-	bool good;
-
-	if (c->stream.fd >= 0)
-		return true;
-	while (frame_pair(fds) != 0)
-		if (!conn_make_room(c->in))
-			return false;
-	good = channel_send(c->in->egress, MSG_STREAM, &m, fds[1]) == 0;
-	close(fds[1]);
-	if (!good) {
-		close(fds[0]);
-		return false;
-	}
-	c->stream = (struct watch){fds[0], 0, stream_ready};
-	return true;
 }
 
 void
 relay_more(struct conn *c)
 {
-	if (!stream_send(c))
-		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
-	else
-		balance(c);
+	send_call(c);
+	balance(c);
 }
+
+static void
+stream_room(struct stream *stream)
+{
+	struct conn *c = ev_owner(stream, struct conn, stream);
+
+	if (c->state == CONN_CALL)
+		relay_more(c);
+}
+
+static void
+stream_closed(struct stream *stream)
+{
+	struct conn *c = ev_owner(stream, struct conn, stream);
+
+	conn_stream_close(c);
+	if (c->state != CONN_CALL)
+		return; /* the next call opens another */
+	log_say(LOG_ERROR, "egress closed a stream", LOG_S("request_id", call_id(c->call)));
+	(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
+}
+
+static const struct stream_events stream_events = {stream_came, stream_room, stream_closed};
 
 void
 relay_start(struct conn *c)
 {
-	if (!stream_open(c) || call_frame(c->call, &c->up) != 0) {
+	/* One stream for each client connection, opened when its first call needs it. */
+	bool open =
+		stream_is_open(&c->stream) || stream_open(c->in->trunk, &c->stream, &stream_events);
+
+	if (!open || call_frame(c->call, &c->up) != 0) {
 		conn_refuse(c, VERDICT_OVERLOADED, NULL, !upload_is_open(c));
 		return;
 	}
 	meter_expect(&c->call->meter, c->call->decision.route);
 	conn_state(c, CONN_CALL);
-	if (!stream_send(c)) {
-		(void)answer_failed(c, VERDICT_UPSTREAM_BROKEN);
-		return;
-	}
+	send_call(c);
 	c->call->handed_us = loop_clock_us();
 	balance(c);
 }

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "box/trunk.h"
 
 enum { PROJECTION_MAX = 4 * 1024 * 1024, PLACES_MAX = 64, STOP_MS = 2 * 1000 };
 
@@ -36,6 +37,7 @@ struct wiring {
 	int keeper_egress[2];   /* [0] keeper's */
 	int keeper_ingress[2];  /* [0] keeper's */
 	int ingress_egress[2];  /* [0] ingress's */
+	int trunk[TRUNK_FDS];   /* both of theirs */
 };
 
 static const struct wiring unwired = {
@@ -45,6 +47,7 @@ static const struct wiring unwired = {
 	.keeper_egress = {-1, -1},
 	.keeper_ingress = {-1, -1},
 	.ingress_egress = {-1, -1},
+	.trunk = {-1, -1, -1},
 };
 
 static int
@@ -55,15 +58,15 @@ wire(struct wiring *w)
 			return -1;
 	return channel_pair(w->keeper_resolver) | channel_pair(w->egress_resolver) |
 	       channel_pair(w->keeper_egress) | channel_pair(w->keeper_ingress) |
-	       channel_pair(w->ingress_egress);
+	       channel_pair(w->ingress_egress) | trunk_create(w->trunk);
 }
 
 static void
-close_pair(int *pair)
+close_all(const int *fds, size_t n)
 {
-	for (int i = 0; i < 2; i++)
-		if (pair[i] >= 0)
-			close(pair[i]);
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }
 
 /* All but the parent's own ends of its control channels. */
@@ -71,12 +74,13 @@ static void
 unwire(struct wiring *w)
 {
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
-		close_pair(w->parent[r]);
-	close_pair(w->keeper_resolver);
-	close_pair(w->egress_resolver);
-	close_pair(w->keeper_egress);
-	close_pair(w->keeper_ingress);
-	close_pair(w->ingress_egress);
+		close_all(w->parent[r], 2);
+	close_all(w->keeper_resolver, 2);
+	close_all(w->egress_resolver, 2);
+	close_all(w->keeper_egress, 2);
+	close_all(w->keeper_ingress, 2);
+	close_all(w->ingress_egress, 2);
+	close_all(w->trunk, TRUNK_FDS);
 }
 
 /* ---- what the roles tell ---- */
@@ -180,10 +184,22 @@ spawn_all(struct generation *g, const struct plans *p, const struct wiring *w)
 			  w->egress_resolver[0]};
 	int keeper[] = {-1, w->parent[ROLE_KEEPER][1], w->keeper_resolver[1], w->keeper_egress[0],
 			w->keeper_ingress[0]};
-	int egress[] = {-1, w->parent[ROLE_EGRESS][1], w->egress_resolver[1], w->keeper_egress[1],
-			w->ingress_egress[1]};
-	int ingress[PLACES_MAX] = {-1, w->parent[ROLE_INGRESS][1], w->keeper_ingress[1],
-				   w->ingress_egress[0], g->o.limits};
+	int egress[] = {-1,
+			w->parent[ROLE_EGRESS][1],
+			w->egress_resolver[1],
+			w->keeper_egress[1],
+			w->ingress_egress[1],
+			w->trunk[TRUNK_PAGES],
+			w->trunk[TRUNK_BELL_INGRESS],
+			w->trunk[TRUNK_BELL_EGRESS]};
+	int ingress[PLACES_MAX] = {-1,
+				   w->parent[ROLE_INGRESS][1],
+				   w->keeper_ingress[1],
+				   w->ingress_egress[0],
+				   g->o.limits,
+				   w->trunk[TRUNK_PAGES],
+				   w->trunk[TRUNK_BELL_INGRESS],
+				   w->trunk[TRUNK_BELL_EGRESS]};
 	const size_t first = SPAWN_FIRST_LISTENER - SPAWN_PROJECTION;
 
 	if (p->nlisteners > PLACES_MAX - first) {

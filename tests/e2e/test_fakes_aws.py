@@ -5,9 +5,17 @@ import botocore.config
 import botocore.session
 import pytest
 from botocore.credentials import SSOProvider
-from botocore.exceptions import ClientError, MetadataRetrievalError, UnauthorizedSSOTokenError
+from botocore.exceptions import (
+    ClientError,
+    MetadataRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 from botocore.tokens import SSOTokenProvider
-from botocore.utils import ContainerMetadataFetcher, IMDSFetcher, InstanceMetadataFetcher
+from botocore.utils import (
+    ContainerMetadataFetcher,
+    IMDSFetcher,
+    InstanceMetadataFetcher,
+)
 from fakes.awsservice import Fault, error
 from fakes.cloud import Cloud, jwt
 from fakes.iam import Role, role_arn

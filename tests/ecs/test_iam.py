@@ -11,7 +11,15 @@ from evaluator import ALLOWED, EXPLICIT, IMPLICIT, Request, decide
 from fakes.sidekey import ROOT
 from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
-from terraform import ACCOUNT, EXTERNAL_ID, EXTERNAL_ID_ARN, REGION, Account, module, role_arn
+from terraform import (
+    ACCOUNT,
+    EXTERNAL_ID,
+    EXTERNAL_ID_ARN,
+    REGION,
+    Account,
+    module,
+    role_arn,
+)
 
 pytestmark = pytest.mark.once
 POLICIES = ROOT / "policy" / "iam"

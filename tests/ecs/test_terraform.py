@@ -13,7 +13,15 @@ from botocore.session import Session
 from botocore.validate import ParamValidator
 from fakes.sidekey import ROOT, run
 from moto import mock_aws
-from terraform import EXTERNAL_ID, EXTERNAL_ID_ARN, MODULE, REGION, Account, example, module
+from terraform import (
+    EXTERNAL_ID,
+    EXTERNAL_ID_ARN,
+    MODULE,
+    REGION,
+    Account,
+    example,
+    module,
+)
 
 pytestmark = pytest.mark.once
 FILES = {"litellm": "task.json", "env": "task-env.json"}

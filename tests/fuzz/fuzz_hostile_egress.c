@@ -41,25 +41,15 @@ static const struct {
 	{{POST("1", "32", BODY), LIST, POST("1", "32", BODY)}},
 };
 
-static int stream = -1; /* egress's end, once ingress has handed it over */
+static struct rounds_end far; /* egress's, once ingress has opened it */
+static struct trunk *ends[2];
 
-static void
-take_stream(void *arg, enum msg_type type, const void *obj, int fd)
+static struct stream *
+opened(void *arg)
 {
 	(void)arg;
-	(void)obj;
-	assert(type == MSG_STREAM && fd >= 0);
-	if (stream >= 0)
-		close(stream);
-	stream = fd;
-}
-
-static void
-lost(void *arg, const char *why)
-{
-	(void)arg;
-	(void)why;
-	abort(); /* ingress never breaks the protocol */
+	far.stream = (struct stream){.events = &rounds_events};
+	return &far.stream;
 }
 
 static const char *
@@ -92,11 +82,6 @@ static struct ingress *
 start(void)
 {
 	static struct ingress in;
-	struct channel_options here = {"egress", 0, take_stream, lost, NULL};
-	struct channel_options there = {"ingress", UINT32_C(1) << MSG_STREAM, take_stream, lost,
-					NULL};
-	int fds[2];
-
 	if (in.loop != NULL)
 		return &in;
 	log_setup(LOG_JSON, LOG_ERROR, "ingress");
@@ -108,10 +93,10 @@ start(void)
 	in.metrics = metrics_new(&in.plan);
 	in.recent = calloc(1, sizeof(*in.recent));
 	if (in.limits == NULL || in.slots == NULL || in.targets == NULL || in.recent == NULL ||
-	    admission_start(&in) != 0 || channel_pair(fds) != 0)
+	    admission_start(&in) != 0)
 		abort();
-	in.egress = channel_new(in.loop, fds[0], &here);
-	(void)channel_new(in.loop, fds[1], &there);
+	rounds_trunks(in.loop, in.plan.connections, opened, NULL, ends);
+	in.trunk = ends[TRUNK_INGRESS];
 	for (size_t i = 0; i < in.plan.nslots; i++)
 		in.slots[i].state = SLOT_FRESH;
 	for (size_t i = 0; i < in.plan.ntargets; i++)
@@ -227,22 +212,13 @@ static bool
 play(struct ingress *in, int client, const char *request, struct span bytes, size_t step,
      struct buf *said)
 {
-	struct buf call;
-	bool open;
-
 	if (send(client, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request))
 		return false;
 	rounds_run(in->loop, 4);
-	assert(stream >= 0); /* a good call always gets there */
-	rounds_send(in->loop, stream, bytes, step, client, said);
+	assert(stream_is_open(&far.stream)); /* a good call always gets there */
+	rounds_send(in->loop, &far, bytes, step, client, said);
 	rounds_run(in->loop, 4);
-	buf_init(&call, SAID_MAX);
-	open = rounds_read(stream, &call);
-	buf_free(&call);
-	if (!open) { /* the next call makes a new one */
-		close(stream);
-		stream = -1;
-	}
+	buf_clear(&far.said, 0);
 	return rounds_read(client, said);
 }
 
@@ -250,9 +226,7 @@ play(struct ingress *in, int client, const char *request, struct span bytes, siz
 static void
 hang_up(struct ingress *in, int client, struct buf *said)
 {
-	if (stream >= 0)
-		close(stream);
-	stream = -1;
+	stream_close(&far.stream);
 	rounds_run(in->loop, 4);
 	(void)rounds_read(client, said);
 	close(client);
@@ -278,9 +252,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	step = (size_t)data[1] * data[1] + 1;
 	if (step < size / 64)
 		step = size / 64;
-	if (frame_pair(fds) != 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
 		abort();
 	buf_init(&said, SAID_MAX);
+	buf_init(&far.said, SAID_MAX);
 	conn_new(in, &in->plan.listeners[0], fds[0]);
 	while (n < 3 && requests[n] != NULL)
 		if (!play(in, fds[1], requests[n++], span_cut(all, 2, size), step, &said) ||

@@ -51,6 +51,7 @@ static const struct egress_plan plan = {
 	.connections = 8,
 };
 static struct target targets[TARGETS];
+static struct trunk *ends[2];
 
 /* ---- the upstream that says all back ---- */
 
@@ -165,6 +166,12 @@ deployment(struct egress *e, const struct target *t, bool left, enum verdict why
 	abort(); /* no target has any */
 }
 
+static struct stream *
+opened(void *arg)
+{
+	return serve_new(arg);
+}
+
 static struct egress *
 start(void)
 {
@@ -189,6 +196,7 @@ start(void)
 	plans[ECHO].port = echo_start(e.loop);
 	for (size_t i = 0; i < TARGETS; i++)
 		target_init(&targets[i], e.loop, &plans[i]);
+	rounds_trunks(e.loop, plan.connections, opened, &e, ends);
 	return &e;
 }
 
@@ -248,28 +256,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct egress *e = start();
 	struct span all = {(const char *)data, size};
-	struct buf said;
+	struct rounds_end end;
 	size_t step;
-	int fds[2];
 
 	if (size < 2 || size > 256 * 1024)
 		return 0;
 	step = (size_t)data[0] * data[0] + 1;
 	if (step < size / 64)
 		step = size / 64;
-	if (frame_pair(fds) != 0)
+	buf_init(&end.said, SAID_MAX);
+	if (!stream_open(ends[TRUNK_INGRESS], &end.stream, &rounds_events))
 		abort();
-	buf_init(&said, SAID_MAX);
-	serve_new(e, fds[0], false);
-	rounds_send(e->loop, fds[1], span_cut(all, 1, size), step, fds[1], &said);
+	rounds_send(e->loop, &end, span_cut(all, 1, size), step, -1, NULL);
 	rounds_run(e->loop, 8);
-	(void)rounds_read(fds[1], &said);
 	assert(e->buffered <= plan.buffer_total);
-	close(fds[1]);
+	stream_close(&end.stream);
 	for (int i = 0; i < 16 && e->nstreams > 0; i++)
 		rounds_run(e->loop, 1);
 	assert(e->nstreams == 0 && e->buffered == 0);
-	check_answer(buf_span(&said));
-	buf_free(&said);
+	check_answer(buf_span(&end.said));
+	buf_free(&end.said);
 	return 0;
 }

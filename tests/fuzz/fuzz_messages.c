@@ -22,8 +22,8 @@ static const uint32_t accepted[] = {
 	MAY(MSG_ADDRESSES),
 	/* egress → ingress */
 	MAY(MSG_TARGET) | MAY(MSG_REDACTED) | MAY(MSG_ALIVE) | MAY(MSG_DEPLOYMENT),
-	/* ingress → egress */
-	MAY(MSG_STREAM),
+	/* ingress → egress: what it has to say comes by the trunk */
+	0,
 	/* any: what no channel takes all of is read by its form all the same */
 	UINT32_MAX - MAY(MSG_NONE),
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A role's loop, a few rounds at a time, and the socket of a hostile process on it. */
+/* A role's loop, a few rounds at a time, and the stream of a hostile process on it. */
 #ifndef TESTS_FUZZ_ROUNDS_H
 #define TESTS_FUZZ_ROUNDS_H
 
@@ -10,8 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "ev/loop.h"
+#include "box/trunk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -58,21 +57,77 @@ rounds_read(int fd, struct buf *into)
 	}
 }
 
+/* The far end of a stream, and what was said on it. */
+struct rounds_end {
+	struct stream stream;
+	struct buf said;
+};
+
+static inline void
+rounds_came(struct stream *stream, struct span bytes)
+{
+	struct rounds_end *end = ev_owner(stream, struct rounds_end, stream);
+
+	assert(buf_add_span(&end->said, bytes) == 0);
+}
+
+static inline void
+rounds_nothing(struct stream *stream)
+{
+	(void)stream;
+}
+
+static const struct stream_events rounds_events = {rounds_came, rounds_nothing, rounds_nothing};
+
 /*
- * Sends all to the role in pieces of step bytes, a round behind each, and takes what it says on
- * from into said. Ends early when the role hangs up or does not read any more.
+ * Sends all to the role in pieces of step bytes, two rounds behind each, and takes what it says to
+ * client, if there is one, into said. Ends early when the role hangs up or does not read any more.
  */
 static inline void
-rounds_send(struct loop *l, int fd, struct span all, size_t step, int from, struct buf *said)
+rounds_send(struct loop *l, struct rounds_end *end, struct span all, size_t step, int client,
+	    struct buf *said)
 {
-	for (size_t at = 0; at < all.len;) {
-		struct span piece = span_cut(all, at, at + step);
-		ssize_t n = send(fd, piece.ptr, piece.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	struct buf piece;
 
+	buf_init(&piece, all.len);
+	for (size_t at = 0; at < all.len; at += step) {
+		bool taken;
+
+		(void)buf_add_span(&piece, span_cut(all, at, at + step));
+		stream_send(&end->stream, &piece, piece.max);
+		taken = piece.len == 0;
 		rounds_run(l, 2);
-		if (!rounds_read(from, said) || n <= 0)
-			return;
-		at += (size_t)n;
+		if ((client >= 0 && !rounds_read(client, said)) || !taken ||
+		    !stream_is_open(&end->stream))
+			break;
+	}
+	buf_free(&piece);
+}
+
+static inline void
+rounds_lost(void *arg, const char *why)
+{
+	(void)arg;
+	(void)why;
+	abort(); /* neither trunk breaks the rules; fuzz_trunk.c does */
+}
+
+/* Both ends of a trunk on one loop. */
+static inline void
+rounds_trunks(struct loop *l, uint32_t streams, struct stream *(*opened)(void *arg), void *arg,
+	      struct trunk *ends[2])
+{
+	for (int side = TRUNK_INGRESS, fds[TRUNK_FDS], theirs[TRUNK_FDS]; side <= TRUNK_EGRESS;
+	     side++) {
+		struct trunk_options o = {(enum trunk_side)side, streams, opened, rounds_lost, arg};
+
+		if (side == TRUNK_INGRESS && trunk_create(fds) != 0)
+			abort();
+		for (int i = 0; i < TRUNK_FDS; i++)
+			theirs[i] = side == TRUNK_INGRESS ? dup(fds[i]) : fds[i];
+		ends[side] = trunk_open(l, theirs, &o);
+		if (ends[side] == NULL)
+			abort();
 	}
 }
 

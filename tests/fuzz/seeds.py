@@ -126,30 +126,68 @@ MESSAGES = {
     "secret": u8(KEEPER_EGRESS) + u8(9) + u16(1) + u32(2) + span(b"sk-planted"),
     "secret-gone": u8(KEEPER_EGRESS) + u8(10) + u16(1),
     "tls": u8(KEEPER_EGRESS) + u8(11) + u16(0) + u32(1) + u8(1) + span(b"cert") + span(b"key"),
-    "looked": u8(KEEPER_EGRESS) + u8(21) + u16(3),
-    "signing": u8(KEEPER_EGRESS) + u8(22) + u16(0) + u32(1) + span(b"20261121") + span(b"k" * 32)
+    "looked": u8(KEEPER_EGRESS) + u8(20) + u16(3),
+    "signing": u8(KEEPER_EGRESS) + u8(21) + u16(0) + u32(1) + span(b"20261121") + span(b"k" * 32)
     + span(b"AKIA") + span(b"token") + u64(1795000000) + u8(0) + span(b""),
     "slot": u8(KEEPER_INGRESS) + u8(12) + u16(0) + u8(1) + u32(1) + u64(5) + u64(6)
     + span(b"v1") + span(b"") + u8(0),
-    "digest": u8(KEEPER_INGRESS) + u8(19) + u16(0) + span(b"d" * 32),
-    "alive": u8(KEEPER_INGRESS) + u8(15) + u8(2),
+    "digest": u8(KEEPER_INGRESS) + u8(18) + u16(0) + span(b"d" * 32),
+    "alive": u8(KEEPER_INGRESS) + u8(14) + u8(2),
     "addresses": u8(RESOLVER) + u8(8) + u16(0) + u32(2) + u8(0) + span(b"\x7f\0\0\1")
     + u8(1) + span(b"\0" * 15 + b"\1"),
     "no-address": u8(RESOLVER) + u8(8) + u16(0) + u32(0),
-    "target": u8(EGRESS) + u8(14) + u16(0) + u8(1) + u8(1) + u8(0) + u64(0),
-    "redacted": u8(EGRESS) + u8(23) + u16(0) + u16(0) + u64(1),
-    "deployment": u8(EGRESS) + u8(24) + u16(0) + u8(1) + u8(3) + u64(0),
-    "stream": u8(INGRESS) + u8(13) + u8(0),
+    "target": u8(EGRESS) + u8(13) + u16(0) + u8(1) + u8(1) + u8(0) + u64(0),
+    "redacted": u8(EGRESS) + u8(22) + u16(0) + u16(0) + u64(1),
+    "deployment": u8(EGRESS) + u8(23) + u16(0) + u8(1) + u8(3) + u64(0),
     "env": u8(ANY) + u8(1) + span(b"OPENAI_API_KEY") + span(b"sk-planted"),
     "ready": u8(ANY) + u8(3) + u32(6) + u8(1) + u8(1) + u8(2) + u32(40),
     "resolve": u8(ANY) + u8(7) + u16(0),
-    "refused": u8(ANY) + u8(20) + u16(0) + u32(1) + u64(1795000000),
-    "report-slot": u8(ANY) + u8(26) + u16(0) + u8(1) + u32(10) + u64(0) + 3 * span(b"x"),
+    "refused": u8(ANY) + u8(19) + u16(0) + u32(1) + u64(1795000000),
+    "report-slot": u8(ANY) + u8(25) + u16(0) + u8(1) + u32(10) + u64(0) + 3 * span(b"x"),
     "nothing": u8(KEEPER_EGRESS) + u8(0),
     "of-another": u8(INGRESS) + u8(9) + u16(1) + u32(2) + span(b"sk-planted"),
 }  # fmt: skip
 
+# A side, then steps: a byte for each, and what it needs (fuzz_trunk.c).
+PUT, BYTES, WRITTEN, TAKEN, WANTS, RING, ROUND, OPEN, SEND, HOLD, CLOSE = map(u8, range(11))
+INGRESS_END, EGRESS_END = b"\0", b"\1"
+OPENED = PUT + b"\1\0\1\0\0\0"
+OUR_OPEN, OUR_SEND = OPEN + b"\0", SEND + b"\0\xff\xff"
+
+
+def data(n: int) -> bytes:
+    return PUT + b"\2\0\1" + struct.pack(">H", n) + b"a"
+
+
+TRUNK = {
+    "data": EGRESS_END + OPENED + ROUND + 3 * data(200) + ROUND + PUT + b"\4\0\1\0\0\0" + ROUND,
+    "data-in-ingress": INGRESS_END + OUR_OPEN + ROUND + 3 * data(200) + ROUND,
+    "data-longer-than-there": EGRESS_END + OPENED + data(60000) + ROUND,
+    "beyond-the-window": EGRESS_END + OPENED + HOLD + b"\0\1" + 300 * (data(250) + ROUND),
+    "half-a-record": EGRESS_END + BYTES + b"\x07" + b"\1\0\0\0\0\0\0" + ROUND,
+    "opened-twice": EGRESS_END + 2 * OPENED + ROUND,
+    "opened-by-egress": INGRESS_END + OPENED + ROUND,
+    "slot-beyond": EGRESS_END + PUT + b"\1\xff\1\0\0\0" + ROUND,
+    "no-kind": EGRESS_END + PUT + b"\0\0\1\0\0\0" + PUT + b"\5\0\1\0\0\0" + ROUND,
+    "of-no-stream": EGRESS_END + data(100) + ROUND + OPENED + ROUND,
+    "too-much-room": INGRESS_END + OUR_OPEN + PUT + b"\3\0\1\xff\xff\0" + ROUND,
+    "room": INGRESS_END + OUR_OPEN + OUR_SEND + PUT + b"\3\0\1\x80\0\0" + TAKEN
+    + b"\0\0\x80\0" + ROUND + OUR_SEND + ROUND,
+    "written-back": EGRESS_END + OPENED + ROUND + WRITTEN + b"\xff\xff\xff\xf0" + ROUND,
+    "written-beyond": EGRESS_END + WRITTEN + b"\0\1\0\1" + ROUND,
+    "stale-bytes": EGRESS_END + OPENED + data(100) + ROUND + WRITTEN + b"\0\0\xff\xff" + ROUND,
+    "taken-beyond": INGRESS_END + OUR_OPEN + TAKEN + b"\0\0\1\0" + OUR_SEND + ROUND,
+    "taken-back": INGRESS_END + OUR_OPEN + OUR_SEND + TAKEN + b"\xff\xff\0\0" + OUR_SEND + ROUND,
+    "never-taken": INGRESS_END + 600 * (OUR_OPEN + OUR_SEND + CLOSE + b"\0") + ROUND,
+    "rung": EGRESS_END + 9 * (RING + WANTS + b"\0\0\0\0\3" + ROUND) + OPENED + ROUND + SEND
+    + b"\0\0\x09" + ROUND,
+    "lost-while-it-is-answered": EGRESS_END + OPENED + data(32768) + WRITTEN + b"\0\0\x7f\0"
+    + TAKEN + b"\0\1\0\1" + ROUND,
+    "closed-while-it-comes": EGRESS_END + OPENED + PUT + b"\2\0\1\0\4x" + data(100) + ROUND,
+}  # fmt: skip
+
 CORPORA = {
+    "fuzz_trunk": TRUNK,
     "fuzz_hostile_ingress": FROM_INGRESS,
     "fuzz_hostile_egress": FROM_EGRESS,
     "fuzz_messages": MESSAGES,

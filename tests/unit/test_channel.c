@@ -93,7 +93,7 @@ send_number(struct channel *c, unsigned i)
 static int
 send_fd(struct channel *c, int fd)
 {
-	return channel_send(c, MSG_STREAM, &(struct msg_empty){0}, fd);
+	return channel_send(c, MSG_TLS, &(struct msg_tls){.has_ca = true}, fd);
 }
 
 static void
@@ -113,7 +113,7 @@ what_waits_arrives_whole_and_in_order(void **state)
 		assert_int_equal(send_number(teller, i), 0);
 	assert_int_equal(send_fd(teller, hole[1]), 0);
 	close(hole[1]);
-	listener = end_of(fds[1], &ear, 1u << MSG_ENV | 1u << MSG_STREAM);
+	listener = end_of(fds[1], &ear, 1u << MSG_ENV | 1u << MSG_TLS);
 	ear.until = MANY + 1;
 	listen_to_it();
 	assert_int_equal(ear.heard, MANY + 1);
@@ -195,8 +195,8 @@ static const struct lie {
 	{{MSG_ENV}, 9 + 1, 0, "its form", "a byte too many"},
 	{{MSG_ENV}, MSG_BYTES_MAX + 1, 0, "too large", "longer than any message"},
 	{{MSG_ENV}, 9, 1, "carries none", "a descriptor where none is due"},
-	{{MSG_STREAM, 0}, 2, 2, "too much", "two descriptors"},
-	{{MSG_STREAM, 0}, 2, 3, "too much", "three, of which the kernel drops one"},
+	{{MSG_TLS, 0}, 2, 2, "too much", "two descriptors"},
+	{{MSG_TLS, 0}, 2, 3, "too much", "three, of which the kernel drops one"},
 };
 
 static void
@@ -240,7 +240,7 @@ a_lie_ends_the_channel(void **state)
 		loop = loop_new();
 		assert_int_equal(channel_pair(fds), 0);
 		assert_int_equal(pipe(hole), 0);
-		c = end_of(fds[0], &ear, 1u << MSG_ENV | 1u << MSG_STREAM);
+		c = end_of(fds[0], &ear, 1u << MSG_ENV | 1u << MSG_TLS);
 		say(fds[1], &lies[i], hole[1]);
 		close(hole[1]);
 		listen_to_it();

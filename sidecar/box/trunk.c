@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "box/trunk.h"
+
+#include "base/auto.h"
+#include "box/trunk_pages.h"
+
+enum {
+	SIZE_SEALS = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
+	GIVE_BACK = STREAM_WINDOW / 2, /* a peer is told of room when there is so much of it */
+	BACKLOG_MAX = 4 * 1024 * 1024, /* 65536 streams, each opened and closed while it is stuck */
+	ROOM_LEAST = 4 * 1024,         /* in the ring, or else it counts as full: no tiny pieces */
+	NO_SLOT = -1,
+};
+
+struct slot {
+	struct stream *stream; /* NULL: not open */
+	uint32_t serial;       /* of the last one */
+	int32_t next_free;
+};
+
+struct trunk {
+	struct loop *loop;
+	struct source source;
+	struct watch bell; /* rung for us */
+	int their_bell;
+	struct trunk_pages *pages;
+	struct ring in, out;
+	struct trunk_options o;
+	struct slot *slots;
+	int32_t first_free;
+	struct buf backlog; /* records of their own that found no room in the ring */
+	struct stream *waiting, **last_waiting;
+	size_t nwaiting;
+	bool letting_go;             /* those that waited are being served */
+	bool has_written, has_taken; /* since the peer was looked after */
+	bool says_asleep;            /* in its wants */
+	bool lost;
+};
+
+static void
+lose(struct trunk *t, const char *why)
+{
+	if (t->lost)
+		return;
+	t->lost = true;
+	watch_stop(t->loop, &t->bell);
+	t->o.lost(t->o.arg, why);
+}
+
+/* ---- writing ---- */
+
+/* How many bytes may stand behind a record; 0: nothing may be put, not even that. */
+static size_t
+room_for_data(struct trunk *t)
+{
+	long n = t->lost ? 0 : ring_room(&t->out);
+
+	if (n < 0)
+		lose(t, "it took what was not there");
+	return n >= ROOM_LEAST ? (size_t)n - sizeof(struct record) : 0;
+}
+
+static void
+put(struct trunk *t, const struct record *r, const char *bytes)
+{
+	ring_put(&t->out, r, sizeof(*r));
+	if (r->kind == RECORD_DATA)
+		ring_put(&t->out, bytes, r->n);
+	ring_written(&t->out);
+	t->has_written = true;
+}
+
+static void
+flush_backlog(struct trunk *t)
+{
+	size_t used = 0;
+	struct record r;
+
+	while (used < t->backlog.len && room_for_data(t) > 0) {
+		memcpy(&r, t->backlog.ptr + used, sizeof(r));
+		put(t, &r, NULL);
+		used += sizeof(r);
+	}
+	if (used == t->backlog.len)
+		buf_free(&t->backlog);
+	else
+		buf_drop(&t->backlog, used);
+}
+
+/* A record without bytes, which never has to wait: in the ring, or behind those that do. */
+static void
+tell(const struct stream *s, enum record_kind kind, uint32_t n)
+{
+	struct record r = {kind, s->slot, s->serial, n};
+	struct trunk *t = s->trunk;
+
+	if (t->backlog.len == 0 && room_for_data(t) > 0)
+		put(t, &r, NULL);
+	else if (!t->lost && buf_add(&t->backlog, &r, sizeof(r)) != 0)
+		lose(t, "it stopped reading");
+}
+
+static void
+wait_for_room(struct stream *s)
+{
+	struct trunk *t = s->trunk;
+
+	if (s->prev != NULL)
+		return;
+	s->next = NULL;
+	s->prev = t->last_waiting;
+	*t->last_waiting = s;
+	t->last_waiting = &s->next;
+	t->nwaiting++;
+}
+
+static void
+wait_no_more(struct stream *s)
+{
+	if (s->prev == NULL)
+		return;
+	*s->prev = s->next;
+	if (s->next != NULL)
+		s->next->prev = s->prev;
+	else
+		s->trunk->last_waiting = s->prev;
+	s->next = NULL;
+	s->prev = NULL;
+	s->trunk->nwaiting--;
+}
+
+/* How many bytes of b went. */
+static size_t
+send_some(struct stream *s, const struct buf *b)
+{
+	struct trunk *t = s->trunk;
+	struct record r = {RECORD_DATA, s->slot, s->serial, 0};
+	size_t room = t->backlog.len > 0 ? 0 : room_for_data(t);
+	size_t want = b->len < s->may_send ? b->len : s->may_send;
+
+	if (t->waiting != NULL && !t->letting_go)
+		room = 0; /* others were first */
+	r.n = (uint32_t)(want < room ? want : room);
+	if (r.n > 0)
+		put(t, &r, b->ptr);
+	s->may_send -= r.n;
+	if (r.n < want)
+		wait_for_room(s);
+	return r.n;
+}
+
+void
+stream_send(struct stream *s, struct buf *b, size_t keep)
+{
+	size_t went = b->len > 0 ? send_some(s, b) : 0;
+
+	s->is_short = went < b->len;
+	if (s->is_short)
+		buf_drop(b, went);
+	else
+		buf_clear(b, keep);
+}
+
+/* Those that waited, in their order; who finds too little room waits again, behind the others. */
+static void
+let_go(struct trunk *t)
+{
+	size_t n = t->nwaiting;
+
+	t->letting_go = true;
+	while (n-- > 0 && t->waiting != NULL && room_for_data(t) > 0) {
+		struct stream *s = t->waiting;
+
+		wait_no_more(s);
+		s->events->room(s);
+	}
+	t->letting_go = false;
+}
+
+/* ---- streams ---- */
+
+static void
+attach(struct trunk *t, struct stream *s, uint32_t slot, uint32_t serial)
+{
+	s->trunk = t;
+	s->slot = slot;
+	s->serial = serial;
+	s->may_send = s->may_come = STREAM_WINDOW;
+	t->slots[slot].stream = s;
+	t->slots[slot].serial = serial;
+}
+
+static void
+detach(struct stream *s)
+{
+	struct trunk *t = s->trunk;
+	struct slot *slot = &t->slots[s->slot];
+
+	wait_no_more(s);
+	slot->stream = NULL;
+	if (t->o.side == TRUNK_INGRESS) {
+		slot->next_free = t->first_free;
+		t->first_free = (int32_t)s->slot;
+	}
+	*s = (struct stream){0};
+}
+
+bool
+stream_open(struct trunk *t, struct stream *s, const struct stream_events *events)
+{
+	int32_t n = t->first_free;
+
+	if (n == NO_SLOT || t->lost)
+		return false;
+	t->first_free = t->slots[n].next_free;
+	*s = (struct stream){.events = events};
+	attach(t, s, (uint32_t)n, t->slots[n].serial + 1);
+	tell(s, RECORD_OPEN, 0);
+	return true;
+}
+
+void
+stream_close(struct stream *s)
+{
+	if (s->trunk == NULL)
+		return;
+	tell(s, RECORD_CLOSE, 0);
+	detach(s);
+}
+
+bool
+stream_is_open(const struct stream *s)
+{
+	return s->trunk != NULL;
+}
+
+static void
+give_back(struct stream *s)
+{
+	uint32_t n = STREAM_WINDOW - s->may_come;
+
+	if (s->is_held || n < GIVE_BACK)
+		return;
+	s->may_come += n;
+	tell(s, RECORD_ROOM, n);
+}
+
+void
+stream_hold(struct stream *s, bool held)
+{
+	s->is_held = held;
+	give_back(s);
+}
+
+/* ---- reading ---- */
+
+static const char *
+take_open(struct trunk *t, const struct record *r)
+{
+	struct stream *s, nobody = {.trunk = t, .slot = r->slot, .serial = r->serial};
+
+	if (t->o.side != TRUNK_EGRESS || t->slots[r->slot].stream != NULL)
+		return "it opened a stream that it may not open";
+	s = t->o.opened(t->o.arg);
+	if (s == NULL)
+		tell(&nobody, RECORD_CLOSE, 0);
+	else
+		attach(t, s, r->slot, r->serial);
+	return NULL;
+}
+
+static const char *
+take_data(struct stream *s, uint32_t n)
+{
+	static char came[STREAM_WINDOW];
+
+	if (n > s->may_come)
+		return "it sent more than there is room for";
+	ring_get(&s->trunk->in, came, n);
+	ring_taken(&s->trunk->in);
+	s->may_come -= n;
+	give_back(s);
+	if (!s->trunk->lost)
+		s->events->came(s, (struct span){came, n});
+	return NULL;
+}
+
+static const char *
+take_room(struct stream *s, uint32_t n)
+{
+	if (n > STREAM_WINDOW - s->may_send)
+		return "it has more room than there is";
+	s->may_send += n;
+	if (s->is_short && s->prev == NULL)
+		s->events->room(s);
+	return NULL;
+}
+
+static void
+take_close(struct stream *s)
+{
+	const struct stream_events *events = s->events;
+
+	detach(s);
+	events->closed(s);
+}
+
+/* One whole record, of the n bytes that there are; a static sentence when it is none. */
+static const char *
+take_record(struct trunk *t, size_t n)
+{
+	struct stream *s;
+	struct record r;
+
+	if (n < sizeof(r))
+		return "it sent half a record";
+	ring_get(&t->in, &r, sizeof(r));
+	if (r.kind == RECORD_NONE || r.kind >= RECORD_KINDS || r.slot >= t->o.streams ||
+	    (r.kind == RECORD_DATA ? r.n == 0 || r.n > n - sizeof(r) : 0))
+		return "it sent a record that is none";
+	if (r.kind == RECORD_OPEN)
+		return take_open(t, &r);
+	s = t->slots[r.slot].serial == r.serial ? t->slots[r.slot].stream : NULL;
+	if (s == NULL) { /* closed here while it was under way */
+		t->in.at += r.kind == RECORD_DATA ? r.n : 0;
+		return NULL;
+	}
+	if (r.kind == RECORD_DATA)
+		return take_data(s, r.n);
+	if (r.kind == RECORD_ROOM)
+		return take_room(s, r.n);
+	take_close(s);
+	return NULL;
+}
+
+/* No more than was there at first: a peer that never stops gets its turn like everybody. */
+static void
+take_records(struct trunk *t)
+{
+	long n = t->lost ? 0 : ring_has(&t->in);
+	unsigned start = t->in.at;
+	const char *wrong = n < 0 ? "it wrote what cannot be" : NULL;
+
+	while (wrong == NULL && !t->lost && t->in.at - start < (unsigned long)n) {
+		wrong = take_record(t, (size_t)n - (t->in.at - start));
+		ring_taken(&t->in);
+		t->has_taken = true;
+	}
+	if (wrong != NULL)
+		lose(t, wrong);
+}
+
+/* ---- rounds ---- */
+
+/*
+ * No wake-up is lost. Who is about to sleep says so (wants), and then looks at the rings once more;
+ * who has written or taken publishes that, and then looks at wants. Each has a sequentially
+ * consistent fence between the two steps, and one of the fences is the first: the other process
+ * then sees what was stored before it. So the bell is rung, or its ringing is not needed. The
+ * exchange makes it ring once; that it reads 0 means that the sleeper has woken by itself after it
+ * was seen asleep, and will look again before it sleeps.
+ */
+static void
+wake_peer(struct trunk *t)
+{
+	static const uint64_t once = 1;
+	atomic_uint *wants = &t->pages->sides[!t->o.side].wants;
+	unsigned mine =
+		(t->has_written ? TRUNK_WANTS_DATA : 0u) | (t->has_taken ? TRUNK_WANTS_ROOM : 0u);
+
+	if (mine == 0)
+		return;
+	t->has_written = t->has_taken = false;
+	atomic_thread_fence(memory_order_seq_cst);
+	if ((atomic_load_explicit(wants, memory_order_relaxed) & mine) == 0)
+		return;
+	/* EAGAIN: it has been rung more often than can be counted. */
+	if (atomic_exchange_explicit(wants, 0, memory_order_acq_rel) != 0)
+		while (write(t->their_bell, &once, sizeof(once)) < 0 && errno == EINTR)
+			continue;
+}
+
+static void
+take(struct source *src)
+{
+	struct trunk *t = ev_owner(src, struct trunk, source);
+
+	if (t->says_asleep)
+		atomic_store_explicit(&t->pages->sides[t->o.side].wants, 0, memory_order_relaxed);
+	t->says_asleep = false;
+	take_records(t);
+	if (t->backlog.len > 0)
+		flush_backlog(t);
+	let_go(t);
+}
+
+static bool
+may_rest(struct source *src, bool sleeps)
+{
+	struct trunk *t = ev_owner(src, struct trunk, source);
+	bool is_full = t->backlog.len > 0 || t->waiting != NULL;
+
+	wake_peer(t);
+	if (!sleeps || t->lost)
+		return true;
+	t->says_asleep = true;
+	atomic_store_explicit(&t->pages->sides[t->o.side].wants,
+			      TRUNK_WANTS_DATA | (is_full ? TRUNK_WANTS_ROOM : 0u),
+			      memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	return ring_has(&t->in) == 0 && !(is_full && room_for_data(t) > 0);
+}
+
+/* Nothing is to be done: it has woken us. Edge-triggered, it need not even be read. */
+static void
+rung(struct watch *w, uint32_t events)
+{
+	(void)w;
+	(void)events;
+}
+
+/* ---- life ---- */
+
+int
+trunk_create(int fds[static TRUNK_FDS])
+{
+	auto_close int pages = memfd_create("streams", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	auto_close int ingress = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	auto_close int egress = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (pages < 0 || ingress < 0 || egress < 0 ||
+	    ftruncate(pages, sizeof(struct trunk_pages)) != 0 ||
+	    fcntl(pages, F_ADD_SEALS, SIZE_SEALS) != 0)
+		return -1;
+	fds[TRUNK_PAGES] = take_fd(&pages);
+	fds[TRUNK_BELL_INGRESS] = take_fd(&ingress);
+	fds[TRUNK_BELL_EGRESS] = take_fd(&egress);
+	return 0;
+}
+
+static struct trunk_pages *
+map_pages(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	void *at;
+
+	/* Pages that the peer could cut off would be a SIGBUS. */
+	if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS || fstat(fd, &st) != 0 ||
+	    (size_t)st.st_size != sizeof(struct trunk_pages))
+		return NULL;
+	at = mmap(NULL, sizeof(struct trunk_pages), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static void
+make_slots(struct trunk *t)
+{
+	t->slots = calloc(t->o.streams, sizeof(*t->slots));
+	if (t->slots == NULL)
+		abort();
+	for (uint32_t i = 0; i < t->o.streams; i++)
+		t->slots[i].next_free = i + 1 < t->o.streams ? (int32_t)i + 1 : NO_SLOT;
+}
+
+struct trunk *
+trunk_open(struct loop *l, const int fds[static TRUNK_FDS], const struct trunk_options *o)
+{
+	struct trunk *t = calloc(1, sizeof(*t));
+	bool here = o->side == TRUNK_INGRESS;
+
+	if (t == NULL)
+		abort();
+	t->pages = map_pages(fds[TRUNK_PAGES]);
+	close(fds[TRUNK_PAGES]);
+	if (t->pages == NULL) {
+		close(fds[TRUNK_BELL_INGRESS]);
+		close(fds[TRUNK_BELL_EGRESS]);
+		free(t);
+		return NULL;
+	}
+	t->loop = l;
+	t->o = *o;
+	t->bell = (struct watch){fds[here ? TRUNK_BELL_INGRESS : TRUNK_BELL_EGRESS], 0, rung};
+	t->their_bell = fds[here ? TRUNK_BELL_EGRESS : TRUNK_BELL_INGRESS];
+	t->out.pages = &t->pages->rings[o->side];
+	t->in.pages = &t->pages->rings[!o->side];
+	t->last_waiting = &t->waiting;
+	t->source = (struct source){.take = take, .may_rest = may_rest};
+	buf_init(&t->backlog, BACKLOG_MAX);
+	make_slots(t);
+	loop_source(l, &t->source);
+	watch_set(l, &t->bell, EPOLLIN | EPOLLET);
+	return t;
+}
+
+void
+trunk_free(struct trunk *t)
+{
+	if (t == NULL)
+		return;
+	wake_peer(t);
+	loop_source_stop(t->loop, &t->source);
+	watch_stop(t->loop, &t->bell);
+	close(t->bell.fd);
+	close(t->their_bell);
+	munmap(t->pages, sizeof(*t->pages));
+	buf_free(&t->backlog);
+	free(t->slots);
+	free(t);
+}
