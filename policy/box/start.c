@@ -31,7 +31,7 @@ static const struct box_call calls[] = {
 	ANY("rt_sigaction", "libcurl and OpenSSL look after SIGPIPE"),
 	ANY("sigaltstack", "a sanitizer"),
 	ANY("epoll_create1", "loop_new"),
-	ANY("eventfd2", "libcurl's multi handles; the parent: the bells of a trunk"),
+	ANY("eventfd2", "libcurl's multi handles"),
 	ANY("pipe2", "libcurl's multi handles"),
 	ANY("socketpair", "libcurl's multi handles"),
 	ANY("pread64", "the projection"),
@@ -39,7 +39,7 @@ static const struct box_call calls[] = {
 	ANY("fcntl", "the projection's seals"),
 
 	ANY("memfd_secret", "secret pages"),
-	ANY("ftruncate", "secret pages; the parent: the pages of a trunk"),
+	ANY("ftruncate", "secret pages"),
 	ANY("mlock", "secret pages"),
 	ANY("mlock2", "secret pages"),
 	ANY("munlock", "secret pages"),
