@@ -279,6 +279,17 @@ stream_came(struct stream *stream, struct span bytes)
 
 /* ---- the call, towards egress ---- */
 
+/* The request's bytes need not be kept through a long answer, nor while a few of them wait. */
+static void
+forget_request(struct conn *c)
+{
+	call_handed_over(c->in, c->call);
+	buf_drop(&c->inb, c->call->head_len);
+	c->call->head_len = 0;
+	if (c->inb.len == 0)
+		buf_free(&c->inb);
+}
+
 static void
 send_call(struct conn *c)
 {
@@ -288,8 +299,11 @@ send_call(struct conn *c)
 		if (c->up.len == 0)
 			break;
 		stream_send(&c->stream, &c->up, UP_KEEP);
-		if (c->up.len > 0)
-			return;
+		if (c->up.len == 0)
+			continue;
+		if (c->call->end_sent && c->call->upload == NULL && c->up.len <= UP_KEEP)
+			forget_request(c);
+		return;
 	}
 	if (c->call->upload != NULL) {
 		c->in->buffered -= c->call->reserved; /* egress keeps no copy of a form */
@@ -300,13 +314,8 @@ send_call(struct conn *c)
 		c->call->sent = 0;
 		return;
 	}
-	/* All of it is with egress: the request's bytes need not be kept through a long answer. */
 	buf_free(&c->up);
-	call_handed_over(c->in, c->call);
-	buf_drop(&c->inb, c->call->head_len);
-	c->call->head_len = 0;
-	if (c->inb.len == 0)
-		buf_free(&c->inb);
+	forget_request(c);
 }
 
 void
