@@ -47,8 +47,12 @@ struct transfer {
 	struct transfer_report *report;
 	unsigned requests; /* how often libcurl was about to send the request */
 	unsigned interim;  /* 1xx answers so far */
+	int64_t length;    /* of the request's body; -1: chunked */
 	bool head_done, paused;
 	bool starved;         /* the rest of a streamed body is awaited */
+	bool given;           /* all of a streamed body */
+	bool unquiet;         /* something waited on the connection: another one is needed */
+	bool complete;        /* the answer */
 	enum verdict verdict; /* why we ended it, if we did */
 	struct buf head;
 };
@@ -192,6 +196,9 @@ before_request(void *arg, char *ip, char *local_ip, int port, int local_port)
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
+	t->unquiet = t->requests == 0 && !multi_is_quiet(t->lane->multi, t->easy);
+	if (t->unquiet)
+		return CURL_PREREQFUNC_ABORT;
 	return t->requests++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
@@ -241,6 +248,24 @@ note_length(CURL *easy, struct frame_head *head)
 	}
 }
 
+/*
+ * A connection serves another call only if this one's request was sent whole before its answer
+ * came; until then CURLOPT_FORBID_REUSE is set. Else a server that did not wait may take the rest
+ * for a request; and libcurl 7.88 returns a connection to the pool when its first send fails, with
+ * the request in OpenSSL's buffer: it would go out before the next call's, which would get its
+ * answer.
+ */
+static void
+allow_reuse(struct transfer *t)
+{
+	curl_off_t sent = -1;
+
+	if (t->length >= 0 && curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK)
+		return;
+	if (t->length >= 0 ? sent == t->length : t->given)
+		curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 0L);
+}
+
 static enum verdict
 head_complete(struct transfer *t)
 {
@@ -256,6 +281,7 @@ head_complete(struct transfer *t)
 	if (head.status < 200 || !framing_is_sound(&head))
 		return VERDICT_UPSTREAM_INVALID;
 	t->head_done = true;
+	allow_reuse(t);
 	transfer_more(t); /* an error ends the sending, but libcurl looks only once it goes on */
 	note_length(t->easy, &head);
 	return t->ev->head(t->arg, &head);
@@ -306,6 +332,7 @@ on_read(char *to, size_t size, size_t n, void *arg)
 	long got = t->ev->more(t->arg, to, size * n);
 
 	t->starved = got < 0;
+	t->given = got == 0;
 	return got < 0 ? CURL_READFUNC_PAUSE : (size_t)got;
 }
 
@@ -383,12 +410,23 @@ transfer_free(struct transfer *t)
 	struct lane *lane = t->lane;
 
 	multi_remove(lane->multi, t->easy);
+	if (!t->complete)
+		multi_distrust(lane->multi, t->easy);
 	put_easy(lane, t->easy);
 	handshake_release(t->handshake);
 	buf_free(&t->head);
 	free(t->nodes);
 	free(t);
 	lane_release(lane);
+}
+
+/* Nothing has been sent, and libcurl has closed the connection: there are others. */
+static bool
+start_over(struct transfer *t)
+{
+	t->unquiet = false;
+	multi_remove(t->lane->multi, t->easy);
+	return multi_add(t->lane->multi, t->easy) == 0;
 }
 
 static void
@@ -402,7 +440,10 @@ transfer_done(void *arg, void *easy, int result)
 
 	(void)arg;
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+	if (t->unquiet && start_over(t))
+		return;
 	v = verdict_of(t, (CURLcode)result);
+	t->complete = v == VERDICT_OK;
 	sent = t->requests > 0;
 	ev = t->ev;
 	owner = t->arg;
@@ -487,6 +528,7 @@ set_call(struct transfer *t, const struct transfer_request *r, char *method)
 	}
 	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,
 			 span_is(r->method, post ? "POST" : "GET") ? NULL : method);
+	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, r->target);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->nodes);
 	curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
@@ -528,6 +570,7 @@ transfer_start(struct lane *lane, const struct transfer_request *r,
 		return NULL;
 	}
 	*t = (struct transfer){.lane = lane, .ev = ev, .arg = arg, .report = r->report};
+	t->length = r->streamed ? r->length : (int64_t)r->body.len;
 	buf_init(&t->head, HEAD_BYTES_MAX);
 	t->easy = lane->nidle > 0 ? lane->idle[--lane->nidle] : new_easy(lane);
 	if (t->easy == NULL) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 
 #include "ev/multi.h"
 
@@ -15,8 +17,9 @@
 struct sock {
 	struct watch watch;
 	struct multi *multi;
-	bool pooled;    /* no transfer uses it */
-	in_port_t port; /* its own, by which libcurl knows a connection too; 0: not asked yet */
+	bool pooled;       /* no transfer uses it, or one that libcurl has not told us of */
+	in_port_t port;    /* its own, by which libcurl knows a connection too; 0: not asked yet */
+	struct sock *next; /* of the pooled ones */
 };
 
 /* A transfer to be let go on at the round's end. */
@@ -32,6 +35,7 @@ struct multi {
 	struct later later;
 	struct sock **socks; /* by descriptor */
 	size_t nsocks;
+	struct sock *pool; /* few among many, and looked through for each call */
 	struct resume *resumes;
 	multi_done_fn *done;
 	multi_paused_fn *paused;
@@ -67,6 +71,24 @@ act(struct multi *m, int fd, int mask)
 
 	curl_multi_socket_action(m->curl, fd, mask, &running);
 	reap(m);
+}
+
+static void
+set_pooled(struct sock *s, bool pooled)
+{
+	struct sock **at = &s->multi->pool;
+
+	if (s->pooled == pooled)
+		return;
+	s->pooled = pooled;
+	if (pooled) {
+		s->next = *at;
+		*at = s;
+		return;
+	}
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
 }
 
 /*
@@ -122,7 +144,7 @@ sock_of(struct multi *m, int fd)
 		m->socks[fd] = calloc(1, sizeof(struct sock));
 		if (m->socks[fd] == NULL)
 			abort();
-		*m->socks[fd] = (struct sock){{fd, 0, sock_ready}, m, false, 0};
+		*m->socks[fd] = (struct sock){.watch = {fd, 0, sock_ready}, .multi = m};
 	}
 	return m->socks[fd];
 }
@@ -133,6 +155,7 @@ sock_forget(struct multi *m, int fd)
 	if ((size_t)fd >= m->nsocks || m->socks[fd] == NULL)
 		return;
 	watch_stop(m->loop, &m->socks[fd]->watch);
+	set_pooled(m->socks[fd], false);
 	free(m->socks[fd]);
 	m->socks[fd] = NULL;
 }
@@ -171,12 +194,12 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 			sock_forget(m, fd);
 			return 0;
 		}
-		m->socks[fd]->pooled = m->paused == NULL || !m->paused(easy);
+		set_pooled(m->socks[fd], m->paused == NULL || !m->paused(easy));
 		watch_set(m->loop, &m->socks[fd]->watch, m->socks[fd]->pooled ? EPOLLIN : 0);
 		return 0;
 	}
 	s = sock_of(m, fd);
-	s->pooled = false;
+	set_pooled(s, false);
 	watch_set(m->loop, &s->watch, want);
 	return 0;
 }
@@ -196,20 +219,52 @@ port_of(struct sock *s)
 	return s->port;
 }
 
-void
-multi_pausing(struct multi *m, void *easy)
+/* Of the pooled ones from s on, the first that easy has, or has had; or NULL. */
+static struct sock *
+pooled_of(void *easy, struct sock *s)
 {
 	long port = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port);
-	for (size_t fd = 0; fd < m->nsocks; fd++) {
-		struct sock *s = m->socks[fd];
+	while (s != NULL && port_of(s) != port)
+		s = s->next;
+	return s;
+}
 
-		if (s == NULL || !s->pooled || port_of(s) != port)
-			continue;
-		s->pooled = false;
+void
+multi_pausing(struct multi *m, void *easy)
+{
+	for (struct sock *s = pooled_of(easy, m->pool), *next; s != NULL; s = next) {
+		next = pooled_of(easy, s->next);
+		set_pooled(s, false);
 		watch_set(m->loop, &s->watch, 0);
 	}
+}
+
+bool
+multi_is_quiet(struct multi *m, void *easy)
+{
+	const struct curl_tlssessioninfo *tls = NULL;
+	long made = 0;
+	char byte;
+
+	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &made);
+	if (made > 0)
+		return true;
+	curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &tls);
+	if (tls != NULL && tls->internals != NULL && SSL_has_pending(tls->internals) == 1)
+		return false;
+	for (struct sock *s = pooled_of(easy, m->pool); s != NULL; s = pooled_of(easy, s->next))
+		if (recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+			return false;
+	return true;
+}
+
+void
+multi_distrust(struct multi *m, void *easy)
+{
+	for (struct sock *s = pooled_of(easy, m->pool); s != NULL; s = pooled_of(easy, s->next))
+		retire(s);
 }
 
 /* CURLOPT_CLOSESOCKETFUNCTION: the watch goes before the descriptor does. */

@@ -52,6 +52,19 @@ void multi_remove(struct multi *m, void *easy);
 void multi_pausing(struct multi *m, void *easy);
 
 /*
+ * For CURLOPT_PREREQFUNCTION: whether the connection, if it comes from the pool, has brought
+ * nothing since its last answer, into the kernel or into OpenSSL. libcurl 7.88 uses it all the
+ * same, and would take what waits there for the answer.
+ */
+bool multi_is_quiet(struct multi *m, void *easy);
+
+/*
+ * A transfer has failed and is removed: its connection serves no other, should libcurl have kept
+ * it.
+ */
+void multi_distrust(struct multi *m, void *easy);
+
+/*
  * Lets a transfer that was paused go on; safe to call from any callback (runs at the round's
  * end).
  */

@@ -5,11 +5,11 @@
  *     failcall REPORT PROCESS WHICH HOW PROGRAM ARGUMENT…
  *
  * PROCESS is the parent, a role, "child" (forked by the parent, not yet a role) or "lookup" (the
- * resolver's). WHICH of its calls fails, in all generations: the N-th, none for 0, or the first of
- * that name. HOW: with the errno that is usual for the call ("usual"), or with the one of that
- * number. The program is not built for it: a tracer stands beside it, as strace -D does, so that
- * the calls of libc and of the libraries are reached as well, and the program keeps the process
- * number that it was started with. amd64 only.
+ * resolver's). WHICH of its calls fails, in all generations: the N-th, none for 0, the first of a
+ * name, or with "NAME/N" the N-th of that name. HOW: with the errno that is usual for the call
+ * ("usual"), or with the one of that number. The program is not built for it: a tracer stands
+ * beside it, as strace -D does, so that the calls of libc and of the libraries are reached as well,
+ * and the program keeps the process number that it was started with. amd64 only.
  *
  * REPORT gets "failed PROCESS N CALL ERRNO", and when all are gone, "PROCESS COUNT" for each and
  * "end".
@@ -51,7 +51,6 @@ static const char *const sure[] = {
 	"getuid", "geteuid",    "getgid",       "getegid",         "getppid", "wait4",  "futex",
 };
 
-/* No reset for sendto: the connection would have to be gone, and refusing a call leaves it. */
 static const struct {
 	const char *call;
 	int error;
@@ -69,7 +68,7 @@ static const struct {
 	{"epoll_ctl", ENOSPC},
 	{"epoll_create1", EMFILE},
 	{"recvfrom", ECONNRESET},
-	{"sendto", EAGAIN},
+	{"sendto", ECONNRESET},
 	{"recvmsg", ENOBUFS},
 	{"sendmsg", ENOBUFS},
 	{"connect", ENETUNREACH},
@@ -93,7 +92,8 @@ struct task {
 
 static struct task tasks[TASKS];
 static unsigned long counts[KINDS], wanted;
-static const char *wanted_call; /* or NULL: by number */
+static char *wanted_call; /* the wanted-th of that name; or NULL: of all */
+static unsigned long named;
 static enum kind victim;
 static int how;
 static bool failed, counts_only;
@@ -219,7 +219,9 @@ is_wanted(const struct task *t, const char *call)
 {
 	if (failed || t->kind != victim)
 		return false;
-	return wanted_call == NULL ? counts[victim] == wanted : strcmp(call, wanted_call) == 0;
+	if (wanted_call == NULL)
+		return counts[victim] == wanted;
+	return strcmp(call, wanted_call) == 0 && ++named == wanted;
 }
 
 /* getpid in its place, which every box allows; a failed close(2) has closed all the same. */
@@ -323,19 +325,33 @@ tracer(pid_t program, int ready)
 	exit(0);
 }
 
+/* "371", "sendto" or "sendto/3" */
+static void
+set_wanted(char *which)
+{
+	char *end, *slash = strchr(which, '/');
+
+	wanted = strtoul(which, &end, 10);
+	if (*end == '\0')
+		return;
+	wanted_call = which;
+	wanted = slash == NULL ? 1 : strtoul(slash + 1, NULL, 10);
+	if (slash != NULL)
+		*slash = '\0';
+}
+
 int
 main(int argc, char **argv)
 {
 	pid_t program = getpid();
 	int ready[2];
-	char byte, *end;
+	char byte;
 
 	if (argc < 6 || pipe2(ready, O_CLOEXEC) != 0)
 		return 2;
 	report = fopen(argv[1], "we");
 	victim = kind_of(argv[2]);
-	wanted = strtoul(argv[3], &end, 10);
-	wanted_call = *end == '\0' ? NULL : argv[3];
+	set_wanted(argv[3]);
 	counts_only = wanted_call == NULL && wanted == 0;
 	how = strcmp(argv[4], "usual") == 0 ? USUAL : (int)strtol(argv[4], NULL, 10);
 	if (report == NULL)

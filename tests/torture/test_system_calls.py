@@ -4,7 +4,7 @@ sidekey serves on or ends with a reason, and no secret goes astray."""
 
 import platform
 from collections.abc import Iterator
-from errno import EINTR
+from errno import EAGAIN, ECONNRESET, EINTR, ENOBUFS, EPERM, errorcode
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from fakes.sidekey import program
 from fakes.wire import wait_for
 from life import Life, Place, live, live_well, spread, torment
 
+SENDS = 40  # egress makes some more in a life
 PROCESSES = ("parent", "child", "resolver", "lookup", "keeper", "ingress", "egress")
 
 
@@ -27,7 +28,7 @@ class Refuser:
 
     def live(self, process: str, which: int | str, how: str) -> Life:
         self.lived += 1
-        name = f"{process}-{which}-{how}"
+        name = f"{process}-{which}-{how}".replace("/", "-")
         report = self.folder / f"{name}.report"
         wrap = [self.tool, report, process, str(which), how]
         life = live(self.place, self.folder / name, self.known, wrap=wrap)
@@ -94,3 +95,17 @@ def test_a_start_that_fails_says_so(refuser: Refuser) -> None:
     life = refuser.live("parent", "signalfd4", "usual")
     assert life.faults == [] and life.status == 1, life.text
     assert "sidekey cannot start" in life.text
+
+
+@pytest.mark.once
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("error", [ECONNRESET, EAGAIN, ENOBUFS, EPERM], ids=errorcode.get)
+def test_a_send_that_fails_is_the_connections_last(refuser: Refuser, error: int) -> None:
+    """libcurl took the connection back, OpenSSL had the request still, and sent it before the next
+    call's, which got its answer. A full queue, a firewall or a route that changes fail a send so."""
+    numbers = list(range(1, SENDS + 1))
+    lives = torment(
+        refuser.place, numbers, lambda n: refuser.live("egress", f"sendto/{n}", str(error))
+    )
+    failed = [life for life in lives.values() if "sendto" in life.failed]
+    assert len(failed) > SENDS // 2, "a life has about as many calls as another"
