@@ -46,6 +46,7 @@ sink_own(void)
 	auto_close int own = -1;
 
 	keep_places();
+	(void)fcntl(STDERR_FILENO, F_SETFD, 0); /* in a role, too, nothing else is to come there */
 	if (may_wait())
 		own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (own >= 0)

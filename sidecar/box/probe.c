@@ -87,6 +87,8 @@ static const struct action {
 	{"dumpable", SYS_prctl, {PR_SET_DUMPABLE, 1, 0, 0, 0}},
 	{"seccomp", SYS_seccomp, {0, 0, 0}},
 	{"setown", SYS_fcntl, {0, F_SETOWN, 1}},
+	{"no-wait", SYS_fcntl, {99, F_SETFL, O_RDWR | O_NONBLOCK}},
+	{"wait", SYS_fcntl, {99, F_SETFL, O_RDWR}},
 	{"ioctl", SYS_ioctl, {0, 0x5412 /* TIOCSTI */, P("x")}},
 #undef P
 };

@@ -15,9 +15,10 @@
 
 enum {
 	SIZE_SEALS = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
-	GIVE_BACK = STREAM_WINDOW / 2, /* a peer is told of room when there is so much of it */
-	BACKLOG_MAX = 4 * 1024 * 1024, /* 65536 streams, each opened and closed while it is stuck */
-	ROOM_LEAST = 4 * 1024,         /* in the ring, or else it counts as full: no tiny pieces */
+	GIVE_BACK = STREAM_WINDOW / 2,  /* a peer is told of room when there is so much of it */
+	BACKLOG_MAX = 4 * 1024 * 1024,  /* 1 MiB of it closes 65536 streams */
+	BACKLOG_HIGH = BACKLOG_MAX / 2, /* no more are opened: each slot could be, without end */
+	ROOM_LEAST = 4 * 1024,          /* in the ring, or else it counts as full: no tiny pieces */
 	NO_SLOT = -1,
 };
 
@@ -219,7 +220,7 @@ stream_open(struct trunk *t, struct stream *s, const struct stream_events *event
 {
 	int32_t n = t->first_free;
 
-	if (n == NO_SLOT || t->lost)
+	if (n == NO_SLOT || t->lost || t->backlog.len >= BACKLOG_HIGH)
 		return false;
 	t->first_free = t->slots[n].next_free;
 	*s = (struct stream){.events = events};

@@ -19,7 +19,7 @@ struct stream;
 
 enum { STREAM_WINDOW = 64 * 1024 };
 
-/* All but `room` may close the stream, and free what embeds it. */
+/* Each may close the stream, and free what embeds it. */
 struct stream_events {
 	/* Bytes have come: a view for the time of the call. */
 	void (*came)(struct stream *s, struct span bytes);
@@ -66,7 +66,7 @@ struct trunk *trunk_open(struct loop *l, const int fds[static TRUNK_FDS],
 /* Its streams are closed by then, and the other side hears of it. */
 void trunk_free(struct trunk *t);
 
-/* Ingress: opens s. False: there are too many. */
+/* Ingress: opens s. False: there are too many, or the other side is far behind. */
 bool stream_open(struct trunk *t, struct stream *s, const struct stream_events *events);
 /* Closes s, if it is open; the other side is told. */
 void stream_close(struct stream *s);

@@ -57,6 +57,7 @@ tls_send(struct tls_target *t)
 	uint64_t ends_s = 0;
 	auto_close int fd = -1;
 
+	timer_stop(t->loop, &t->again); /* what was to be sent is sent now, or taken back */
 	if (!t->plan->system_ca && t->plan->ca == PLAN_NONE)
 		return; /* plain http */
 	if (!part(t, t->plan->ca, &ca) || !part(t, t->plan->cert, &m.cert) ||

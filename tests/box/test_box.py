@@ -21,7 +21,7 @@ HOOKED = Path(
 ).resolve()
 DONE = 200  # probe.c's EXIT_DONE; every other status is an errno
 KILLED = "SYS"
-EACCES, EPERM, EAFNOSUPPORT = 13, 1, 97
+EACCES, EBADF, EPERM, EAFNOSUPPORT = 13, 9, 1, 97
 ALL = ("parent", *ROLES)
 DIALS = ("keeper", "egress")
 
@@ -69,6 +69,8 @@ EXPECTED = [
     ("seccomp", ROLES, KILLED, 0),
     ("sockopt", ("ingress",), KILLED, 0),
     ("setown", ROLES, KILLED, 0),
+    ("no-wait", DIALS, EBADF, 0),
+    ("wait", ("ingress", *DIALS), KILLED, 0),
     ("ioctl", ("ingress", *DIALS), KILLED, 0),
 ]
 CASES = [

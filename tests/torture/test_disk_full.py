@@ -260,6 +260,8 @@ def test_no_standard_error_at_all(plain_world: World, tmp_path: Path) -> None:
     shell = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
     with Sidekey(plain_world.config(), tmp_path, plain_world.env(), wrap=shell) as sidekey:
         serves(sidekey, plain_world)
+        for pid in sidekey.children():
+            assert os.readlink(f"/proc/{pid}/fd/2") == "/dev/null"
 
 
 # ---- exec ----

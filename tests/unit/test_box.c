@@ -110,6 +110,8 @@ static const struct {
 	{"dumpable", ROLES_ONLY, KILLED, 0, "stays non-dumpable"},
 	{"seccomp", ROLES_ONLY, KILLED, 0, "the filter is the last"},
 	{"setown", ROLES_ONLY, KILLED, 0, "would send signals by descriptor"},
+	{"no-wait", KEEPER | EGRESS, EBADF, 0, "sockets of theirs …"},
+	{"wait", INGRESS | KEEPER | EGRESS, KILLED, 0, "… and never back: descriptors are shared"},
 	{"ioctl", INGRESS | KEEPER | EGRESS, KILLED, 0, "nobody types into a terminal"},
 #ifdef __x86_64__
 	{"i386", ALL, KILLED, 0, "another architecture's numbers mean other calls"},
