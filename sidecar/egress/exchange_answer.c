@@ -33,6 +33,13 @@ relay(struct exchange *x)
 static void
 say_failed(const struct exchange *x, enum verdict v)
 {
+	if (v == VERDICT_OVERLOADED) {
+		log_say(LOG_WARN,
+			"there is no descriptor for a connection to an upstream: raise "
+			"RLIMIT_NOFILE or lower limits.connections",
+			LOG_S("target", x->target->plan->name));
+		return;
+	}
 	log_say(LOG_WARN, "upstream failed", LOG_S("target", x->target->plan->name),
 		LOG_C("code", verdict_row(v)->code));
 }
@@ -269,7 +276,8 @@ went_elsewhere(struct exchange *x, enum verdict v, bool sent)
 	bool unreached = x->state == EXCHANGE_SENT && !sent &&
 			 (v == VERDICT_UPSTREAM_UNREACHABLE || v == VERDICT_UPSTREAM_UNTRUSTED);
 
-	if (v != VERDICT_ACCESS_DENIED_BY_GATEWAY) /* which is about our credentials */
+	/* Neither our credentials nor our own shortage says anything of a deployment. */
+	if (v != VERDICT_ACCESS_DENIED_BY_GATEWAY && v != VERDICT_OVERLOADED)
 		spread_failed(&x->spread, x->e, v, 0);
 	return unreached && spread_may_dial(&x->spread, x->e) && exchange_move_on(x, v, false);
 }

@@ -53,6 +53,7 @@ struct transfer {
 	bool given;           /* all of a streamed body */
 	bool unquiet;         /* something waited on the connection: another one is needed */
 	bool complete;        /* the answer */
+	bool is_short;        /* there was no descriptor for the connection */
 	enum verdict verdict; /* why we ended it, if we did */
 	struct buf head;
 };
@@ -131,10 +132,12 @@ lane_set_addresses(struct lane *lane, const struct addresses *a)
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 {
-	const struct lane *lane = arg;
+	struct transfer *t = arg;
+	const struct lane *lane = t->lane;
 	const struct sockaddr_in *in4 = (const void *)&addr->addr;
 	const struct sockaddr_in6 *in6 = (const void *)&addr->addr;
 	bool v6 = addr->family == AF_INET6;
+	int fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN || (addr->family != AF_INET && !v6))
 		return CURL_SOCKET_BAD;
@@ -145,11 +148,11 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 
 		if (lane->addresses.at[i].v6 == v6 &&
 		    memcmp(known, v6 ? (const void *)&in6->sin6_addr : (const void *)&in4->sin_addr,
-			   v6 ? 16 : 4) == 0)
-			return multi_opened(lane->multi,
-					    socket(addr->family,
-						   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-						   IPPROTO_TCP));
+			   v6 ? 16 : 4) != 0)
+			continue;
+		fd = socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+		t->is_short = fd < 0;
+		return multi_opened(lane->multi, fd);
 	}
 	return CURL_SOCKET_BAD;
 }
@@ -362,6 +365,8 @@ verdict_of(const struct transfer *t, CURLcode result)
 {
 	if (t->verdict != VERDICT_OK)
 		return t->verdict;
+	if (t->is_short)
+		return VERDICT_OVERLOADED;
 	/* To libcurl a connection that is lost in the handshake is a fault of the handshake. */
 	if (result == CURLE_SSL_CONNECT_ERROR && t->handshake != NULL &&
 	    handshake_cut(t->handshake))
@@ -497,7 +502,6 @@ new_easy(struct lane *lane)
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, ssl_ctx);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, lane);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, lane);
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_request);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data);
@@ -531,6 +535,7 @@ set_call(struct transfer *t, const struct transfer_request *r, char *method)
 	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(e, CURLOPT_REQUEST_TARGET, r->target);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->nodes);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
 	curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
