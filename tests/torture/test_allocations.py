@@ -16,6 +16,7 @@ PROCESSES = ("parent", "resolver", "lookup", "keeper", "ingress", "egress")
 if SANITIZED:
     PROCESSES = tuple(name for name in PROCESSES if name != "lookup")
 
+LIVES = 5  # at most, to count in
 COUNT = re.compile(r"allocations (\w+) (\d+)")
 
 
@@ -25,8 +26,12 @@ class Miser:
     def __init__(self, place: Place, folder: Path) -> None:
         self.place, self.folder = place, folder
         self.known = live_well(place, folder / "well").answers
-        found = COUNT.findall(self.live("parent", "0").text)
-        self.counts = {name: max(int(n) for of, n in found if of == name) for name, _ in found}
+        self.counts: dict[str, int] = {}
+        for _ in range(LIVES):  # a process that is killed tells of nothing
+            for name, n in COUNT.findall(self.live("parent", "0").text):
+                self.counts[name] = max(int(n), self.counts.get(name, 0))
+            if self.counts.keys() >= set(PROCESSES):
+                break
 
     def live(self, process: str, which: str) -> Life:
         folder = self.folder / f"{process}-{which}"
