@@ -306,7 +306,7 @@ watch_signals(struct parent *p)
 
 /* ---- start ---- */
 
-/* Each connection takes up to four descriptors over the roles. */
+/* Each connection takes one in ingress, and a call one in egress. */
 static void
 raise_file_limit(void)
 {
