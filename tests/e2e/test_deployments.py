@@ -232,7 +232,8 @@ def test_it_goes_and_comes_back(spread: Spread, serve) -> None:
     spread.apis[0].start()
     wait_for(lambda: chat(sidekey) and spread.executed()[0] > 2, SECONDS + 5, "it is tried again")
     wait_for(lambda: "cooling_seconds" not in targets(sidekey)["main.d1"], SECONDS, "it is well")
-    assert sidekey.records(msg="a deployment answers well again", target="main.d1")
+    told = {"msg": "a deployment answers well again", "target": "main.d1"}
+    wait_for(lambda: sidekey.records(**told), SECONDS, "it is told")
 
 
 def test_name_that_does_not_resolve(spread: Spread, serve) -> None:
