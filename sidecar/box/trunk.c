@@ -418,7 +418,9 @@ may_rest(struct source *src, bool sleeps)
 			      TRUNK_WANTS_DATA | (is_full ? TRUNK_WANTS_ROOM : 0u),
 			      memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
-	return ring_has(&t->in) == 0 && !(is_full && room_for_data(t) > 0);
+	if (ring_has(&t->in) != 0 || (is_full && room_for_data(t) > 0))
+		return false;
+	return !t->lost;
 }
 
 /* Nothing is to be done: it has woken us. Edge-triggered, it need not even be read. */

@@ -18,8 +18,10 @@ struct sock {
 	struct watch watch;
 	struct multi *multi;
 	bool pooled;       /* no transfer uses it, or one that libcurl has not told us of */
-	in_port_t port;    /* its own, by which libcurl knows a connection too; 0: not asked yet */
 	struct sock *next; /* of the pooled ones */
+	/* By which libcurl knows a connection too; port 0: not asked yet. */
+	in_port_t port;
+	char peer[INET6_ADDRSTRLEN];
 };
 
 /* A transfer to be let go on at the round's end. */
@@ -204,8 +206,8 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 	return 0;
 }
 
-static in_port_t
-port_of(struct sock *s)
+static void
+learn_ends(struct sock *s)
 {
 	union {
 		struct sockaddr any;
@@ -213,20 +215,38 @@ port_of(struct sock *s)
 		struct sockaddr_in6 v6;
 	} a = {.v6 = {0}};
 	socklen_t len = sizeof(a);
+	bool v6;
 
-	if (s->port == 0 && getsockname(s->watch.fd, &a.any, &len) == 0)
-		s->port = ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
-	return s->port;
+	if (getsockname(s->watch.fd, &a.any, &len) != 0)
+		return;
+	v6 = a.any.sa_family == AF_INET6;
+	s->port = ntohs(v6 ? a.v6.sin6_port : a.v4.sin_port);
+	len = sizeof(a);
+	if (getpeername(s->watch.fd, &a.any, &len) == 0)
+		(void)inet_ntop(a.any.sa_family,
+				v6 ? (const void *)&a.v6.sin6_addr : &a.v4.sin_addr, s->peer,
+				sizeof(s->peer));
+}
+
+/* A port may be that of two connections, to two addresses. */
+static bool
+is_of(struct sock *s, long port, const char *peer)
+{
+	if (s->port == 0)
+		learn_ends(s);
+	return s->port == port && strcmp(s->peer, peer) == 0;
 }
 
 /* Of the pooled ones from s on, the first that easy has, or has had; or NULL. */
 static struct sock *
 pooled_of(void *easy, struct sock *s)
 {
+	char *peer = NULL;
 	long port = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port);
-	while (s != NULL && port_of(s) != port)
+	curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &peer);
+	while (s != NULL && !(peer != NULL && is_of(s, port, peer)))
 		s = s->next;
 	return s;
 }
