@@ -22,7 +22,8 @@
 #include "parent/succession.h"
 #include "policy/box/boxes.h"
 
-enum { LISTENERS_MAX = 48, STOP_MS = 2 * 1000, FILES_MAX = 65536 };
+enum { LISTENERS_MAX = 48, STOP_MS = 2 * 1000 };
+enum { FILES_MAX = 65536, FILES_OWN = 64 }; /* descriptors: at most asked for; beside connections */
 
 struct parent {
 	struct loop *loop;
@@ -308,7 +309,7 @@ watch_signals(struct parent *p)
 
 /* Each connection takes one in ingress, and a call one in egress. */
 static void
-raise_file_limit(void)
+raise_file_limit(uint32_t connections)
 {
 	struct rlimit r;
 
@@ -316,6 +317,11 @@ raise_file_limit(void)
 		return;
 	r.rlim_cur = r.rlim_max < FILES_MAX ? r.rlim_max : FILES_MAX;
 	(void)setrlimit(RLIMIT_NOFILE, &r);
+	if (r.rlim_cur < connections + FILES_OWN)
+		log_say(LOG_WARN,
+			"RLIMIT_NOFILE allows fewer descriptors than limits.connections needs: "
+			"raise it, or lower limits.connections",
+			LOG_U("descriptors", r.rlim_cur), LOG_U("connections", connections));
 }
 
 static int
@@ -433,7 +439,7 @@ parent_serve(const struct parent_options *o)
 	status = read_first(&p);
 	if (status != 0)
 		return status;
-	raise_file_limit();
+	raise_file_limit(p.opened->plans.ingress.connections);
 	p.loop = loop_new();
 	if (start(&p) != 0)
 		return 1;

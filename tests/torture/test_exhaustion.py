@@ -237,6 +237,8 @@ def test_a_start_with_little(plain_world: World, start, limit: int) -> None:
     wait_for(lambda: not sidekey.alive() or sidekey.readiness() == 200, HEAL_SECONDS, "an end")
     if sidekey.alive():
         assert chat(sidekey).status in (200, 502, 503)
+        warned = [r for r in sidekey.records(level="warn") if "limits.connections" in r["msg"]]
+        assert warned[0]["descriptors"] == limit
         return
     sidekey.expected_death = True
     assert sidekey.wait_end() in (1, 2), sidekey.text()
