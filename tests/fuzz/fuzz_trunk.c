@@ -157,7 +157,7 @@ act(enum step step, struct trunk *t, int us)
 		stream_hold(&end->stream, next(1) & 1);
 	} else {
 		buf_init(&b, 2 * STREAM_WINDOW);
-		buf_grew(&b, buf_room(&b, next(2)) == NULL ? 0 : b.cap);
+		buf_grew(&b, buf_room(&b, 1 + next(2)) == NULL ? 0 : b.cap);
 		stream_send(&end->stream, &b, 0);
 		buf_free(&b);
 	}
