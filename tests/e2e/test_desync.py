@@ -173,6 +173,7 @@ class Hasty:
 
     def close(self) -> None:
         self.read_on.set()
+        self.listener.shutdown(socket.SHUT_RDWR)  # which wakes accept; to close it would not
         self.listener.close()
 
 

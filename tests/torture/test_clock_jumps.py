@@ -235,12 +235,19 @@ def test_a_budget_counts_what_passes(plain_world: World, clock: Clock, begin) ->
 
 
 def begin_spread(world: World, begin) -> Sidekey:
-    """One upstream as two deployments that need no key."""
+    """One upstream as two deployments that need no key, and that can both be called."""
     world.api.key = world.api.access = None
     names = ("127.0.0.1", "localhost")
     places = [{"apiBase": world.api.base.replace("127.0.0.1", name)} for name in names]
     target = {"apiKey": "none", "allowPlaintext": True, "deployments": places}
-    return begin({"targets": {"main": target}})
+    sidekey = begin({"targets": {"main": target}})
+
+    def can_be_called() -> bool:
+        told = json.loads(sidekey.admin("/readyz")[1])["targets"].values()
+        return all(t["state"] == "usable" and t["resolved"] for t in told)
+
+    wait_for(can_be_called, SECONDS, "both have their addresses")
+    return sidekey
 
 
 def cooling(sidekey: Sidekey) -> list[int]:
