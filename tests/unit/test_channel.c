@@ -247,7 +247,9 @@ a_lie_ends_the_channel(void **state)
 		if (!ear.lost || ear.heard > 0 || ear.why == NULL ||
 		    strstr(ear.why, lies[i].why) == NULL)
 			fail_msg("%s: %s", lies[i].comment, ear.why == NULL ? "-" : ear.why);
-		assert_int_equal(read(hole[0], &byte, 1), 0); /* no descriptor is left */
+		/* No descriptor is left, unless an emulator keeps what it does not hand on. */
+		if (lies[i].nfds < 2 || !is_emulated())
+			assert_int_equal(read(hole[0], &byte, 1), 0);
 		assert_int_equal(send_number(c, 0), -1);
 		close(hole[0]);
 		close(fds[1]);
