@@ -67,23 +67,27 @@ def make(counts, name, *arguments):
     return result.returncode == 0
 
 
-def unit_program(counts, program):
-    """Counts each test of one cmocka program; a crash or a hang is one failure more."""
-    environment = {**os.environ, **SANITIZER_OPTIONS, "CMOCKA_MESSAGE_OUTPUT": "STDOUT"}
-    emulator = shlex.split(os.environ.get("SIDEKEY_EMULATOR", ""))
+def run_program(arguments, seconds):
+    """What it printed, and its exit status or "timeout"."""
     try:
         result = subprocess.run(
-            [*emulator, str(program)],
+            arguments,
             cwd=ROOT,
             check=False,
-            env=environment,
+            env={**os.environ, **SANITIZER_OPTIONS, "CMOCKA_MESSAGE_OUTPUT": "STDOUT"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=UNIT_SECONDS,
+            timeout=seconds,
         )
-        output, code = result.stdout.decode(errors="replace"), result.returncode
     except subprocess.TimeoutExpired as error:
-        output, code = (error.stdout or b"").decode(errors="replace"), "timeout"
+        return (error.stdout or b"").decode(errors="replace"), "timeout"
+    return result.stdout.decode(errors="replace"), result.returncode
+
+
+def unit_program(counts, program):
+    """Counts each test of one cmocka program; a crash or a hang is one failure more."""
+    emulator = shlex.split(os.environ.get("SIDEKEY_EMULATOR", ""))
+    output, code = run_program([*emulator, str(program)], UNIT_SECONDS)
     passed = len(re.findall(r"^\[ +OK \]", output, re.MULTILINE))
     failed = re.findall(r"^\[  FAILED  \] (\w+)$", output, re.MULTILINE)
     failed = sorted(set(failed))
@@ -125,19 +129,7 @@ def replay_program(counts, program, corpus, label):
     if not corpus.is_dir() or not any(corpus.iterdir()):
         counts.add(name, False, f"there is no input in {corpus.relative_to(ROOT)}")
         return
-    try:
-        result = subprocess.run(
-            [str(program), str(corpus.relative_to(ROOT))],
-            cwd=ROOT,
-            check=False,
-            env={**os.environ, **SANITIZER_OPTIONS},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=REPLAY_SECONDS,
-        )
-        output, code = result.stdout.decode(errors="replace"), result.returncode
-    except subprocess.TimeoutExpired as error:
-        output, code = (error.stdout or b"").decode(errors="replace"), "timeout"
+    output, code = run_program([str(program), str(corpus.relative_to(ROOT))], REPLAY_SECONDS)
     clean = code == 0 and re.search(r"^[1-9]\d* inputs$", output, re.MULTILINE) is not None
     counts.add(name, clean, f"ended with {code}")
     print(f"{'ok' if clean else 'FAILED':6} {program.relative_to(ROOT)}")

@@ -33,6 +33,7 @@ static const struct box_call calls[] = {
 	     EQ32(1, F_SETFL), MASKED(2, O_NONBLOCK, O_NONBLOCK)),
 	ANY("getrandom", "OpenSSL's random numbers"),
 	ANY("futex", "pthread_once, of which OpenSSL has many, wakes even when nobody waits"),
+	ANY("dup", "a CA bundle whose message waits, and a place kept free for one that comes"),
 	ANY("poll", "libcurl looks whether a pooled connection is alive"),
 	ANY("ppoll", "the same, where the architecture has no poll"),
 #ifdef SIDEKEY_SYSTEM_LIBCURL

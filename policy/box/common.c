@@ -19,7 +19,6 @@ static const struct box_call calls[] = {
 	ANY("ppoll", "the same, where the architecture has no poll"),
 	ANY("close", "descriptors that the role holds"),
 	ANY("recvmsg", "channels"),
-	ANY("dup", "a descriptor whose message waits, and a place kept free for one that comes"),
 	WHEN("sendmsg", "channels; no Fast Open, which connects behind Landlock's back",
 	     MASKED(2, MSG_FASTOPEN, 0)),
 

@@ -29,7 +29,8 @@ DIALS = ("keeper", "egress")
 EXPECTED = [
     ("nothing", ALL, DONE, 0),
     ("last-words", ALL, DONE, 0),
-    ("dup", ALL, DONE, 0),
+    ("dup", ("parent", *DIALS), DONE, 0),
+    ("dup", ("ingress", "resolver"), KILLED, 0),
     ("open-etc", ("ingress", "egress"), KILLED, 0),
     ("open-root", ("keeper", "resolver"), EACCES, 1),
     ("open-proc", ("keeper", "resolver"), EACCES, 1),
