@@ -3,6 +3,7 @@
 
 import os
 import resource
+import signal
 
 import pytest
 
@@ -17,6 +18,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [n for n in os.environ if n.startswith("AWS_") or n.lower().endswith("_proxy")]:
         del os.environ[name]
     os.environ["NO_PROXY"] = "*"
+    # A shell ignores them for what it runs in the background, and so would all that tests start.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
