@@ -19,7 +19,7 @@ void
 buf_free(struct buf *b)
 {
 	if (b->ptr != NULL) {
-		explicit_bzero(b->ptr, b->cap);
+		explicit_bzero(b->ptr, b->len);
 		free(b->ptr);
 	}
 	b->ptr = NULL;
@@ -134,6 +134,31 @@ buf_addf(struct buf *b, const char *format, ...)
 	va_end(args);
 	b->len += (size_t)n;
 	return 0;
+}
+
+static int
+add_number(struct buf *b, uint64_t n, unsigned base)
+{
+	char digits[20]; /* of 2^64 - 1 in decimal */
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = "0123456789abcdef"[n % base];
+		n /= base;
+	} while (n > 0);
+	return buf_add(b, digits + at, sizeof(digits) - at);
+}
+
+int
+buf_add_dec(struct buf *b, uint64_t n)
+{
+	return add_number(b, n, 10);
+}
+
+int
+buf_add_hex(struct buf *b, uint64_t n)
+{
+	return add_number(b, n, 16);
 }
 
 /* The length of the valid UTF-8 sequence at s (RFC 3629), or 0. */

@@ -40,8 +40,10 @@ relay_piece(struct conn *c, struct span piece)
 	meter_feed(&c->call->meter, piece);
 	c->call->bytes_relayed += piece.len;
 	c->left -= c->framing == REPLY_LENGTH ? piece.len : 0;
-	if (c->framing == REPLY_CHUNKED)
-		(void)buf_addf(&c->out, "%zx\r\n", piece.len);
+	if (c->framing == REPLY_CHUNKED) {
+		(void)buf_add_hex(&c->out, piece.len);
+		(void)buf_add_str(&c->out, "\r\n");
+	}
 	(void)buf_add_span(&c->out, piece);
 	if (c->framing == REPLY_CHUNKED)
 		(void)buf_add_str(&c->out, "\r\n");

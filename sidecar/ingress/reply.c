@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-
 #include "ingress/reply.h"
 
 #include "policy/access/headers.h"
@@ -10,7 +8,12 @@ enum { BODY_MAX = 4096 };
 static int
 add_status(struct buf *out, unsigned status)
 {
-	return buf_addf(out, "HTTP/1.1 %u %s\r\n", status, verdict_reason(status));
+	int bad = buf_add_str(out, "HTTP/1.1 ");
+
+	bad |= buf_add_dec(out, status);
+	bad |= buf_add_char(out, ' ');
+	bad |= buf_add_str(out, verdict_reason(status));
+	return bad | buf_add_str(out, "\r\n");
 }
 
 unsigned
@@ -69,6 +72,16 @@ framing_of(const struct frame_head *head, unsigned minor)
 	return minor >= 1 ? REPLY_CHUNKED : REPLY_UNTIL_CLOSE;
 }
 
+static int
+add_field(struct buf *out, struct span name, struct span value)
+{
+	int bad = buf_add_span(out, name);
+
+	bad |= buf_add_str(out, ": ");
+	bad |= buf_add_span(out, value);
+	return bad | buf_add_str(out, "\r\n");
+}
+
 int
 reply_head(struct buf *out, const struct frame_head *head, unsigned minor, struct span request_id,
 	   bool *close, enum reply_framing *framing)
@@ -80,16 +93,16 @@ reply_head(struct buf *out, const struct frame_head *head, unsigned minor, struc
 	for (size_t i = 0; i < head->nfields; i++) {
 		if (!header_response_passes(head->fields[i].name))
 			continue;
-		bad |= buf_add_span(out, head->fields[i].name);
-		bad |= buf_add_str(out, ": ");
-		bad |= buf_add_span(out, head->fields[i].value);
-		bad |= buf_add_str(out, "\r\n");
+		bad |= add_field(out, head->fields[i].name, head->fields[i].value);
 	}
-	if (*framing == REPLY_LENGTH)
-		bad |= buf_addf(out, "Content-Length: %" PRIu64 "\r\n", head->length);
-	else if (*framing == REPLY_CHUNKED)
+	if (*framing == REPLY_LENGTH) {
+		bad |= buf_add_str(out, "Content-Length: ");
+		bad |= buf_add_dec(out, head->length);
+		bad |= buf_add_str(out, "\r\n");
+	} else if (*framing == REPLY_CHUNKED) {
 		bad |= buf_add_str(out, "Transfer-Encoding: chunked\r\n");
-	bad |= buf_addf(out, "x-sidekey-request-id: %.*s\r\n", (int)request_id.len, request_id.ptr);
+	}
+	bad |= add_field(out, SPAN("x-sidekey-request-id"), request_id);
 	if (*close)
 		bad |= buf_add_str(out, "Connection: close\r\n");
 	else if (minor == 0)

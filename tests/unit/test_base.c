@@ -53,6 +53,43 @@ a_buffer_stays_within_its_maximum(void **state)
 	buf_free(&b);
 }
 
+/* buf_free wipes what is within the length alone. */
+static void
+past_its_length_a_buffer_holds_nothing(void **state)
+{
+	static const char nothing[8];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_int_equal(buf_add_str(&b, "12345678"), 0);
+	buf_drop(&b, 3);
+	assert_memory_equal(b.ptr + 5, nothing, 3);
+	buf_keep(&b, 2);
+	assert_memory_equal(b.ptr + 2, nothing, 6);
+	buf_clear(&b, b.cap);
+	assert_memory_equal(b.ptr, nothing, 8);
+	buf_free(&b);
+}
+
+static void
+digits(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 44);
+	assert_int_equal(buf_add_dec(&b, 0), 0);
+	assert_int_equal(buf_add_dec(&b, UINT64_MAX), 0);
+	assert_int_equal(buf_add_char(&b, ' '), 0);
+	assert_int_equal(buf_add_hex(&b, 0), 0);
+	assert_int_equal(buf_add_hex(&b, 0x1f4a), 0);
+	assert_int_equal(buf_add_hex(&b, UINT64_MAX), 0);
+	assert_int_equal(buf_add_dec(&b, 12), -1);
+	assert_true(span_is(buf_span(&b), "018446744073709551615 01f4affffffffffffffff"));
+	buf_free(&b);
+}
+
 static void
 numbers(void **state)
 {
@@ -125,6 +162,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_strings),
 		cmocka_unit_test(a_buffer_stays_within_its_maximum),
+		cmocka_unit_test(past_its_length_a_buffer_holds_nothing),
+		cmocka_unit_test(digits),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(spans),
 	};
