@@ -94,8 +94,14 @@ build() {
 		tail -n 20 "$work/configure.log" >&2
 		die "configure failed"
 	}
-	{ make -j"$(nproc)" -C lib libcurl.la && make -C lib install && make -C include install; } \
-		>"$work/make.log" 2>&1 || {
+	# Its printf writes the tables of its own that it reads, and clearing them first (5 KiB)
+	# for each header of a call took a fifteenth of all of sidekey's time.
+	local tables="${CFLAGS/-ftrivial-auto-var-init=zero/}"
+	{
+		make -C lib CFLAGS="$tables" libcurl_la-mprintf.lo &&
+			make -j"$(nproc)" -C lib libcurl.la && make -C lib install &&
+			make -C include install
+	} >"$work/make.log" 2>&1 || {
 		tail -n 20 "$work/make.log" >&2
 		die "make failed"
 	}
