@@ -294,14 +294,17 @@ def live_well(place: Place, folder: Path) -> Life:
 
 
 def strangers(place: Place) -> list[str]:
-    """What has gone elsewhere than to the upstream that it was meant for."""
+    """What has gone elsewhere than to the upstream that it was meant for, since the last look."""
     found = [f"the bystander was dialled {place.bystander.connections} times"]
     found = found if place.bystander.connections else []
     if place.impostor.application_bytes:
         found.append("the untrusted upstream was told something")
+    executed = {id(request) for request in place.api.executed}
     for request in place.api.requests:
-        if request not in place.api.executed:
+        if id(request) not in executed:
             found.append(f"the upstream refused {request.raw_head!r}")
+    place.api.requests.clear()
+    place.api.executed.clear()
     return found
 
 
