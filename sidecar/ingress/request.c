@@ -124,6 +124,23 @@ reserve_body(struct conn *c, uint64_t max)
 	return true;
 }
 
+/* What of the body came with the head. Only the head stays in inb: views point to it. */
+static void
+take_early(struct conn *c, bool form)
+{
+	struct span came = span_cut(buf_span(&c->inb), c->call->head_len, c->inb.len);
+	struct buf early;
+
+	buf_init(&early, came.len);
+	(void)buf_add_span(&early, came);
+	buf_keep(&c->inb, c->call->head_len);
+	if (!form)
+		request_chunks(c, buf_span(&early));
+	else if (early.len > 0)
+		upload_came(c, buf_span(&early));
+	buf_free(&early);
+}
+
 static void
 body_start(struct conn *c)
 {
@@ -141,17 +158,10 @@ body_start(struct conn *c)
 		return;
 	}
 	conn_state(c, CONN_BODY);
-	if (form || call->request.framing == HTTP_CHUNKED) {
-		struct span came = span_cut(buf_span(&c->inb), call->head_len, c->inb.len);
-
-		c->inb.len = call->head_len; /* views point to the head */
-		if (!form)
-			request_chunks(c, came);
-		else if (came.len > 0)
-			upload_came(c, came);
-		return;
-	}
-	take_counted(c);
+	if (form || call->request.framing == HTTP_CHUNKED)
+		take_early(c, form);
+	else
+		take_counted(c);
 }
 
 /* A head that cannot be read: the connection has no future. */
