@@ -279,11 +279,11 @@ $(B)/bench/%: tests/bench/%.c Makefile
 	@echo "  CC      $<"
 	@$(CC) $(CPPFLAGS) $(ALL_C) $(DYNAMIC) -MMD -MP $< $(ALL_LD) -o $@
 
-## soak: mixed traffic, faults, rotations and reloads for MINUTES; nothing may grow (as root)
+## soak: mixed traffic, faults, rotations, reloads for MINUTES, into tests/soak/report.md (as root)
 soak: deps all
 	@.cache/venv/bin/python tests/soak/run.py $(MINUTES)
 
-## torture: every system call and every allocation fails in turn, in each process (hours)
+## torture: every system call and every allocation fails in turn, in each process (half an hour)
 torture: deps all hooked
 	@SIDEKEY=$(abspath $(PROGRAM)) SIDEKEY_TEST=$(abspath $(HOOKED)) SIDEKEY_TORTURE_LIVES=0 \
 		.cache/venv/bin/python -m pytest -rA tests/torture

@@ -42,11 +42,15 @@ def processor() -> str:
     return match[1] if match else platform.machine()
 
 
+def computer() -> str:
+    return f"{processor()}, {os.cpu_count()} cores, Linux {platform.release()}"
+
+
 def describe() -> dict[str, str]:
     ours = first_line(str(program()), "version")
     compiler = first_line(os.environ.get("CC", "gcc"), "--version")
     return {
-        "machine": f"{processor()}, {os.cpu_count()} cores, Linux {platform.release()}",
+        "machine": computer(),
         "sidekey": ours.removeprefix("sidekey "),
         "compiler": compiler,
         "nginx": version(first_line("nginx", "-v")),

@@ -4,12 +4,14 @@
 Every second the memory (PSS) and descriptors of every process are sampled. It reloads at the
 beginning and at the end; in between one generation serves all the time, and of that the last
 third may be above the first by no more than MARGIN. In the end every descriptor and every permit
-must be back, and each call must have ended as it had to. Needs root. Prints a Markdown table.
+must be back, and each call must have ended as it had to. Needs root. Prints what it found, and writes
+it to tests/soak/report.md.
 """
 
 import argparse
 import asyncio
 import collections
+import datetime
 import secrets
 import statistics
 import sys
@@ -20,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.machine import computer
 from fakes import processes
 from fakes.agent import CHAT, Agent
 from fakes.reload import reload, wait_alone
@@ -36,6 +39,7 @@ MARGIN = 2 * 1024 * 1024  # bytes of PSS, of each process
 FILES_LEFT = 4
 BACK_SECONDS = 30
 KIB = 1024
+REPORT = Path(__file__).with_name("report.md")
 
 
 @dataclass
@@ -223,12 +227,23 @@ def soak(folder: Path, minutes: float) -> tuple[str, list[str]]:
         return work.report(), work.faults
 
 
+def document(report: str, minutes: float) -> str:
+    head = (
+        f"Written by `make soak MINUTES={minutes:g}` on {datetime.date.today()}, on {computer()}:\n"
+        "calls of all kinds, of which either side breaks some off, while the key is replaced every\n"
+        f"{ROTATE_SECONDS} seconds. Memory and descriptors of each process are sampled every second."
+    )
+    return f"# Everything at once\n\n{head}\n\n{report.rstrip()}\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("minutes", type=float)
+    minutes = parser.parse_args().minutes
     with tempfile.TemporaryDirectory() as folder:
-        report, faults = soak(Path(folder), parser.parse_args().minutes)
+        report, faults = soak(Path(folder), minutes)
     print(report)
+    REPORT.write_text(document(report, minutes))
     return 1 if faults else 0
 
 
