@@ -196,6 +196,7 @@ utf8_len(const unsigned char *s, size_t n)
 	return need;
 }
 
+/* c is one of those that must be, or better are, escaped. */
 static int
 add_json_char(struct buf *b, unsigned char c)
 {
@@ -211,10 +212,19 @@ add_json_char(struct buf *b, unsigned char c)
 	case '\t':
 		return buf_add_str(b, "\\t");
 	default:
-		if (c < 0x20 || c == 0x7f)
-			return buf_addf(b, "\\u%04x", c);
-		return buf_add_char(b, (char)c);
+		return buf_addf(b, "\\u%04x", c);
 	}
+}
+
+/* How many bytes from at on stand for themselves in a JSON string. */
+static size_t
+plain_run(const unsigned char *at, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && at[i] >= 0x20 && at[i] < 0x7f && at[i] != '"' && at[i] != '\\')
+		i++;
+	return i;
 }
 
 int
@@ -225,11 +235,12 @@ buf_add_json(struct buf *b, struct span s)
 
 	while (i < s.len && bad == 0) {
 		const unsigned char *at = (const unsigned char *)s.ptr + i;
-		size_t n = utf8_len(at, s.len - i);
+		size_t run = plain_run(at, s.len - i);
+		size_t n = run > 0 ? run : utf8_len(at, s.len - i);
 
-		if (n == 1)
+		if (run == 0 && n == 1)
 			bad = add_json_char(b, *at);
-		else if (n > 1)
+		else if (n > 0)
 			bad = buf_add(b, at, n);
 		else
 			bad = buf_add_str(b, "\xef\xbf\xbd");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -8,7 +8,7 @@
 #include "base/date.h"
 #include "base/sink.h"
 
-enum { LINE_MAX_BYTES = 16 * 1024 };
+enum { LINE_MAX_BYTES = 16 * 1024, LINE_KEPT_BYTES = 1024 };
 
 static struct {
 	enum log_format format;
@@ -38,59 +38,73 @@ log_wants(enum log_level level)
 static void
 add_time(struct buf *b)
 {
+	static char second[sizeof("2026-11-21T04:41:00.")];
+	static time_t of = -1;
 	struct timespec now;
+	unsigned ms;
 	char d[17];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	date_to_basic((uint64_t)now.tv_sec, d);
-	(void)buf_addf(b, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s.%03ldZ", d, d + 4, d + 6, d + 9, d + 11,
-		       d + 13, now.tv_nsec / 1000000);
+	if (now.tv_sec != of) {
+		date_to_basic((uint64_t)now.tv_sec, d);
+		snprintf(second, sizeof(second), "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s.", d, d + 4, d + 6,
+			 d + 9, d + 11, d + 13);
+		of = now.tv_sec;
+	}
+	ms = (unsigned)(now.tv_nsec / 1000000);
+	(void)buf_add_str(b, second);
+	(void)buf_add_dec(b, ms / 100);
+	(void)buf_add_dec(b, ms / 10 % 10);
+	(void)buf_add_dec(b, ms % 10);
+	(void)buf_add_char(b, 'Z');
 }
 
 static void
-add_field_json(struct buf *b, const struct log_field *f)
+add_field(struct buf *b, const struct log_field *f, bool json)
 {
+	(void)buf_add_str(b, json ? ",\"" : " ");
+	(void)buf_add_str(b, f->name);
+	(void)buf_add_str(b, json ? "\":" : "=");
 	if (f->is_number)
-		(void)buf_addf(b, ",\"%s\":%" PRIu64, f->name, f->number);
-	else if (buf_addf(b, ",\"%s\":", f->name) == 0 && buf_add_json(b, f->text) != 0)
+		(void)buf_add_dec(b, f->number);
+	else if (buf_add_json(b, f->text) != 0)
 		(void)buf_add_str(b, "\"\"");
 }
 
 static void
-add_field_text(struct buf *b, const struct log_field *f)
+add_beginning(struct buf *b, enum log_level level, bool json)
 {
-	if (f->is_number)
-		(void)buf_addf(b, " %s=%" PRIu64, f->name, f->number);
-	else if (buf_addf(b, " %s=", f->name) == 0)
-		(void)buf_add_json(b, f->text);
+	(void)buf_add_str(b, json ? "{\"time\":\"" : "");
+	add_time(b);
+	if (!json) {
+		(void)buf_addf(b, " %-5s %-8s ", level_names[level], log_state.role);
+		return;
+	}
+	(void)buf_add_str(b, "\",\"level\":\"");
+	(void)buf_add_str(b, level_names[level]);
+	(void)buf_add_str(b, "\",\"role\":\"");
+	(void)buf_add_str(b, log_state.role);
+	(void)buf_add_str(b, "\",\"msg\":");
 }
 
 static bool
 put_line(enum log_level level, const char *msg, const struct log_field *fields, size_t n)
 {
-	struct buf b;
+	static struct buf b; /* its memory is kept from line to line */
 	bool json = log_state.format == LOG_JSON, done;
 
-	buf_init(&b, LINE_MAX_BYTES);
-	(void)buf_add_str(&b, json ? "{\"time\":\"" : "");
-	add_time(&b);
-	(void)buf_addf(&b, json ? "\",\"level\":\"%s\",\"role\":\"%s\",\"msg\":" : " %-5s %-8s ",
-		       level_names[level], log_state.role);
+	b.max = LINE_MAX_BYTES;
+	add_beginning(&b, level, json);
 	if (json)
 		(void)buf_add_json(&b, span_of(msg));
 	else
 		(void)buf_add_str(&b, msg);
-	for (size_t i = 0; i < n; i++) {
-		if (fields[i].name == NULL)
-			continue;
-		if (json)
-			add_field_json(&b, &fields[i]);
-		else
-			add_field_text(&b, &fields[i]);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (fields[i].name != NULL)
+			add_field(&b, &fields[i], json);
 	(void)buf_add_str(&b, json ? "}\n" : "\n");
 	done = sink_put(buf_span(&b));
-	buf_free(&b);
+	buf_clear(&b, LINE_KEPT_BYTES);
 	return done;
 }
 
