@@ -28,7 +28,7 @@ open_lane(struct target *t, struct tls *tls)
 {
 	lane_release(t->lane);
 	t->lane = lane_new(t->loop, t->plan, tls);
-	if (t->lane != NULL && t->addresses.n > 0)
+	if (t->addresses.n > 0)
 		lane_set_addresses(t->lane, &t->addresses);
 }
 
@@ -63,7 +63,7 @@ target_set_tls(struct target *t, uint32_t version, struct span ca, struct span c
 	t->certificate_expiry = tls_expiry(tls);
 	open_lane(t, tls);
 	tls_release(tls); /* the lane has its own reference */
-	return t->lane == NULL ? "libcurl could not make a handle" : NULL;
+	return NULL;
 }
 
 void

@@ -20,10 +20,7 @@ enum {
 	HEAD_BYTES_MAX = 64 * 1024, /* of an answer */
 	STATUS_LINE_MIN = 12,       /* "HTTP/1.1 200" */
 	INTERIM_MAX = 32,           /* 1xx answers before the one that counts */
-	/*
-	 * libcurl has a buffer for what a call sends, for that call alone, and each is wiped; its
-	 * 64 KiB a small call over TLS took a third of that call's time.
-	 */
+	/* libcurl's buffer for what a call sends, wiped: 64 KiB were a third of a small call. */
 	SEND_SMALL = 16 * 1024,
 	SEND_LARGE = 64 * 1024,
 };
@@ -102,10 +99,6 @@ lane_new(struct loop *l, const struct egress_target *target, struct tls *tls)
 	lane->target = target;
 	lane->reap.fn = lane_free;
 	lane->multi = multi_new(l, POOLED_MAX, transfer_done, transfer_is_paused, lane);
-	if (lane->multi == NULL) {
-		free(lane);
-		return NULL;
-	}
 	if (tls != NULL)
 		lane->tls = tls_keep(tls);
 	return lane;

@@ -31,8 +31,7 @@ struct addresses {
 
 /*
  * A lane for target over tls (a reference is taken; NULL for plain http). Needs no descriptor
- * after the filter but a socketpair of libcurl's. NULL when libcurl cannot. Counted references:
- * each transfer holds one.
+ * after the filter but a socketpair of libcurl's. Counted references: each transfer holds one.
  */
 struct lane *lane_new(struct loop *l, const struct egress_target *target, struct tls *tls);
 /* No new transfers; the lane goes when the last one is done. */

@@ -364,15 +364,13 @@ multi_new(struct loop *l, long max_connections, multi_done_fn *done, multi_pause
 	struct multi *m = calloc(1, sizeof(*m));
 
 	if (m == NULL)
-		return NULL;
+		abort();
 	*m = (struct multi){.loop = l, .done = done, .paused = paused, .arg = arg};
 	m->timer.fn = timer_fired;
 	m->later.fn = run_resumes;
 	m->curl = curl_multi_init();
-	if (m->curl == NULL) {
-		free(m);
-		return NULL;
-	}
+	if (m->curl == NULL)
+		abort();
 	curl_multi_setopt(m->curl, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(m->curl, CURLMOPT_SOCKETDATA, m);
 	curl_multi_setopt(m->curl, CURLMOPT_TIMERFUNCTION, on_timer);

@@ -23,7 +23,7 @@ typedef void multi_done_fn(void *arg, void *easy, int result);
  */
 typedef bool multi_paused_fn(void *easy);
 
-/* paused: NULL when no transfer ever pauses. NULL when libcurl cannot. */
+/* paused: NULL when no transfer ever pauses. */
 struct multi *multi_new(struct loop *l, long max_connections, multi_done_fn *done,
 			multi_paused_fn *paused, void *arg);
 void multi_free(struct multi *m);

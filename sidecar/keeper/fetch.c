@@ -74,10 +74,7 @@ fetcher_new(struct loop *l, struct span ca)
 		abort();
 	f->ca = ca;
 	f->multi = multi_new(l, POOLED_MAX, finished, NULL, f);
-	if (f->multi != NULL)
-		return f;
-	free(f);
-	return NULL;
+	return f;
 }
 
 /* ---- callbacks ---- */

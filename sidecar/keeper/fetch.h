@@ -46,7 +46,7 @@ struct fetch;
 
 typedef void fetch_fn(void *arg, const struct fetch_answer *a);
 
-/* ca: the PEM bundle for https, which must live as long. NULL when libcurl cannot. */
+/* ca: the PEM bundle for https, which must live as long. */
 struct fetcher *fetcher_new(struct loop *l, struct span ca);
 
 /* Starts; done is called once, later. NULL when libcurl cannot. */
