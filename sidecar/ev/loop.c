@@ -34,13 +34,30 @@ struct loop {
 	struct source *sources;
 };
 
+static struct timespec round_began; /* 0: no loop runs */
+
+static uint64_t
+to_ms(const struct timespec *t)
+{
+	return (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_nsec / 1000000 + shift_ms();
+}
+
 static uint64_t
 clock_ms(clockid_t id)
 {
 	struct timespec t;
 
 	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 + shift_ms();
+	return to_ms(&t);
+}
+
+int
+loop_clock_gettime(clockid_t id, struct timespec *t)
+{
+	if (id != CLOCK_MONOTONIC || round_began.tv_sec == 0)
+		return clock_gettime(id, t);
+	*t = round_began;
+	return 0;
 }
 
 uint64_t
@@ -376,13 +393,15 @@ loop_run(struct loop *l)
 
 		if (n < 0 && errno != EINTR)
 			abort();
-		l->now = clock_ms(CLOCK_MONOTONIC);
+		clock_gettime(CLOCK_MONOTONIC, &round_began);
+		l->now = to_ms(&round_began);
 		for (int i = 0; i < n && !l->stopped; i++)
 			dispatch(l, &events[i]);
 		take_from_sources(l);
 		fire_timers(l);
 		run_later(l);
 	}
+	round_began = (struct timespec){0};
 	return l->code;
 }
 

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include "base/span.h"
 
@@ -80,6 +81,11 @@ void loop_source_stop(struct loop *l, struct source *s);
 /* Milliseconds of CLOCK_MONOTONIC as of this round; microseconds as of now. */
 uint64_t loop_now(const struct loop *l);
 uint64_t loop_clock_us(void);
+/*
+ * clock_gettime(2) as our libcurl has it (deploy/libcurl.sh): CLOCK_MONOTONIC stands still during
+ * a round of the process's loop, as time does in nginx.
+ */
+int loop_clock_gettime(clockid_t id, struct timespec *t);
 /* Milliseconds since 1970: CLOCK_REALTIME, which somebody may set; for what others date. */
 uint64_t loop_wall_ms(void);
 /*
