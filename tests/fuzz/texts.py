@@ -7,14 +7,13 @@ For seeds.py, which writes them.
 import json
 import re
 import runpy
-import struct
-import zlib
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 ANSWERS = TESTS / "vectors" / "answers"
 REQUEST_MAX = 400
 ROWS = runpy.run_path(str(TESTS / "e2e" / "malformed.py"))
+message = runpy.run_path(str(TESTS / "fakes" / "bedrock_answers.py"))["frame"]
 
 
 def named(name: str) -> str:
@@ -115,18 +114,6 @@ def events(name: str) -> bytes:
         out += f"event: {kind[1]}\n".encode() if kind else b""
         out += f"data: {line}\n\n".encode()
     return out
-
-
-def message(kind: str, payload: object) -> bytes:
-    """One message of AWS's event stream, whose checksums the target puts right."""
-    headers = b""
-    for name, value in ((":event-type", kind), (":message-type", "event")):
-        headers += struct.pack(">B", len(name)) + name.encode()
-        headers += struct.pack(">BH", 7, len(value)) + value.encode()
-    body = json.dumps(payload).encode()
-    start = struct.pack(">II", len(headers) + len(body) + 16, len(headers))
-    start += struct.pack(">I", zlib.crc32(start))
-    return start + headers + body + struct.pack(">I", zlib.crc32(start + headers + body))
 
 
 def conversed(name: str) -> bytes:
