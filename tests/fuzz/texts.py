@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seeds that are texts: hostile requests of the other tests, recorded answers, forms, references.
+"""Seeds that are texts: hostile requests, recorded answers, documented configurations, forms.
 
 For seeds.py, which writes them.
 """
@@ -193,11 +193,19 @@ PROFILES = {
 }
 
 
+def documented() -> dict:
+    """The configurations that the README shows."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (TESTS.parent / "README.md").read_text(), re.DOTALL)
+    shown = [block for block in blocks if re.search("^targets:", block, re.MULTILINE)]
+    return {f"readme-{i}": text for i, text in enumerate(shown, 1)}
+
+
 def encoded(seeds: dict) -> dict:
     return {name: text.encode() for name, text in seeds.items()}
 
 
 CORPORA = {
+    "fuzz_config": encoded(documented()),
     "fuzz_head": HEADS,
     "fuzz_body": BODIES,
     "fuzz_scan": SCANNED,
