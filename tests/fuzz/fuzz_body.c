@@ -1,41 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A chunked body fed byte by byte must give the content and the end that it gives in one piece. */
+/*
+ * A chunked body fed byte by byte must give the content and the end that it gives in one piece; and
+ * its content, cut into other chunks, must come out again.
+ */
 #include <assert.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/buf.h"
 #include "http/body.h"
+
+enum { CONTENT_MAX = 1000 };
+
+struct decoded {
+	enum chunked_event event;
+	size_t used, len;
+	char content[CONTENT_MAX];
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static enum chunked_event
-feed(const char *in, size_t size, size_t step, uint64_t *sum)
+static void
+decode(struct decoded *d, struct span in, size_t step)
 {
-	enum chunked_event event = CHUNKED_MORE;
 	struct chunked c;
-	size_t at = 0, used;
+	size_t used;
 
-	chunked_init(&c, 1000);
-	while (at < size && (event == CHUNKED_MORE || event == CHUNKED_DATA)) {
-		size_t n = size - at < step ? size - at : step;
+	chunked_init(&c, CONTENT_MAX);
+	d->event = CHUNKED_MORE;
+	d->used = d->len = 0;
+	while (d->used < in.len && (d->event == CHUNKED_MORE || d->event == CHUNKED_DATA)) {
+		size_t n = in.len - d->used < step ? in.len - d->used : step;
 		struct span data;
 
-		event = chunked_feed(&c, in + at, n, &used, &data);
+		d->event = chunked_feed(&c, in.ptr + d->used, n, &used, &data);
 		assert(used > 0 && used <= n && data.len <= used);
-		at += used;
-		for (size_t i = 0; i < data.len; i++)
-			*sum = *sum * 31 + (unsigned char)data.ptr[i];
+		assert(data.len <= CONTENT_MAX - d->len);
+		d->used += used;
+		if (data.len > 0)
+			memcpy(d->content + d->len, data.ptr, data.len);
+		d->len += data.len;
 	}
-	*sum = *sum * 31 + at;
-	return event == CHUNKED_DATA ? CHUNKED_MORE : event;
+	if (d->event == CHUNKED_DATA)
+		d->event = CHUNKED_MORE;
+}
+
+static void
+check_same_content(const struct decoded *a, const struct decoded *b)
+{
+	assert(a->event == b->event && a->len == b->len);
+	assert(memcmp(a->content, b->content, a->len) == 0);
+}
+
+/* The content in chunks that are as long as the bytes of sizes say. */
+static void
+encode(const struct decoded *d, struct span sizes, struct buf *out)
+{
+	struct span content = {d->content, d->len}, chunk;
+
+	for (size_t at = 0, i = 0; at < d->len; at += chunk.len, i = (i + 1) % sizes.len) {
+		chunk = span_cut(content, at, at + 1 + (unsigned char)sizes.ptr[i]);
+		assert(buf_add_hex(out, chunk.len) == 0 && buf_add_str(out, "\r\n") == 0);
+		assert(buf_add_span(out, chunk) == 0 && buf_add_str(out, "\r\n") == 0);
+	}
+	assert(buf_add_str(out, "0\r\n\r\n") == 0);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint64_t one = 0, many = 0;
+	static struct decoded one, many, again;
+	struct span in = {(const char *)data, size};
+	struct buf encoded;
 
-	assert(feed((const char *)data, size, SIZE_MAX, &one) ==
-	       feed((const char *)data, size, 1, &many));
-	assert(one == many);
+	decode(&one, in, SIZE_MAX);
+	decode(&many, in, 1);
+	assert(one.used == many.used);
+	check_same_content(&one, &many);
+	if (one.event != CHUNKED_END)
+		return 0;
+	buf_init(&encoded, 16 * CONTENT_MAX);
+	encode(&one, in, &encoded);
+	decode(&again, buf_span(&encoded), SIZE_MAX);
+	assert(again.used == encoded.len);
+	check_same_content(&one, &again);
+	buf_free(&encoded);
 	return 0;
 }

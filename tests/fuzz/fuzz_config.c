@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text is a configuration or has faults; what is accepted can be packed and unpacked. */
+/*
+ * Any text is a configuration or has faults; what is accepted can be packed, and what is unpacked
+ * then is the same: it packs to the same bytes.
+ */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "config/project.h"
 
-enum { POOL_MAX = 2 * 1024 * 1024 }; /* the fixed lists, and as much again */
+enum {
+	POOL_MAX = 2 * 1024 * 1024, /* the fixed lists, and as much again */
+	PACKED_MAX = 16 * 1024 * 1024,
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void __real_pool_init(struct pool *p, size_t size);
@@ -30,15 +36,19 @@ variable(void *arg, const char *name)
 static void
 round_trip(const struct pack_type *type, const void *plan, void *copy)
 {
-	struct buf packed;
+	struct buf packed, again;
 	struct pool pool;
 
-	buf_init(&packed, 16 * 1024 * 1024);
+	buf_init(&packed, PACKED_MAX);
+	buf_init(&again, PACKED_MAX);
 	assert(pack_write(type, plan, &packed) == 0);
 	__real_pool_init(&pool, 8 * packed.len + 64 * 1024);
 	assert(pack_read(type, buf_span(&packed), &pool, copy) == 0);
+	assert(pack_write(type, copy, &again) == 0);
+	assert(span_eq(buf_span(&packed), buf_span(&again)));
 	pool_free(&pool);
 	buf_free(&packed);
+	buf_free(&again);
 }
 
 static void

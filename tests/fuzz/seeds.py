@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes well-formed frames and messages into the corpora of the targets that take them.
+"""Writes frames, messages, records and texts (texts.py) into the corpora of their targets.
 
     tests/fuzz/seeds.py
 
@@ -10,6 +10,8 @@ To be run again when box/frame.h or box/msg.h changes; it replaces the files tha
 import json
 import struct
 from pathlib import Path
+
+import texts
 
 HERE = Path(__file__).resolve().parent
 CALL, BODY, END, HEAD, FAIL = range(1, 6)
@@ -186,7 +188,41 @@ TRUNK = {
     "closed-while-it-comes": EGRESS_END + OPENED + PUT + b"\2\0\1\0\4x" + data(100) + ROUND,
 }  # fmt: skip
 
-CORPORA = {
+
+def put(n: int, *, taken: bool) -> bytes:
+    return struct.pack(">H", n) + u8(taken)
+
+
+# Where in the ring it begins, and records of n bytes: each put, and one taken behind it or not.
+RINGS = {
+    "one": u32(0) + put(1, taken=True),
+    "none": u32(7),
+    "over-the-end": u32(65536 - 20) + put(10, taken=True),
+    "a-record-over-the-end": u32(65536 - 7) + put(3, taken=False),
+    "where-places-wrap": u32(2**32 - 40) + 4 * put(17, taken=True),
+    "the-writer-ahead": u32(100) + 60 * put(50, taken=False),
+    "filled": u32(1) + 3 * put(32752, taken=False) + put(32767, taken=True),
+}
+
+# Frames alone: a stream of either side, without the bytes that tell a role what to do.
+FRAMES = {
+    "call": call(ECHO, query=b"a=b"),
+    "upload": upload(ECHO, -1),
+    "answer": whole(MODELS),
+    "stream": STREAMED + frame(END),
+    "head-of-many-fields": head(418, -1, 128 * ((b"x-a", b"b"),)) + frame(END),
+    "failed": fail(12, True, True),
+    "every-kind": b"".join(frame(kind, b"\1") for kind in range(7)),
+    "no-form": frame(CALL, b"\0\0") + frame(HEAD, u16(1000)) + fail(12)[:-1] + b"\2",
+    "cut": call(ECHO)[:-9],
+    "too-long": u8(BODY) + b"\0\0\0" + u32(65537) + b"x",
+    "fail-of-17-bytes": frame(FAIL, b"\0" * 17),
+    "reserved-bytes": u8(END) + b"\0\1\0" + u32(0),
+}
+
+CORPORA = texts.CORPORA | {
+    "fuzz_ring": RINGS,
+    "fuzz_frames": FRAMES,
     "fuzz_trunk": TRUNK,
     "fuzz_hostile_ingress": FROM_INGRESS,
     "fuzz_hostile_egress": FROM_EGRESS,
