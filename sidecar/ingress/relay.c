@@ -17,7 +17,8 @@ enum {
 static void
 relay_head(struct conn *c, const struct frame_head *head)
 {
-	if (c->in->retiring || upload_is_open(c)) /* what comes of an answered upload is no call */
+	/* What is still to come of a request that is answered already is no call. */
+	if (c->in->retiring || c->call->head_len > 0)
 		c->close = true;
 	if (reply_head(&c->out, head, c->minor, call_id(c->call), &c->close, &c->framing) != 0) {
 		c->answer_done = true;
