@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,10 +30,7 @@ struct lane {
 	const struct egress_target *target;
 	struct tls *tls;
 	struct multi *multi;
-	struct addresses addresses;
-	struct curl_slist *resolve;
-	struct curl_slist *resolve_before; /* a handle added this round may still point to it */
-	bool resolve_fresh;
+	struct dial dial;
 	CURL *idle[IDLE_HANDLES_MAX];
 	size_t nidle;
 	struct later reap; /* frees the lane outside of libcurl's callbacks */
@@ -45,7 +41,8 @@ struct transfer {
 	CURL *easy;
 	const struct transfer_events *ev;
 	void *arg;
-	struct curl_slist *nodes;    /* ours: libcurl is lent the lines in place */
+	struct curl_slist *nodes; /* ours: libcurl is lent the lines in place */
+	struct dial_news news;
 	struct handshake *handshake; /* of the connection, when it was made for this call */
 	struct transfer_report *report;
 	unsigned requests; /* how often libcurl was about to send the request */
@@ -71,8 +68,7 @@ lane_free(struct later *l)
 	for (size_t i = 0; i < lane->nidle; i++)
 		curl_easy_cleanup(lane->idle[i]);
 	multi_free(lane->multi);
-	curl_slist_free_all(lane->resolve);
-	curl_slist_free_all(lane->resolve_before);
+	dial_free(&lane->dial);
 	tls_release(lane->tls);
 	free(lane);
 }
@@ -104,56 +100,26 @@ lane_new(struct loop *l, const struct egress_target *target, struct tls *tls)
 	return lane;
 }
 
-/* "server.name:443:192.0.2.1,[2001:db8::1]": libcurl then neither resolves nor opens a file. */
 void
 lane_set_addresses(struct lane *lane, const struct addresses *a)
 {
-	struct buf b;
-	char text[INET6_ADDRSTRLEN];
-
-	lane->addresses = *a;
-	buf_init(&b, 1024);
-	(void)buf_addf(&b, "%.*s:%u:", (int)lane->target->server_name.len,
-		       lane->target->server_name.ptr, (unsigned)lane->target->port);
-	for (size_t i = 0; i < a->n; i++) {
-		inet_ntop(a->at[i].v6 ? AF_INET6 : AF_INET, a->at[i].bytes, text, sizeof(text));
-		(void)buf_addf(&b, a->at[i].v6 ? "%s[%s]" : "%s%s", i > 0 ? "," : "", text);
-	}
-	(void)buf_add_char(&b, '\0');
-	curl_slist_free_all(lane->resolve_before);
-	lane->resolve_before = lane->resolve;
-	lane->resolve = a->n > 0 ? curl_slist_append(NULL, b.ptr) : NULL;
-	lane->resolve_fresh = lane->resolve != NULL;
-	buf_free(&b);
+	dial_set(&lane->dial, lane->target, a);
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION: only an address that the resolver gave, and the target's port. */
+/* CURLOPT_OPENSOCKETFUNCTION */
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 {
 	struct transfer *t = arg;
-	const struct lane *lane = t->lane;
-	const struct sockaddr_in *in4 = (const void *)&addr->addr;
-	const struct sockaddr_in6 *in6 = (const void *)&addr->addr;
-	bool v6 = addr->family == AF_INET6;
+	struct lane *lane = t->lane;
 	int fd;
 
-	if (purpose != CURLSOCKTYPE_IPCXN || (addr->family != AF_INET && !v6))
+	dial_told(&lane->dial, &t->news);
+	if (purpose != CURLSOCKTYPE_IPCXN || !dial_allows(&lane->dial, lane->target, addr))
 		return CURL_SOCKET_BAD;
-	if (ntohs(v6 ? in6->sin6_port : in4->sin_port) != lane->target->port)
-		return CURL_SOCKET_BAD;
-	for (size_t i = 0; i < lane->addresses.n; i++) {
-		const unsigned char *known = lane->addresses.at[i].bytes;
-
-		if (lane->addresses.at[i].v6 == v6 &&
-		    memcmp(known, v6 ? (const void *)&in6->sin6_addr : (const void *)&in4->sin_addr,
-			   v6 ? 16 : 4) != 0)
-			continue;
-		fd = socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-		t->is_short = fd < 0;
-		return multi_opened(lane->multi, fd);
-	}
-	return CURL_SOCKET_BAD;
+	fd = socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	t->is_short = fd < 0;
+	return multi_opened(lane->multi, fd);
 }
 
 /* CURLOPT_SSL_CTX_FUNCTION: once for each new connection, made for this transfer. */
@@ -198,6 +164,7 @@ before_request(void *arg, char *ip, char *local_ip, int port, int local_port)
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
+	dial_told(&t->lane->dial, &t->news);
 	t->unquiet = t->requests == 0 && !multi_is_quiet(t->lane->multi, t->easy);
 	if (t->unquiet)
 		return CURL_PREREQFUNC_ABORT;
@@ -417,6 +384,7 @@ transfer_free(struct transfer *t)
 	if (!t->complete)
 		multi_distrust(lane->multi, t->easy);
 	put_easy(lane, t->easy);
+	dial_news_free(&t->news);
 	handshake_release(t->handshake);
 	buf_free(&t->head);
 	free(t->nodes);
@@ -501,6 +469,8 @@ new_easy(struct lane *lane)
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, ssl_ctx);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, lane);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	if (target->resolve != PLAN_NONE)
+		curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, dial_nowhere);
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_request);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data);
@@ -543,9 +513,8 @@ set_call(struct transfer *t, const struct transfer_request *r, char *method)
 	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
 	if (r->report != NULL)
 		curl_easy_setopt(e, CURLOPT_ERRORBUFFER, r->report->error);
-	if (t->lane->resolve_fresh)
-		curl_easy_setopt(e, CURLOPT_RESOLVE, t->lane->resolve);
-	t->lane->resolve_fresh = false;
+	t->news = dial_news(&t->lane->dial);
+	curl_easy_setopt(e, CURLOPT_RESOLVE, t->news.list);
 }
 
 static struct curl_slist *

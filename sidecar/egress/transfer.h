@@ -10,24 +10,13 @@
 #include "box/frame.h"
 #include "box/msg.h"
 #include "config/plan_egress.h"
+#include "egress/dial.h"
 #include "egress/tls.h"
 #include "ev/loop.h"
 #include "policy/access/verdict.h"
 
 struct lane;
 struct transfer;
-
-/*
- * Where a lane's target is: what the resolver gave (or the literal), and nothing else may be
- * dialled.
- */
-struct addresses {
-	size_t n;
-	struct {
-		bool v6;
-		unsigned char bytes[16];
-	} at[3];
-};
 
 /*
  * A lane for target over tls (a reference is taken; NULL for plain http). Needs no descriptor

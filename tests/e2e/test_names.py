@@ -4,15 +4,17 @@
 A mount namespace gives sidekey a resolv.conf that points at a name server of ours.
 """
 
+import os
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from fakes.agent import Agent, Closed
+from fakes.agent import CHAT, HELLO, Agent, Closed
 from fakes.apibase import Act, ApiBase
 from fakes.dns import NameServer
 from fakes.iam import Role, role_arn
@@ -167,6 +169,25 @@ def test_name_that_does_not_exist_yet(names: NameServer, world: World, start, wr
         wait_for(lambda: code() == "upstream_unreachable", 10)
         names.names[UPSTREAM] = "127.0.0.2"
         wait_for(lambda: code() is None, 10, "calls succeed")
+
+
+def test_a_first_call_that_is_given_up(names: NameServer, plain_world: World, start, wrap) -> None:
+    """It took the upstream's addresses along: libcurl looked the name up itself for the next call,
+    which its box forbids, and that ended sidekey."""
+    with ApiBase(plain_world.key, plain_world.access, host="127.0.0.2") as api:
+        target = plain_world.target(apiBase=f"http://{UPSTREAM}:{api.port}/v1")
+        sidekey = start(plain_world.config(target), plain_world.env(), wrap=wrap)
+        egress = sidekey.pids()["egress"]
+        os.kill(egress, signal.SIGSTOP)
+        with ExitStack() as ends:
+            ends.callback(os.kill, egress, signal.SIGCONT)
+            with Agent(sidekey.port) as agent:
+                agent.begin("POST", CHAT, HELLO)
+            wait_for(lambda: sidekey.records(msg="call", code="client_gone"), 10, "it has left")
+        for _ in range(3):
+            with Agent(sidekey.port) as agent:
+                assert agent.chat().status == 200
+        assert sidekey.pids()["egress"] == egress
 
 
 def test_identity_by_name(names: NameServer, world: World, start, wrap) -> None:

@@ -47,6 +47,40 @@ timers_fire_in_order_and_once(void **state)
 	loop_free(loop);
 }
 
+static uint64_t seen_us[2];
+
+static void
+looked_twice(struct timer *t)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct timespec now;
+
+		assert_int_equal(loop_clock_gettime(CLOCK_MONOTONIC, &now), 0);
+		seen_us[i] = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+		usleep(2000);
+	}
+	(void)t;
+	loop_stop(loop, 0);
+}
+
+static void
+libcurls_clock_stands_still_in_a_round(void **state)
+{
+	struct timer timer = {.fn = looked_twice};
+	struct timespec later;
+	uint64_t before = loop_clock_us();
+
+	(void)state;
+	loop = loop_new();
+	timer_set(loop, &timer, 1);
+	assert_int_equal(loop_run(loop), 0);
+	loop_free(loop);
+	assert_true(seen_us[0] >= before && seen_us[0] == seen_us[1]);
+	assert_int_equal(loop_clock_gettime(CLOCK_MONOTONIC, &later), 0); /* no loop runs */
+	assert_true((uint64_t)later.tv_sec * 1000000 + (uint64_t)later.tv_nsec / 1000 >=
+		    seen_us[1] + 4000);
+}
+
 struct end {
 	struct watch watch;
 	int reads;
@@ -159,6 +193,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_fire_in_order_and_once),
+		cmocka_unit_test(libcurls_clock_stands_still_in_a_round),
 		cmocka_unit_test(a_dropped_watch_gets_no_event_of_its_batch),
 		cmocka_unit_test(a_lazy_watch_does_not_spin),
 		cmocka_unit_test(later_runs_once_however_often_asked),
