@@ -25,6 +25,21 @@ has_frames(const struct frame_head *head)
 	return false;
 }
 
+/*
+ * The fields of head but for those that have a secret in their name: with stars it would be
+ * another field's.
+ */
+static size_t
+clean_names(struct outlet *o, const struct frame_head *head, struct http_field *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < head->nfields; i++)
+		if (!redact_is_in_name(o->redact.r, head->fields[i].name, &o->redact.found))
+			to[n++] = head->fields[i];
+	return n;
+}
+
 /* The values of head without secrets, in copies of theirs. 0 or -1. */
 static int
 clean_fields(struct outlet *o, struct frame_head *head, struct buf *copies)
@@ -63,8 +78,8 @@ outlet_head(struct outlet *o, const struct redactor *r, const struct frame_head 
 	if (r == NULL)
 		return to->head(arg, head);
 	o->is_frames = has_frames(head);
-	memcpy(fields, head->fields, head->nfields * sizeof(fields[0]));
 	clean.fields = fields;
+	clean.nfields = clean_names(o, head, fields);
 	buf_init(&copies, HEAD_BYTES_MAX);
 	bad = clean_fields(o, &clean, &copies);
 	if (bad == 0)

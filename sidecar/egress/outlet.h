@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last thing that an answer passes in egress: what goes on to ingress has no secret of the
- * target in it (design section 7), neither in its head nor in its body.
+ * target in it (design section 7), neither in its head nor in its body. A field with one in its
+ * name is left out. Status and fields are all there is of the head: no reason, and no trailers.
  */
 #ifndef EGRESS_OUTLET_H
 #define EGRESS_OUTLET_H
