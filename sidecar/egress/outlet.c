@@ -102,6 +102,27 @@ pass(const struct outlet *o, struct span text, const struct outlet_sink *to, voi
 /* What is on its way through here; one process, one thread. */
 static struct buf text;
 
+/*
+ * Of frames nothing is held when one is complete: what ends with its checksum is the beginning of
+ * no secret, even if it looks like one.
+ */
+static int
+feed(struct outlet *o, struct span piece)
+{
+	size_t n;
+
+	for (size_t at = 0; at < piece.len; at += n) {
+		struct span rest = span_cut(piece, at, piece.len);
+		bool whole = false;
+
+		n = o->is_frames ? frames_take(&o->frames, rest, &whole) : rest.len;
+		if (redact_feed(&o->redact, span_cut(rest, 0, n), &text) != 0 ||
+		    (whole && redact_end(&o->redact, &text) != 0))
+			return -1;
+	}
+	return 0;
+}
+
 enum outlet_answer
 outlet_data(struct outlet *o, struct span piece, const struct outlet_sink *to, void *arg)
 {
@@ -113,7 +134,7 @@ outlet_data(struct outlet *o, struct span piece, const struct outlet_sink *to, v
 		return pass(o, piece, to, arg);
 	if (text.max == 0)
 		buf_init(&text, TEXT_BYTES_MAX);
-	if (redact_feed(&o->redact, piece, &text) == 0)
+	if (feed(o, piece) == 0)
 		answer = pass(o, buf_span(&text), to, arg);
 	buf_clear(&text, FRAME_BODY_MAX);
 	return answer;
@@ -139,4 +160,5 @@ outlet_stop(struct outlet *o)
 	redact_stop(&o->redact);
 	o->redact.r = NULL;
 	o->is_frames = false;
+	o->frames = (struct frames){0};
 }
