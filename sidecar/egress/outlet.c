@@ -25,6 +25,21 @@ has_frames(const struct frame_head *head)
 	return false;
 }
 
+/*
+ * The fields of head but for those that have a secret in their name: with stars it would be
+ * another field's.
+ */
+static size_t
+clean_names(struct outlet *o, const struct frame_head *head, struct http_field *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < head->nfields; i++)
+		if (!redact_is_in_name(o->redact.r, head->fields[i].name, &o->redact.found))
+			to[n++] = head->fields[i];
+	return n;
+}
+
 /* The values of head without secrets, in copies of theirs. 0 or -1. */
 static int
 clean_fields(struct outlet *o, struct frame_head *head, struct buf *copies)
@@ -63,8 +78,8 @@ outlet_head(struct outlet *o, const struct redactor *r, const struct frame_head 
 	if (r == NULL)
 		return to->head(arg, head);
 	o->is_frames = has_frames(head);
-	memcpy(fields, head->fields, head->nfields * sizeof(fields[0]));
 	clean.fields = fields;
+	clean.nfields = clean_names(o, head, fields);
 	buf_init(&copies, HEAD_BYTES_MAX);
 	bad = clean_fields(o, &clean, &copies);
 	if (bad == 0)
@@ -87,6 +102,27 @@ pass(const struct outlet *o, struct span text, const struct outlet_sink *to, voi
 /* What is on its way through here; one process, one thread. */
 static struct buf text;
 
+/*
+ * Of frames nothing is held when one is complete: what ends with its checksum is the beginning of
+ * no secret, even if it looks like one.
+ */
+static int
+feed(struct outlet *o, struct span piece)
+{
+	size_t n;
+
+	for (size_t at = 0; at < piece.len; at += n) {
+		struct span rest = span_cut(piece, at, piece.len);
+		bool whole = false;
+
+		n = o->is_frames ? frames_take(&o->frames, rest, &whole) : rest.len;
+		if (redact_feed(&o->redact, span_cut(rest, 0, n), &text) != 0 ||
+		    (whole && redact_end(&o->redact, &text) != 0))
+			return -1;
+	}
+	return 0;
+}
+
 enum outlet_answer
 outlet_data(struct outlet *o, struct span piece, const struct outlet_sink *to, void *arg)
 {
@@ -98,7 +134,7 @@ outlet_data(struct outlet *o, struct span piece, const struct outlet_sink *to, v
 		return pass(o, piece, to, arg);
 	if (text.max == 0)
 		buf_init(&text, TEXT_BYTES_MAX);
-	if (redact_feed(&o->redact, piece, &text) == 0)
+	if (feed(o, piece) == 0)
 		answer = pass(o, buf_span(&text), to, arg);
 	buf_clear(&text, FRAME_BODY_MAX);
 	return answer;
@@ -124,4 +160,5 @@ outlet_stop(struct outlet *o)
 	redact_stop(&o->redact);
 	o->redact.r = NULL;
 	o->is_frames = false;
+	o->frames = (struct frames){0};
 }

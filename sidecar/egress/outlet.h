@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last thing that an answer passes in egress: what goes on to ingress has no secret of the
- * target in it (design section 7), neither in its head nor in its body.
+ * target in it (design section 7), neither in its head nor in its body. A field with one in its
+ * name is left out. Status and fields are all there is of the head: no reason, and no trailers.
  */
 #ifndef EGRESS_OUTLET_H
 #define EGRESS_OUTLET_H
 
 #include "box/frame.h"
+#include "egress/frames.h"
 #include "egress/redact.h"
 
 /* Where it goes: the stream to ingress. */
@@ -22,6 +24,7 @@ struct outlet_sink {
 struct outlet { /* of one answer; all zero before its head */
 	struct redact redact;
 	bool is_frames; /* a changed byte would break its checksums */
+	struct frames frames;
 };
 
 /* Whether an answer of that head can be looked into: not when it is compressed. */
@@ -37,6 +40,7 @@ enum outlet_answer {
 	OUTLET_BROKEN, /* the answer has to end here: a secret in frames, or no room after all */
 };
 
+/* Of frames, what is whole is not held. */
 enum outlet_answer outlet_data(struct outlet *o, struct span piece, const struct outlet_sink *to,
 			       void *arg);
 

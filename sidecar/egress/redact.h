@@ -42,4 +42,10 @@ void redact_stop(struct redact *s);
 /* A text that is whole, such as a field's value, in place; adds to found. */
 void redact_text(const struct redactor *r, char *text, size_t n, struct redactions *found);
 
+/*
+ * Whether a field's name has a secret in it; adds to found. Letters match in either case: a hop may
+ * have folded them, and of a secret in hexadecimal, or of one case, that takes nothing away.
+ */
+bool redact_is_in_name(const struct redactor *r, struct span name, struct redactions *found);
+
 #endif

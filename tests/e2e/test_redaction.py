@@ -55,6 +55,25 @@ def test_every_secret_and_the_log(plain_world: World, plain_sidekey: Sidekey) ->
     assert world.found_in(plain_sidekey.text().encode()) == []
 
 
+# What a field of an answer is called, and whether it reaches the agent.
+NAMES = {
+    "the key": (lambda key: key, False),
+    "in capitals": (lambda key: key.upper(), False),
+    "behind a prefix": (lambda key: f"llm_provider-{key}", False),
+    "before a suffix": (lambda key: f"{key}-seen", False),
+    "hex": (lambda key: f"x-{key.encode().hex()}", False),
+    "HEX": (lambda key: f"X-{key.encode().hex().upper()}", False),
+    "base64": (lambda key: base64.urlsafe_b64encode(key.encode()).decode().strip("="), False),
+    "base64 in small letters": (
+        lambda key: base64.urlsafe_b64encode(b"x" + key.encode()).decode().strip("=").lower(),
+        False,
+    ),
+    "percent": (lambda key: "".join(f"%{byte:02x}" for byte in key.encode()), False),
+    "all but its end": (lambda key: key[:-1], True),
+    "another key": (lambda key: f"sk-{'0' * (len(key) - 3)}", True),
+}
+
+
 def test_fields_of_the_head(plain_world: World, plain_agent: Agent) -> None:
     key = plain_world.key
     fields = (JSON_TYPE, ("x-echo", f"Bearer {key}"), ("x-hex", key.encode().hex()))
@@ -62,6 +81,41 @@ def test_fields_of_the_head(plain_world: World, plain_agent: Agent) -> None:
     answer = plain_agent.chat()
     assert answer.header("x-echo") == "Bearer " + "*" * len(key)
     assert answer.header("x-hex") == "*" * 2 * len(key)
+
+
+@pytest.mark.parametrize(("name", "passes"), NAMES.values(), ids=NAMES.keys())
+def test_names_in_the_head(
+    plain_world: World, plain_sidekey: Sidekey, name, passes: bool
+) -> None:
+    """A name cannot be overwritten, for it would be another's: the field goes."""
+    named = name(plain_world.key)
+    fields = (JSON_TYPE, ("x-before", "1"), (named, "2"), ("x-after", "3"))
+    plain_world.api.script(Act(200, fields, b"{}"))
+    with Agent(plain_sidekey.port) as agent:
+        answer = agent.chat()
+    assert (answer.status, answer.body) == (200, b"{}")
+    assert (answer.header("x-before"), answer.header("x-after")) == ("1", "3")
+    assert answer.header(named) == ("2" if passes else None)
+    assert (named.lower().encode() in bytes(agent.received).lower()) == passes
+    matches = 0 if passes else 1
+    if matches:
+        said = {"role": "ingress", "target": "main", "matches": matches}
+        wait_for(lambda: plain_sidekey.records(**said), 5)
+    _, text = plain_sidekey.admin("/metrics")
+    assert b'sidekey_redactions_total{target="main"} %d' % matches in text
+
+
+def test_what_is_said_beside_the_head(plain_world: World, plain_sidekey: Sidekey) -> None:
+    """The reason behind the status, and the trailers: sidekey has its own, and none."""
+    key = plain_world.key.encode()
+    rest = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n"
+    body = b"2\r\n{}\r\n0\r\nx-t: %b\r\n%b: 1\r\n\r\n" % (key, key)
+    plain_world.api.script(Act(raw=b"HTTP/1.1 200 " + key + b"\r\n" + rest + body))
+    with Agent(plain_sidekey.port) as agent:
+        answer = agent.chat()
+        assert (answer.status, answer.body) == (200, b"{}")
+        agent.chat()
+    assert plain_world.found_in(bytes(agent.received)) == []
 
 
 def test_errors_too(plain_world: World, plain_agent: Agent) -> None:
