@@ -240,10 +240,15 @@ balance(struct conn *c)
 void
 relay_out(struct conn *c)
 {
+	uint64_t before = c->call->bytes_out;
+
 	if (!conn_send(c)) {
 		conn_abort(c, "client_gone");
 		return;
 	}
+	if (c->call->bytes_out >
+	    before) /* however slowly it reads: the time is between two reads */
+		timer_stop(c->in->loop, &c->timer);
 	call_note_written(c->call);
 	if (c->answer_done && c->out.len == 0)
 		conn_finished(c);
