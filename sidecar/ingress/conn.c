@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -208,21 +209,40 @@ read_chunks(struct conn *c)
 	request_chunks(c, (struct span){came, (size_t)n});
 }
 
-/* A head is read into inb, a counted body into its own buffer and never beyond its end. */
+/*
+ * By way of a place that all connections share, so that one that has said little holds little. A
+ * head may have a caller's token, of which no copy stays there.
+ */
+static void
+read_head(struct conn *c)
+{
+	static char came[READ_BYTES];
+	ssize_t n = recv(c->client.fd, came, sizeof(came), 0);
+	bool kept;
+
+	if (!client_is_here(c, n) || n < 0)
+		return;
+	kept = buf_add(&c->inb, came, (size_t)n) == 0;
+	explicit_bzero(came, (size_t)n);
+	if (kept)
+		request_advance(c);
+	else
+		conn_abort(c, "client_gone");
+}
+
+/* A counted body is read into its own buffer, and never beyond its end. */
 static void
 read_counted(struct conn *c)
 {
-	bool body = c->state == CONN_BODY;
-	struct buf *into = body ? &c->call->body : &c->inb;
-	size_t room = body ? into->max - into->len : READ_BYTES;
-	char *at = buf_room(into, room);
+	struct buf *body = &c->call->body;
+	size_t room = body->max - body->len;
+	char *at = buf_room(body, room);
 	ssize_t n = at == NULL ? 0 : recv(c->client.fd, at, room, 0);
 
 	if (!client_is_here(c, n) || n < 0)
 		return;
-	buf_grew(into, (size_t)n);
-	if (body)
-		timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
+	buf_grew(body, (size_t)n);
+	timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
 	request_advance(c);
 }
 
@@ -264,9 +284,11 @@ client_ready(struct watch *w, uint32_t got)
 			conn_finished(c);
 		return;
 	}
-	if (c->state == CONN_BODY && c->call->upload != NULL)
+	if (c->state != CONN_BODY)
+		read_head(c);
+	else if (c->call->upload != NULL)
 		upload_read(c);
-	else if (c->state == CONN_BODY && c->call->request.framing == HTTP_CHUNKED)
+	else if (c->call->request.framing == HTTP_CHUNKED)
 		read_chunks(c);
 	else
 		read_counted(c);

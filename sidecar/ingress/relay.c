@@ -8,7 +8,7 @@
 #include "ingress/listing.h"
 
 enum {
-	OUT_HIGH = 256 * 1024, /* unsent bytes above which the upstream is held back */
+	OUT_HIGH = 64 * 1024, /* unsent bytes above which the upstream is held back */
 	UP_KEEP = 4 * 1024,
 };
 

@@ -3,20 +3,24 @@
 
 Every second the memory (PSS) and descriptors of every process are sampled. It reloads at the
 beginning and at the end; in between one generation serves all the time, and of that the last
-third may be above the first by no more than MARGIN. In the end every descriptor and every permit
-must be back, and each call must have ended as it had to. Needs root. Prints what it found, and writes
-it to tests/soak/report.md.
+third may be above the first by no more than MARGIN and FILES_MARGIN. Both sides of it are at fault
+now and then: the upstream in some kinds of calls, the store between two rotations. In the end every
+descriptor and every permit must be back, and each call must have ended as it had to. Needs root.
+Prints what it found, and writes it to tests/soak/report.md.
 """
 
 import argparse
 import asyncio
 import collections
 import datetime
-import secrets
+import itertools
+import os
+import signal
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,17 +30,25 @@ from bench.machine import computer
 from fakes import processes
 from fakes.agent import CHAT, Agent
 from fakes.reload import reload, wait_alone
+from fakes.secretsmanager import Fault, error, throttle
 from fakes.sidekey import ROLES, Sidekey
 from fakes.wire import wait_for
 from fakes.world import World
-from soak.traffic import TOKEN, Caller, arrange, body
+from soak.traffic import TOKEN, Caller, arrange, body, new_key
 
 CALLERS, PERMITS = 24, 200
 RELOADS = 2  # at either end
 EDGE = 0.12  # of the time, at either end
 ROTATE_SECONDS = 5
 MARGIN = 2 * 1024 * 1024  # bytes of PSS, of each process
+# Descriptors: a connection for each caller that is in a call, and one behind it in egress, come and
+# go by the dozen, but the median of a third differs from another's by a few alone; what leaks one
+# with each rotation, fault or lookup, let alone with each call, is above that within minutes.
+FILES_MARGIN = 8
 FILES_LEFT = 4
+# What the store does in turn, when it is asked for both of its secrets; None: it gives them.
+TROUBLES = (error("InternalServiceError", 500), Fault("stall"), None, throttle(), Fault("drop"))
+HEAL_SECONDS = 30  # a stall costs the keeper 10
 BACK_SECONDS = 30
 KIB = 1024
 REPORT = Path(__file__).with_name("report.md")
@@ -73,20 +85,22 @@ class Soak:
         self.world, self.sidekey, self.seconds = world, sidekey, seconds
         self.outcomes: collections.Counter = collections.Counter()
         self.samples, self.faults = Samples(), []
-        self.rotations = self.reloads = 0
+        self.rotations = self.reloads = self.troubles = self.looks = 0
+        self.store_is_needed = asyncio.Lock()
         self.left: dict[str, int] = {}
         arrange(world.api)
 
     def rotate(self) -> None:
         """The store has the new key first, and then the old one is refused."""
-        key = "sk-" + secrets.token_hex(24)
+        key = new_key()
         self.world.store.put(self.world.key_arn, key)
         self.world.api.key = key
         self.rotations += 1
 
     async def reload(self) -> None:
         for _ in range(RELOADS):
-            await asyncio.to_thread(reload, self.sidekey)
+            async with self.store_is_needed:
+                await asyncio.to_thread(reload, self.sidekey)
             self.reloads += 1
             await asyncio.sleep(self.seconds * EDGE / RELOADS)
 
@@ -99,19 +113,48 @@ class Soak:
             due += 1
             await asyncio.sleep(max(0, due - time.monotonic()))
 
-    async def rotations_go_on(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await asyncio.sleep(ROTATE_SECONDS)
+    async def look_again_until(self, condition: Callable[[], bool]) -> None:
+        """SIGUSR1, again and again."""
+        end = time.monotonic() + HEAL_SECONDS
+        while not condition():
+            if time.monotonic() > end:
+                self.faults.append("the store is well again, and nobody asks it")
+                return
+            os.kill(self.sidekey.pid, signal.SIGUSR1)
+            self.looks += 1
+            await asyncio.sleep(1)
+
+    async def trouble(self, fault: Fault | None) -> None:
+        """The store fails twice, and has given each of its secrets again before this returns: the
+        values that are held are good meanwhile, and no call may feel it."""
+        store, arns = self.world.store, (self.world.key_arn, self.world.access_arn)
+        if fault:
+            store.fail(fault, len(arns))
+            self.troubles += 1
+            await self.look_again_until(lambda: not store.faults)
+        before = {arn: store.fetches(arn) for arn in arns}
+        await self.look_again_until(lambda: all(store.fetches(a) > before[a] for a in arns))
+
+    async def store_goes_on(self, stop: asyncio.Event) -> None:
+        """Rotations, with trouble in between: with a store that is away, a new key is not found."""
+        for fault in itertools.cycle(TROUBLES):
+            await asyncio.sleep(ROTATE_SECONDS / 2)
+            async with self.store_is_needed:
+                await self.trouble(fault)
+            await asyncio.sleep(ROTATE_SECONDS / 2)
+            if stop.is_set():
+                return
             self.rotate()
             # What the stand-ins remember of each call is no part of what is measured.
             self.world.api.requests.clear()
             self.world.api.executed.clear()
+            self.world.store.requests.clear()
 
     async def traffic(self) -> None:
         stop = asyncio.Event()
         callers = [Caller(self.sidekey.port, seed, self.outcomes) for seed in range(CALLERS)]
         tasks = [asyncio.create_task(c.run(stop)) for c in callers]
-        tasks.append(asyncio.create_task(self.rotations_go_on(stop)))
+        tasks.append(asyncio.create_task(self.store_goes_on(stop)))
         try:
             await self.reload()
             await self.measure()
@@ -169,6 +212,12 @@ class Soak:
             first, last = thirds(values)
             if last > first + MARGIN:
                 self.faults.append(f"{name} grew from {first // KIB} to {last // KIB} KiB")
+        for name, values in self.samples.files.items():
+            first, last = thirds(values)
+            if last > first + FILES_MARGIN:
+                self.faults.append(f"{name} has {last} descriptors, and had {first}")
+        if not self.troubles:
+            self.faults.append("the store was never in trouble: too little time")
         for (kind, result), count in self.outcomes.items():
             if result != "ok":
                 self.faults.append(f"{kind} ended {count} times with: {result}")
@@ -180,7 +229,8 @@ class Soak:
     def report(self) -> str:
         title = (
             f"{self.seconds / 60:g} minutes, {CALLERS} callers, {self.outcomes.total()} calls, "
-            f"{self.rotations} rotations, {self.reloads} reloads; may grow by {MARGIN // KIB} KiB."
+            f"{self.rotations} rotations, {self.troubles} troubles of the store, {self.looks} SIGUSR1, "
+            f"{self.reloads} reloads; may grow by {MARGIN // KIB} KiB and {FILES_MARGIN} descriptors."
         )
         lines = [
             title,
@@ -210,7 +260,9 @@ def headers() -> list[tuple[str, str]]:
 def config(world: World) -> dict:
     callers = [{"name": "soak", "token": "env:TOKEN", "concurrentRequests": PERMITS}]
     # The stand-ins are busy too: how long they take to accept is no fault.
-    return world.config(world.target(timeouts={"connect": "30s"}), callers=callers)
+    target = world.target(timeouts={"connect": "30s"})
+    # What has just failed is asked for again soon: a rotation may follow at once.
+    return world.config(target, callers=callers, secrets={"failureTtl": "1s"})
 
 
 def soak(folder: Path, minutes: float) -> tuple[str, list[str]]:
@@ -230,8 +282,9 @@ def soak(folder: Path, minutes: float) -> tuple[str, list[str]]:
 def document(report: str, minutes: float) -> str:
     head = (
         f"Written by `make soak MINUTES={minutes:g}` on {datetime.date.today()}, on {computer()}:\n"
-        "calls of all kinds, of which either side breaks some off, while the key is replaced every\n"
-        f"{ROTATE_SECONDS} seconds. Memory and descriptors of each process are sampled every second."
+        "calls of all kinds, of which either side breaks some off, while the key is replaced every few\n"
+        "seconds, and the store fails or stalls in between. Memory and descriptors of each process are\n"
+        "sampled every second."
     )
     return f"# Everything at once\n\n{head}\n\n{report.rstrip()}\n"
 

@@ -6,14 +6,29 @@ import collections
 import contextlib
 import json
 import random
+import secrets
 
 from fakes.apibase import Act, ApiBase
+from fakes.wire import Connection
 
 TOKEN = "sk-sidekey-" + "50" * 32
 MIB = 1024 * 1024
 STEP = 64 * 1024
 CALL_SECONDS = 60
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def new_key() -> str:
+    return "sk-" + secrets.token_hex(24)
+
+
+async def echoes(connection: Connection) -> None:
+    """An upstream that says the key back."""
+    assert connection.current
+    connection.answer_json(200, {"said": connection.current.header("Authorization")})
+
+
+ECHO = b'{"said": "Bearer %b"}' % (b"*" * len(new_key()))
 
 
 def arrange(api: ApiBase) -> None:
@@ -25,6 +40,7 @@ def arrange(api: ApiBase) -> None:
     api.models["moved"] = Act(302, (("Location", "https://elsewhere.example/"),))
     api.models["page"] = Act(200, (("Content-Type", "text/html"),), b"<html>")
     api.models["half"] = Act(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+    api.models["echo"] = Act(play=echoes)
     api.models["stuck"] = Act(stall=3600)
 
 
@@ -45,6 +61,7 @@ class Caller:
             self.slow: 3,
             self.uploaded: 4,
             self.chunked: 4,
+            self.echoed: 6,
             self.refused: 12,
             self.unknown: 4,
             self.cancelled: 10,
@@ -129,6 +146,9 @@ class Caller:
     async def chunked(self) -> str:
         pad = "x" * self.random.randrange(2 * MIB)
         return await self.whole(body(user=pad), 200, b"You said", chunks=True)
+
+    async def echoed(self) -> str:
+        return await self.whole(body("echo"), 200, ECHO)
 
     async def refused(self) -> str:
         return await self.whole(body(api_base="https://evil.example"), 403, b"field_not_allowed")
