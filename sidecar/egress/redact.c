@@ -112,7 +112,7 @@ add_entries(struct redactor *r, uint32_t form)
 
 	for (size_t back = 0; back < mesh.step; back++) {
 		size_t place = f->len - mesh.gram - back;
-		char gram[2 * WORD];
+		char gram[2 * WORD] = {0};
 		uint32_t h;
 
 		for (size_t i = 0; i < mesh.gram; i++)
