@@ -1,134 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How it is found: every form of a secret is at least 12 bytes long, so of any five positions in a
- * row one begins eight bytes that lie within it, counted from its start at 0 to 4. The text is
- * looked at on every fifth position alone; a bit table says whether its eight bytes can be such,
- * and only then is the form spelled out, from the secret itself, and compared.
+ * How it is found: by the end of each form, for its beginning may be what everybody knows, such as
+ * "sk-ant-api03-". Of as many positions in a row as a sieve's step, one begins a gram of bytes that
+ * lie within the last of a form. The text is looked at on every such position alone; a bit table
+ * says whether its gram can be such, and only then is the form spelled out, from the secret itself,
+ * and compared.
+ *
+ * What time tells: whether a whole gram is right, and nothing of one that is right in part. The
+ * hash of a gram is random until all of it is right, and a form is compared to its end wherever it
+ * differs. Grams of one form overlap, but none reaches back beyond the last 12 bytes of a secret:
+ * docs/threats.md says what can be learnt so.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "egress/guise.h"
 #include "egress/redact.h"
 
 enum {
-	GRAM = 8,
-	STEP = REDACT_LENGTH_MIN - GRAM + 1,
-	TABLE_BITS = 15, /* 4 KiB: it stays in the first-level cache */
+	WORD = sizeof(uint64_t),
+	TABLE_BITS = 15, /* 4 KiB: both stay in the first-level cache */
 	HELD_MAX = 512 * 1024,
+	HELD_STEP = 4 * 1024,
 	ESCAPE_MAX = 6, /* \u0041 */
 	WINDOW_MIN = 4 * 1024,
 	MATCHES = 16,
 };
 
-enum form_kind { RAW, BASE64, BASE64URL, HEX_LOWER, HEX_UPPER };
+__extension__ typedef unsigned __int128 product;
 
-struct form {
-	enum form_kind kind;
-	unsigned shift; /* base64: bytes that stand before the secret in its group of three */
-	struct span secret;
-	size_t len;
-	unsigned number; /* of the secret */
-};
-
-struct entry { /* eight bytes of a form, from place on */
+struct entry { /* a gram of a form, from place on */
 	uint32_t hash;
 	uint32_t form;
-	uint32_t place;
+	size_t place;
+};
+
+/*
+ * Eight hexadecimal digits are four bytes of a secret, of which half are known when the secret is
+ * itself hexadecimal: few enough to guess. So these have a sieve of their own, with longer grams;
+ * their forms are long enough for it. A gram has WORD to 2 * WORD bytes.
+ */
+enum { NARROW, WIDE, SIEVES };
+
+static const struct mesh {
+	size_t gram, step;
+} meshes[SIEVES] = {
+	[NARROW] = {8, REDACT_LENGTH_MIN - 8 + 1},
+	[WIDE] = {15, 2 * REDACT_LENGTH_MIN - 15 + 1},
+};
+
+struct sieve {
+	size_t nentries;
+	struct entry *entries; /* by hash */
+	unsigned char table[(1 << TABLE_BITS) / 8];
 };
 
 struct redactor {
-	uint64_t key;
-	size_t nforms, nentries, longest;
-	struct form *forms;
-	struct entry *entries; /* by hash */
-	unsigned char table[(1 << TABLE_BITS) / 8];
+	uint64_t keys[2];
+	size_t nforms;
+	struct guise *forms;
+	struct sieve sieves[SIEVES];
+	size_t held_max;      /* bytes that are held at most … */
+	size_t reach;         /* … and as many without their escapes: no form is longer */
 	bool may_belong[256]; /* bytes that a form, or an escape in it, is made of */
 	char *window;         /* text without its escapes; wiped after use … */
-	size_t *from;         /* … and where each byte of it came from */
+	uint32_t *from;       /* … and where each byte of it came from */
 	size_t window_size;
 };
 
-/* ---- forms ---- */
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* Digits of base64 that depend on the secret alone: those that share bits with a neighbour go. */
-static size_t
-base64_first(unsigned shift)
-{
-	return shift == 0 ? 0 : shift + 1;
-}
-
-static size_t
-base64_length(size_t len, unsigned shift)
-{
-	return (len + shift) * 8 / 6 - base64_first(shift);
-}
-
-static char
-base64_at(const struct form *f, size_t i)
-{
-	size_t bit = (i + base64_first(f->shift)) * 6 - (size_t)f->shift * 8;
-	const unsigned char *at = (const unsigned char *)f->secret.ptr + bit / 8;
-	unsigned two = (unsigned)at[0] << 8 | (bit % 8 > 2 ? at[1] : 0u);
-	unsigned digit = two >> (10 - bit % 8) & 63;
-
-	return f->kind == BASE64 ? digits[digit] : url_digits[digit];
-}
-
-static char
-form_at(const struct form *f, size_t i)
-{
-	unsigned char byte;
-
-	switch (f->kind) {
-	case RAW:
-		return f->secret.ptr[i];
-	case BASE64:
-	case BASE64URL:
-		return base64_at(f, i);
-	default:
-		byte = (unsigned char)f->secret.ptr[i / 2];
-		byte = i % 2 == 0 ? byte >> 4 : byte & 15;
-		return (f->kind == HEX_LOWER ? "0123456789abcdef" : "0123456789ABCDEF")[byte];
-	}
-}
-
-static void
-add_form(struct redactor *r, struct form f)
-{
-	if (f.len < REDACT_LENGTH_MIN)
-		return;
-	r->longest = f.len > r->longest ? f.len : r->longest;
-	r->forms[r->nforms++] = f;
-}
-
-static void
-add_secret(struct redactor *r, struct span secret, unsigned number)
-{
-	add_form(r, (struct form){RAW, 0, secret, secret.len, number});
-	for (unsigned shift = 0; shift < 3; shift++) {
-		size_t len = base64_length(secret.len, shift);
-
-		add_form(r, (struct form){BASE64, shift, secret, len, number});
-		add_form(r, (struct form){BASE64URL, shift, secret, len, number});
-	}
-	add_form(r, (struct form){HEX_LOWER, 0, secret, 2 * secret.len, number});
-	add_form(r, (struct form){HEX_UPPER, 0, secret, 2 * secret.len, number});
-}
-
 /* ---- the table ---- */
 
-/* Multiplication by a random odd number: the table tells nothing without it. */
+/*
+ * Both halves of a product that random numbers went into: without them the table tells nothing,
+ * and two grams that are nearly alike have hashes that are not. The words overlap.
+ */
 static uint32_t
-hash(const struct redactor *r, const char *gram)
+hash(const struct redactor *r, const char *gram, size_t len)
 {
-	uint64_t n;
+	uint64_t first, last;
+	product n;
 
-	memcpy(&n, gram, GRAM);
-	return (uint32_t)((n * r->key) >> 32);
+	memcpy(&first, gram, WORD);
+	memcpy(&last, gram + len - WORD, WORD);
+	n = (product)(first ^ r->keys[0]) * (last ^ r->keys[1]);
+	return (uint32_t)((uint64_t)n ^ (uint64_t)(n >> 64));
 }
 
 static uint32_t
@@ -145,62 +101,114 @@ by_hash(const void *a, const void *b)
 	return (one->hash > other->hash) - (one->hash < other->hash);
 }
 
+/* Every gram that lies within the last bytes of the form. */
 static void
-add_entries(struct redactor *r, size_t form)
+add_entries(struct redactor *r, uint32_t form)
 {
-	for (uint32_t place = 0; place < STEP; place++) {
-		char gram[GRAM];
+	const struct guise *f = &r->forms[form];
+	size_t which = guise_is_hex(f) ? WIDE : NARROW;
+	const struct mesh mesh = meshes[which];
+	struct sieve *v = &r->sieves[which];
+
+	for (size_t back = 0; back < mesh.step; back++) {
+		size_t place = f->len - mesh.gram - back;
+		char gram[2 * WORD] = {0};
 		uint32_t h;
 
-		for (size_t i = 0; i < GRAM; i++)
-			gram[i] = form_at(&r->forms[form], place + i);
-		h = hash(r, gram);
+		for (size_t i = 0; i < mesh.gram; i++)
+			gram[i] = guise_at(f, place + i);
+		h = hash(r, gram, mesh.gram);
 		explicit_bzero(gram, sizeof(gram));
-		r->entries[r->nentries++] = (struct entry){h, (uint32_t)form, place};
-		r->table[table_place(h) / 8] |= (unsigned char)(1u << table_place(h) % 8);
+		v->entries[v->nentries++] = (struct entry){h, form, place};
+		v->table[table_place(h) / 8] |= (unsigned char)(1u << table_place(h) % 8);
 	}
 }
 
 static void
-note_bytes(struct redactor *r, const struct form *f)
+make_sieves(struct redactor *r)
 {
-	for (size_t i = 0; i < f->len; i++)
-		r->may_belong[(unsigned char)form_at(f, i)] = true;
+	for (size_t i = 0; i < SIEVES; i++) {
+		struct sieve *v = &r->sieves[i];
+
+		v->entries = calloc(r->nforms * meshes[i].step + 1, sizeof(*v->entries));
+		if (v->entries == NULL)
+			abort();
+	}
+	for (uint32_t i = 0; i < r->nforms; i++)
+		add_entries(r, i);
+	for (size_t i = 0; i < SIEVES; i++)
+		qsort(r->sieves[i].entries, r->sieves[i].nentries, sizeof(struct entry), by_hash);
+}
+
+/* ---- what may be told ---- */
+
+static bool
+is_visible(unsigned char c)
+{
+	return c >= '!' && c <= '~';
+}
+
+static bool
+is_all_visible(struct span secret)
+{
+	for (size_t i = 0; i < secret.len; i++)
+		if (!is_visible((unsigned char)secret.ptr[i]))
+			return false;
+	return true;
+}
+
+/*
+ * What is held back shows which bytes may belong, so these are the same for all secrets: every form
+ * and every escape is made of visible characters. A secret with blanks or bytes beyond ASCII, which
+ * a field's value may have, is the exception: with it all of those belong, whichever it has. So who
+ * looks learns that there is such a one, a yes or no about its shape. To hide that too, every text
+ * would be held until the end of its line, and most frames of a binary stream until the next.
+ */
+static void
+choose_bytes(struct redactor *r)
+{
+	bool all_visible = true;
+
+	for (size_t i = 0; i < r->nforms; i++)
+		all_visible = all_visible && is_all_visible(r->forms[i].secret);
+	for (unsigned c = 0; c < 256; c++)
+		r->may_belong[c] = is_visible((unsigned char)c) ||
+				   (!all_visible && (c == ' ' || c == '\t' || c > '~' + 1));
+}
+
+/* In coarse steps, so that the bound does not tell how long the longest secret is. */
+static void
+choose_bound(struct redactor *r)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < r->nforms; i++)
+		longest = r->forms[i].len > longest ? r->forms[i].len : longest;
+	r->held_max = (longest * ESCAPE_MAX / HELD_STEP + 1) * HELD_STEP;
+	r->reach = r->held_max / ESCAPE_MAX;
+	r->window_size = 4 * r->reach > WINDOW_MIN ? 4 * r->reach : WINDOW_MIN;
 }
 
 struct redactor *
 redactor_new(const struct span *secrets, size_t n)
 {
 	struct redactor *r = calloc(1, sizeof(*r));
-	static const char escapes[] = "%\\/u0123456789abcdefABCDEF";
 
 	if (r == NULL)
 		abort();
-	r->forms = calloc(9 * n + 1, sizeof(*r->forms));
-	r->entries = calloc((9 * n + 1) * STEP, sizeof(*r->entries));
-	if (r->forms == NULL || r->entries == NULL ||
-	    getrandom(&r->key, sizeof(r->key), 0) != sizeof(r->key))
+	r->forms = calloc(GUISES_MAX * n + 1, sizeof(*r->forms));
+	if (r->forms == NULL || getrandom(r->keys, sizeof(r->keys), 0) != sizeof(r->keys))
 		abort();
-	r->key |= 1;
 	for (size_t i = 0; i < n; i++)
 		if (secrets[i].len >= REDACT_LENGTH_MIN)
-			add_secret(r, secrets[i], (unsigned)i);
-	for (size_t i = 0; i < r->nforms; i++) {
-		add_entries(r, i);
-		note_bytes(r, &r->forms[i]);
-	}
-	/* Every base64 digit, so that a run says nothing about which of them a secret has. */
-	for (size_t i = 0; i < 64; i++)
-		r->may_belong[(unsigned char)digits[i]] =
-			r->may_belong[(unsigned char)url_digits[i]] = true;
-	for (size_t i = 0; escapes[i] != '\0'; i++)
-		r->may_belong[(unsigned char)escapes[i]] = true;
-	r->window_size = 4 * r->longest > WINDOW_MIN ? 4 * r->longest : WINDOW_MIN;
+			r->nforms += guise_all(secrets[i], (unsigned)i, r->forms + r->nforms);
+	make_sieves(r);
+	choose_bytes(r);
+	choose_bound(r);
 	r->window = malloc(r->window_size);
 	r->from = calloc(r->window_size + 1, sizeof(*r->from));
 	if (r->window == NULL || r->from == NULL)
 		abort();
-	qsort(r->entries, r->nentries, sizeof(*r->entries), by_hash);
 	return r;
 }
 
@@ -210,7 +218,8 @@ redactor_free(struct redactor *r)
 	if (r == NULL)
 		return;
 	free(r->forms);
-	free(r->entries);
+	for (size_t i = 0; i < SIEVES; i++)
+		free(r->sieves[i].entries);
 	free(r->window);
 	free(r->from);
 	free(r);
@@ -218,36 +227,44 @@ redactor_free(struct redactor *r)
 
 /* ---- matching ---- */
 
-/* The length of the form that stands at text[at], to which the eight bytes at at + place belong. */
+/* To the end whatever differs: how long it takes does not say how far they agree. */
+static bool
+is_form(const struct guise *f, const char *text)
+{
+	unsigned differs = 0;
+
+	for (size_t i = 0; i < f->len; i++)
+		differs |= (unsigned)(text[i] ^ guise_at(f, i));
+	return differs == 0;
+}
+
+/* The length of the form that stands at text[at], to which the gram at at + place belongs. */
 static size_t
 match_entry(const struct redactor *r, const struct entry *e, struct span text, size_t at,
 	    size_t *start)
 {
-	const struct form *f = &r->forms[e->form];
+	const struct guise *f = &r->forms[e->form];
 
 	if (at < e->place || text.len - (at - e->place) < f->len)
 		return 0;
 	*start = at - e->place;
-	for (size_t i = 0; i < f->len; i++)
-		if (text.ptr[*start + i] != form_at(f, i))
-			return 0;
-	return f->len;
+	return is_form(f, text.ptr + *start) ? f->len : 0;
 }
 
 static const struct entry *
-first_entry(const struct redactor *r, uint32_t h)
+first_entry(const struct sieve *v, uint32_t h)
 {
-	size_t low = 0, high = r->nentries;
+	size_t low = 0, high = v->nentries;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (r->entries[middle].hash < h)
+		if (v->entries[middle].hash < h)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return &r->entries[low];
+	return &v->entries[low];
 }
 
 struct match {
@@ -255,15 +272,14 @@ struct match {
 	unsigned secret;
 };
 
-/* The longest form around text[at]. */
+/* The longest form around text[at], where a gram with this hash begins. */
 static struct match
-match_at(const struct redactor *r, struct span text, size_t at)
+match_at(const struct redactor *r, const struct sieve *v, struct span text, size_t at, uint32_t h)
 {
-	uint32_t h = hash(r, text.ptr + at);
 	struct match best = {0};
 
-	for (const struct entry *e = first_entry(r, h);
-	     e < r->entries + r->nentries && e->hash == h; e++) {
+	for (const struct entry *e = first_entry(v, h);
+	     e < v->entries + v->nentries && e->hash == h; e++) {
 		size_t from = 0, len = match_entry(r, e, text, at, &from);
 
 		if (len > best.len)
@@ -284,30 +300,42 @@ count(const struct match *m, size_t n, struct redactions *found)
  * The matches in text from *at on, as many as found has room for; *at is where to go on. They are
  * overwritten only then, so that one which ends in another's beginning hides nothing of it.
  */
-static size_t
-search(const struct redactor *r, struct span text, size_t *at, struct match found[static MATCHES])
+static inline __attribute__((always_inline)) size_t
+sift(const struct redactor *r, size_t which, struct span text, size_t *at,
+     struct match found[static MATCHES])
 {
+	const struct sieve *v = &r->sieves[which];
+	const struct mesh mesh = meshes[which];
 	size_t n = 0;
 
-	for (; *at + GRAM <= text.len && n < MATCHES; *at += STEP) {
-		uint32_t place = table_place(hash(r, text.ptr + *at));
+	for (; *at + mesh.gram <= text.len && n < MATCHES; *at += mesh.step) {
+		uint32_t h = hash(r, text.ptr + *at, mesh.gram), place = table_place(h);
 
-		if ((r->table[place / 8] >> place % 8 & 1) == 0)
+		if ((v->table[place / 8] >> place % 8 & 1) == 0)
 			continue;
-		found[n] = match_at(r, text, *at);
+		found[n] = match_at(r, v, text, *at, h);
 		n += found[n].len > 0 ? 1 : 0;
 	}
 	return n;
 }
 
+/* Each with its sizes as constants of the compiler's: every byte of every answer passes here. */
+static size_t
+search(const struct redactor *r, size_t which, struct span text, size_t *at,
+       struct match found[static MATCHES])
+{
+	return which == WIDE ? sift(r, WIDE, text, at, found) : sift(r, NARROW, text, at, found);
+}
+
 static void
-overwrite_all(const struct redactor *r, char *text, size_t len, struct redactions *found)
+overwrite_all(const struct redactor *r, size_t which, char *text, size_t len,
+	      struct redactions *found)
 {
 	struct match m[MATCHES];
 	size_t at = 0, n;
 
 	do {
-		n = search(r, (struct span){text, len}, &at, m);
+		n = search(r, which, (struct span){text, len}, &at, m);
 		for (size_t i = 0; i < n; i++)
 			memset(text + m[i].start, '*', m[i].len);
 		count(m, n, found);
@@ -355,47 +383,67 @@ json_escape(struct span text, char *byte)
 	return 2;
 }
 
-typedef size_t escape_fn(struct span text, char *byte);
+static const struct escaping {
+	char mark; /* with which each escape begins */
+	size_t (*escape)(struct span text, char *byte);
+} escapings[] = {{'%', percent_escape}, {'\\', json_escape}};
 
-/* Fills the window of r from text[at] on; returns where it ends. */
+/* Fills the window of r from text[at] on; returns where it ends. No text is 4 GiB long. */
 static size_t
-decode(const struct redactor *r, escape_fn *escape, struct span text, size_t at, size_t *n)
+decode(const struct redactor *r, const struct escaping *e, struct span text, size_t at, size_t *n)
 {
-	for (*n = 0; at < text.len && *n < r->window_size; (*n)++) {
-		size_t len = escape(span_cut(text, at, text.len), &r->window[*n]);
+	const size_t most = r->window_size;
+	char *window = r->window;
+	uint32_t *from = r->from;
+	size_t to = 0;
 
+	for (; at < text.len && to < most; to++) {
+		size_t len = 0;
+
+		from[to] = (uint32_t)at;
+		if (text.ptr[at] == e->mark)
+			len = e->escape(span_cut(text, at, text.len), &window[to]);
 		if (len == 0)
-			r->window[*n] = text.ptr[at];
-		r->from[*n] = at;
+			window[to] = text.ptr[at];
 		at += len == 0 ? 1 : len;
 	}
-	r->from[*n] = at;
+	from[to] = (uint32_t)at;
+	*n = to;
 	return at;
+}
+
+/* The first n bytes of the window came from text: what is found in them is overwritten there. */
+static void
+overwrite_behind(const struct redactor *r, size_t which, size_t n, char *text,
+		 struct redactions *found)
+{
+	struct match m[MATCHES];
+	size_t at = 0, k;
+
+	do {
+		k = search(r, which, (struct span){r->window, n}, &at, m);
+		for (size_t i = 0; i < k; i++) {
+			size_t from = r->from[m[i].start];
+
+			memset(text + from, '*', r->from[m[i].start + m[i].len] - from);
+		}
+		count(m, k, found);
+	} while (k == MATCHES);
 }
 
 /* Looks through text behind its escapes, a window at a time; windows overlap by a form. */
 static void
-overwrite_escaped(const struct redactor *r, escape_fn *escape, char *text, size_t len,
+overwrite_escaped(const struct redactor *r, const struct escaping *e, char *text, size_t len,
 		  struct redactions *found)
 {
 	size_t begin = 0, end = 0, n;
 
 	while (end < len) {
-		struct match m[MATCHES];
-		size_t at = 0, k;
-
-		end = decode(r, escape, (struct span){text, len}, begin, &n);
-		do {
-			k = search(r, (struct span){r->window, n}, &at, m);
-			for (size_t i = 0; i < k; i++) {
-				size_t from = r->from[m[i].start];
-
-				memset(text + from, '*', r->from[m[i].start + m[i].len] - from);
-			}
-			count(m, k, found);
-		} while (k == MATCHES);
+		end = decode(r, e, (struct span){text, len}, begin, &n);
+		for (size_t i = 0; i < SIEVES; i++)
+			overwrite_behind(r, i, n, text, found);
 		explicit_bzero(r->window, n);
-		begin = end < len ? r->from[n - r->longest] : end;
+		begin = end < len ? r->from[n - r->reach] : end;
 	}
 }
 
@@ -403,25 +451,29 @@ overwrite_escaped(const struct redactor *r, escape_fn *escape, char *text, size_
 static void
 find_run(const struct redactor *r, struct span text, size_t at, size_t *start, size_t *end)
 {
-	*start = *end = at;
-	while (*start > 0 && r->may_belong[(unsigned char)text.ptr[*start - 1]])
-		(*start)--;
-	while (*end < text.len && r->may_belong[(unsigned char)text.ptr[*end]])
-		(*end)++;
+	size_t last = at;
+
+	while (at > 0 && r->may_belong[(unsigned char)text.ptr[at - 1]])
+		at--;
+	while (last < text.len && r->may_belong[(unsigned char)text.ptr[last]])
+		last++;
+	*start = at;
+	*end = last;
 }
 
-/* Every run of text that holds an escape which begins with mark, behind its escapes. */
+/* Every run of text that holds an escape, behind its escapes. */
 static void
-overwrite_runs(const struct redactor *r, char mark, escape_fn *escape, struct span text,
+overwrite_runs(const struct redactor *r, const struct escaping *e, struct span text,
 	       struct redactions *found)
 {
 	size_t start, end;
 
-	for (size_t at = span_find(text, 0, mark); at < text.len; at = span_find(text, end, mark)) {
+	for (size_t at = span_find(text, 0, e->mark); at < text.len;
+	     at = span_find(text, end, e->mark)) {
 		find_run(r, text, at, &start, &end);
 		if (end - start >= REDACT_LENGTH_MIN)
-			overwrite_escaped(r, escape, (char *)(uintptr_t)text.ptr + start,
-					  end - start, found);
+			overwrite_escaped(r, e, (char *)(uintptr_t)text.ptr + start, end - start,
+					  found);
 	}
 }
 
@@ -430,9 +482,10 @@ redact_text(const struct redactor *r, char *text, size_t n, struct redactions *f
 {
 	if (r == NULL || r->nforms == 0)
 		return;
-	overwrite_all(r, text, n, found);
-	overwrite_runs(r, '%', percent_escape, (struct span){text, n}, found);
-	overwrite_runs(r, '\\', json_escape, (struct span){text, n}, found);
+	for (size_t i = 0; i < SIEVES; i++)
+		overwrite_all(r, i, text, n, found);
+	for (size_t i = 0; i < sizeof(escapings) / sizeof(escapings[0]); i++)
+		overwrite_runs(r, &escapings[i], (struct span){text, n}, found);
 }
 
 /* ---- streams ---- */
@@ -441,11 +494,11 @@ redact_text(const struct redactor *r, char *text, size_t n, struct redactions *f
 static size_t
 tail(const struct redactor *r, struct span text)
 {
-	size_t most = r->longest * ESCAPE_MAX - 1, n = 0;
+	size_t least = text.len > r->held_max ? text.len - r->held_max : 0, at = text.len;
 
-	while (n < text.len && n < most && r->may_belong[(unsigned char)text.ptr[text.len - 1 - n]])
-		n++;
-	return n;
+	while (at > least && r->may_belong[(unsigned char)text.ptr[at - 1]])
+		at--;
+	return text.len - at;
 }
 
 int

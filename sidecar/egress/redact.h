@@ -3,7 +3,12 @@
  * Removing secrets from an answer as it passes (design section 7): raw, base64 and base64url in
  * each alignment, hexadecimal, and each of them behind percent or JSON escapes. A match is
  * overwritten with '*', so that lengths stay. One pass, bounded memory, no oracle: what is held
- * back depends on the kind of the last bytes alone, never on how far they match.
+ * back is the visible characters at the end, whichever secrets are sought and however far they
+ * match, and how long it takes does not tell how much of a guess is right, but when its last
+ * characters are, several at once (redact.c says how many).
+ *
+ * At most as much is held as the longest form takes with each byte behind an escape (12 times its
+ * secret), rounded up to the next 4 KiB, so that the length of a secret is not told.
  */
 #ifndef EGRESS_REDACT_H
 #define EGRESS_REDACT_H

@@ -17,7 +17,6 @@ argued=(
 	"sidecar/config/url.c null-dereference"
 	# Loops fill the arrays as far as they are read.
 	"sidecar/config/nearest.c use-of-uninitialized-value"
-	"sidecar/egress/redact.c use-of-uninitialized-value"
 )
 
 found=$(find sidecar policy -name '*.c' -print0 | sort -z |

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "egress/guise.h"
 #include "egress/redact.h"
 
 #define KEY   "sk-proj-Zq8+/x%7Yt_0vWmN4"
@@ -177,6 +178,93 @@ an_event_is_never_held(void **state)
 	redactor_free(r);
 }
 
+/* ---- nothing that can be seen or clocked depends on a guess that is not whole ---- */
+
+char __real_guise_at(const struct guise *f, size_t i);
+char __wrap_guise_at(const struct guise *f, size_t i);
+
+static size_t spelled; /* bytes of forms: the work that a text makes beyond being looked at */
+
+char
+__wrap_guise_at(const struct guise *f, size_t i)
+{
+	spelled++;
+	return __real_guise_at(f, i);
+}
+
+enum { PHASES = 10 }; /* the text is looked at on every fifth or tenth position */
+
+/* Wherever the guess begins, all together: not one of these is a match. */
+static size_t
+work_for(const struct redactor *r, struct span guess)
+{
+	size_t before = spelled;
+
+	for (size_t phase = 0; phase < PHASES; phase++) {
+		char text[256];
+
+		memset(text, '\n', sizeof(text));
+		memcpy(text + phase, guess.ptr, guess.len);
+		assert_int_equal(matches_in(r, text, sizeof(text)), 0);
+	}
+	return spelled - before;
+}
+
+/* As long as what, of which as many bytes are right at its beginning or end. */
+static struct span
+guess_at(char guess[static 128], struct span what, size_t right, bool at_end)
+{
+	size_t from = at_end ? what.len - right : 0;
+
+	memset(guess, '=', what.len);
+	memcpy(guess + from, what.ptr + from, right);
+	return (struct span){guess, what.len};
+}
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * what is a form whose grams are gram bytes long, each within its last tail bytes, and as many
+ * forms end so. Work is made by whole grams alone, and each makes the same.
+ */
+static void
+only_whole_grams_make_work(const struct redactor *r, struct span what, size_t gram, size_t tail,
+			   size_t forms)
+{
+	/* A gram is looked at once in as many phases as a form has grams. */
+	const size_t each = PHASES / (tail - gram + 1) * forms * what.len;
+
+	for (size_t right = 0; right < what.len; right++) {
+		char guess[128];
+		size_t grams_ahead =
+			right < what.len - tail + gram ? 0 : right - (what.len - tail + gram) + 1;
+		size_t grams_behind = right < gram ? 0 : least(right, tail) - gram + 1;
+
+		assert_int_equal(work_for(r, guess_at(guess, what, right, false)),
+				 grams_ahead * each);
+		assert_int_equal(work_for(r, guess_at(guess, what, right, true)),
+				 grams_behind * each);
+	}
+}
+
+static void
+work_does_not_tell_how_much_is_right(void **state)
+{
+	const struct span key = SPAN("sk-proj-Zq8+/x_7Yt_0vWmN4"); /* is no escape itself */
+	struct redactor *r = redactor_new(&key, 1);
+
+	(void)state;
+	only_whole_grams_make_work(r, key, 8, 12, 1);
+	only_whole_grams_make_work(r, SPAN("c2stcHJvai1acTgrL3hfN1l0XzB2V21ON"), 8, 12, 2);
+	only_whole_grams_make_work(r, SPAN("736b2d70726f6a2d5a71382b2f785f3759745f3076576d4e34"),
+				   15, 24, 1);
+	redactor_free(r);
+}
+
 /* What is held depends on the kind of the bytes alone: a guess at the secret changes nothing. */
 static void
 there_is_no_oracle(void **state)
@@ -204,6 +292,111 @@ there_is_no_oracle(void **state)
 	redactor_free(r);
 }
 
+static unsigned
+draw(unsigned below)
+{
+	static uint32_t state = 7;
+
+	state = state * 1664525 + 1013904223;
+	return (state >> 8) % below;
+}
+
+/* Of visible characters, or of some of them. */
+static struct span
+draw_secret(char secret[static 300])
+{
+	static const char *const alphabets[] = {"0123456789abcdef", ".!~^|", "sk-_"};
+	unsigned which = draw(COUNT(alphabets) + 1);
+	size_t len = 12 + draw(288);
+
+	for (size_t i = 0; i < len; i++)
+		secret[i] = which == COUNT(alphabets)
+				    ? (char)('!' + draw('~' - '!' + 1))
+				    : alphabets[which][draw((unsigned)strlen(alphabets[which]))];
+	return (struct span){secret, len};
+}
+
+/* Text, bytes of any kind, the beginning of a secret, but no more than half of it. */
+static size_t
+draw_piece(const struct span of[static 2], char piece[static 400])
+{
+	const struct span *secret = &of[draw(2)];
+	size_t len = 1 + draw((unsigned)secret->len / 2);
+
+	switch (draw(4)) {
+	case 0:
+		memcpy(piece, secret->ptr, len);
+		piece[len] = '\0';
+		return len + draw(2);
+	case 1:
+		return (size_t)snprintf(piece, 400, "%%%02x\\u%04x\\\"", draw(256), draw(256));
+	case 2:
+		for (size_t i = 0; i < 12; i++)
+			piece[i] = (char)draw(256);
+		return 12;
+	default:
+		memset(piece, "a.!~ {\"\n"[draw(8)], len);
+		return len;
+	}
+}
+
+/* Over the same text, which holds neither, two secrets cannot be told apart. */
+static void
+pieces_tell_nothing_of_the_secret(void **state)
+{
+	(void)state;
+	for (size_t round = 0; round < 300; round++) {
+		char texts[2][300], piece[400];
+		const struct span of[2] = {draw_secret(texts[0]), draw_secret(texts[1])};
+		struct redact s[2] = {{.r = redactor_new(&of[0], 1)},
+				      {.r = redactor_new(&of[1], 1)}};
+		struct buf out[2];
+
+		for (size_t k = 0; k < 2; k++)
+			buf_init(&out[k], 64 * 1024);
+		for (size_t i = 0; i < 60; i++) {
+			size_t len = draw_piece(of, piece);
+
+			for (size_t k = 0; k < 2; k++)
+				assert_int_equal(
+					redact_feed(&s[k], (struct span){piece, len}, &out[k]), 0);
+			assert_int_equal(s[0].found.matches + s[1].found.matches, 0);
+			assert_int_equal(out[0].len, out[1].len);
+		}
+		for (size_t k = 0; k < 2; k++) {
+			redact_stop(&s[k]);
+			redactor_free((struct redactor *)(uintptr_t)s[k].r);
+			buf_free(&out[k]);
+		}
+	}
+}
+
+/* Blanks and bytes beyond ASCII are held where a secret has such, whichever it has. */
+static void
+a_secret_of_other_bytes_is_found_in_pieces(void **state)
+{
+	static const struct span others[] = {VIEW("Token abc def ghi"),
+					     VIEW("gehe\xc3\xafmnis-\xfc\xff"),
+					     VIEW("tab\tin the\tmiddle")};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(others); i++) {
+		struct redactor *r = redactor_new(&others[i], 1);
+
+		for (size_t piece = 1; piece <= others[i].len; piece++) {
+			struct buf out;
+
+			buf_init(&out, 256);
+			feed(r, others[i], piece, &out);
+			assert_int_equal(out.len, others[i].len);
+			for (size_t at = 0; at < out.len; at++)
+				assert_int_equal(out.ptr[at], '*');
+			buf_free(&out);
+		}
+		redactor_free(r);
+	}
+}
+
 static void
 what_is_held_is_bounded(void **state)
 {
@@ -211,7 +404,7 @@ what_is_held_is_bounded(void **state)
 	struct redact s = {.r = r};
 	char text[4096];
 	struct buf out;
-	size_t most = 2 * (sizeof(KEY) - 1) * 6 - 1; /* hexadecimal, each digit as \u00XX */
+	size_t most = 4096; /* a step above 2 * (sizeof(KEY) - 1) * 6: each digit as \u00XX */
 
 	(void)state;
 	memset(text, 'a', sizeof(text));
@@ -272,7 +465,10 @@ main(void)
 		cmocka_unit_test(what_is_no_secret_stays),
 		cmocka_unit_test(pieces_make_no_difference),
 		cmocka_unit_test(an_event_is_never_held),
+		cmocka_unit_test(work_does_not_tell_how_much_is_right),
 		cmocka_unit_test(there_is_no_oracle),
+		cmocka_unit_test(pieces_tell_nothing_of_the_secret),
+		cmocka_unit_test(a_secret_of_other_bytes_is_found_in_pieces),
 		cmocka_unit_test(what_is_held_is_bounded),
 		cmocka_unit_test(overlapping_secrets_all_go),
 		cmocka_unit_test(a_long_secret_is_found_behind_escapes),

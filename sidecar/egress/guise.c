@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "egress/guise.h"
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* Digits of base64 that depend on the secret alone: those that share bits with a neighbour go. */
+static size_t
+base64_first(unsigned shift)
+{
+	return shift == 0 ? 0 : shift + 1;
+}
+
+static size_t
+base64_length(size_t len, unsigned shift)
+{
+	return (len + shift) * 8 / 6 - base64_first(shift);
+}
+
+static char
+base64_at(const struct guise *f, size_t i)
+{
+	size_t bit = (i + base64_first(f->shift)) * 6 - (size_t)f->shift * 8;
+	const unsigned char *at = (const unsigned char *)f->secret.ptr + bit / 8;
+	unsigned two = (unsigned)at[0] << 8 | (bit % 8 > 2 ? at[1] : 0u);
+	unsigned digit = two >> (10 - bit % 8) & 63;
+
+	return f->kind == GUISE_BASE64 ? digits[digit] : url_digits[digit];
+}
+
+char
+guise_at(const struct guise *f, size_t i)
+{
+	unsigned char byte;
+
+	switch (f->kind) {
+	case GUISE_RAW:
+		return f->secret.ptr[i];
+	case GUISE_BASE64:
+	case GUISE_BASE64URL:
+		return base64_at(f, i);
+	default:
+		byte = (unsigned char)f->secret.ptr[i / 2];
+		byte = i % 2 == 0 ? byte >> 4 : byte & 15;
+		return (f->kind == GUISE_HEX_LOWER ? "0123456789abcdef" : "0123456789ABCDEF")[byte];
+	}
+}
+
+bool
+guise_is_hex(const struct guise *f)
+{
+	return f->kind == GUISE_HEX_LOWER || f->kind == GUISE_HEX_UPPER;
+}
+
+size_t
+guise_all(struct span secret, unsigned number, struct guise out[static GUISES_MAX])
+{
+	size_t n = 0;
+
+	out[n++] = (struct guise){GUISE_RAW, 0, secret, secret.len, number};
+	for (unsigned shift = 0; shift < 3; shift++) {
+		size_t len = base64_length(secret.len, shift);
+
+		out[n++] = (struct guise){GUISE_BASE64, shift, secret, len, number};
+		out[n++] = (struct guise){GUISE_BASE64URL, shift, secret, len, number};
+	}
+	out[n++] = (struct guise){GUISE_HEX_LOWER, 0, secret, 2 * secret.len, number};
+	out[n++] = (struct guise){GUISE_HEX_UPPER, 0, secret, 2 * secret.len, number};
+	return n;
+}
