@@ -35,5 +35,7 @@ size_t guise_all(struct span secret, unsigned number, struct guise out[static GU
 /* Byte i of the form, below its len. */
 char guise_at(const struct guise *f, size_t i);
 bool guise_is_hex(const struct guise *f);
+/* Whether a header field's name has it, in letters of any case, also behind percent escapes. */
+bool guise_is_in_name(const struct guise *f, struct span name);
 
 #endif

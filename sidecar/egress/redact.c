@@ -15,15 +15,16 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "egress/guise.h"
 #include "egress/redact.h"
+
+#include "egress/escape.h"
+#include "egress/guise.h"
 
 enum {
 	WORD = sizeof(uint64_t),
 	TABLE_BITS = 15, /* 4 KiB: both stay in the first-level cache */
 	HELD_MAX = 512 * 1024,
 	HELD_STEP = 4 * 1024,
-	ESCAPE_MAX = 6, /* \u0041 */
 	WINDOW_MIN = 4 * 1024,
 	MATCHES = 16,
 };
@@ -344,49 +345,10 @@ overwrite_all(const struct redactor *r, size_t which, char *text, size_t len,
 
 /* ---- escapes ---- */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 32) >= 'a' && (c | 32) <= 'f')
-		return (c | 32) - 'a' + 10;
-	return -1;
-}
-
-static bool
-two_digits(const char *at, char *byte)
-{
-	int high = hex_digit(at[0]), low = hex_digit(at[1]);
-
-	*byte = (char)((unsigned)high << 4 | (unsigned)low);
-	return high >= 0 && low >= 0;
-}
-
-/* The byte that an escape (RFC 3986 section 2.1) at text stands for; its length, or 0. */
-static size_t
-percent_escape(struct span text, char *byte)
-{
-	return text.len >= 3 && text.ptr[0] == '%' && two_digits(text.ptr + 1, byte) ? 3 : 0;
-}
-
-/* The same in a string of JSON (RFC 8259 section 7). No header has what \n and its like mean. */
-static size_t
-json_escape(struct span text, char *byte)
-{
-	if (text.len < 2 || text.ptr[0] != '\\')
-		return 0;
-	if (text.len >= ESCAPE_MAX && text.ptr[1] == 'u' && text.ptr[2] == '0' &&
-	    text.ptr[3] == '0' && two_digits(text.ptr + 4, byte))
-		return ESCAPE_MAX;
-	*byte = text.ptr[1];
-	return 2;
-}
-
 static const struct escaping {
 	char mark; /* with which each escape begins */
 	size_t (*escape)(struct span text, char *byte);
-} escapings[] = {{'%', percent_escape}, {'\\', json_escape}};
+} escapings[] = {{'%', escape_percent}, {'\\', escape_json}};
 
 /* Fills the window of r from text[at] on; returns where it ends. No text is 4 GiB long. */
 static size_t
@@ -542,58 +504,11 @@ redact_stop(struct redact *s)
 	buf_free(&s->held);
 }
 
-/* ---- names ---- */
-
-static char
-fold(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
-
-/*
- * Whether f begins text, in letters of any case, and behind escapes if they are looked at. Like the
- * table, the time tells eight bytes that match from eight that do not, and nothing finer.
- */
-static bool
-is_at(const struct form *f, struct span text, bool escaped)
-{
-	bool differs = false;
-	size_t at = 0;
-
-	for (size_t i = 0; i < f->len; i++) {
-		struct span rest = span_cut(text, at, text.len);
-		char byte = '\0';
-		size_t len = escaped ? percent_escape(rest, &byte) : 0;
-
-		if (rest.len == 0)
-			return false;
-		if (len == 0)
-			byte = rest.ptr[0];
-		differs |= fold(byte) != fold(form_at(f, i));
-		if (differs && i % GRAM == GRAM - 1)
-			return false;
-		at += len == 0 ? 1 : len;
-	}
-	return !differs;
-}
-
-static bool
-is_in(const struct form *f, struct span text)
-{
-	for (size_t at = 0; at + f->len <= text.len; at++) {
-		struct span rest = span_cut(text, at, text.len);
-
-		if (is_at(f, rest, false) || is_at(f, rest, true))
-			return true;
-	}
-	return false;
-}
-
 bool
 redact_is_in_name(const struct redactor *r, struct span name, struct redactions *found)
 {
 	for (size_t i = 0; r != NULL && i < r->nforms; i++)
-		if (is_in(&r->forms[i], name)) {
+		if (guise_is_in_name(&r->forms[i], name)) {
 			count(&(struct match){0, 0, r->forms[i].number}, 1, found);
 			return true;
 		}
