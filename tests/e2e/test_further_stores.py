@@ -70,6 +70,20 @@ def test_a_managed_provider(plain_world: World, start, agentcore: AgentCore, ser
     assert len(agentcore.calls) == 1, "where the secret is, is remembered"
 
 
+def test_an_answer_that_is_another_s(plain_world: World, start) -> None:
+    """A status of 200 and JSON, but not what was asked for."""
+    world = plain_world
+    with Ssm() as ssm:
+        ssm.admit(world.principal)
+        ssm.get = lambda asked, principal: {"Parameters": []}
+        target = target_of(world, ssm.create("/llm/key", world.key))
+        env = world.env(AWS_ENDPOINT_URL_SSM=ssm.url)
+        sidekey = start(world.config(target), env, wait=False)
+        wait_for(lambda: sidekey.records(error_type="UnusableAnswer"), 10, "the log")
+        assert sidekey.readiness() == 503
+        assert chat(sidekey).status == 503
+
+
 def test_a_provider_that_is_named_twice(plain_world: World, start, agentcore: AgentCore) -> None:
     """What two slots name alike is one document, asked for once; another provider is another."""
     world = plain_world

@@ -81,10 +81,11 @@ def test_second_sigterm_means_now(world: World, sidekey: Sidekey) -> None:
         assert time.monotonic() - began < 3
 
 
-def test_a_role_that_hangs_does_not_hold_up_the_end(world: World, start) -> None:
-    """It drains nothing and does not end by itself, and is killed."""
+@pytest.mark.parametrize("role", ["ingress", "keeper"])
+def test_a_role_that_hangs_does_not_hold_up_the_end(world: World, start, role: str) -> None:
+    """Whether it has to drain first or only to end: it is killed."""
     sidekey = start(world.config(limits={"drain": "0s"}), world.env())
-    hangs = sidekey.pids()["ingress"]
+    hangs = sidekey.pids()[role]
     os.kill(hangs, signal.SIGSTOP)
     assert sidekey.stop(30) == 0
     assert not Path(f"/proc/{hangs}").exists()
