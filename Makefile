@@ -291,7 +291,7 @@ torture: deps all hooked
 	@SIDEKEY=$(abspath $(PROGRAM)) SIDEKEY_TEST=$(abspath $(HOOKED)) SIDEKEY_TORTURE_LIVES=0 \
 		.cache/venv/bin/python -m pytest -rA tests/torture
 
-## syscalls: the lists of policy/box beside what strace sees in the end-to-end tests (as root)
+## syscalls: the lists of policy/box beside what strace sees in the whole suite (as root)
 syscalls: deps all hooked
 	@.cache/venv/bin/python tests/box/syscalls.py
 

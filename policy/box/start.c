@@ -15,9 +15,7 @@ static const struct box_call calls[] = {
 	ANY("set_tid_address", "libc's start"),
 	ANY("set_robust_list", "libc's start"),
 	ANY("rseq", "libc's start"),
-	ANY("prlimit64", "libc's start; the core limit"),
-	ANY("setrlimit", "the core limit"),
-	ANY("getrlimit", "the core limit, checked"),
+	ANY("prlimit64", "libc's start; the core limit, set and checked"),
 	ANY("readlinkat", "libc's start: where it was started from"),
 	ANY("readlink", "the same, by its older name"),
 	ANY("sysinfo", "libcurl's and OpenSSL's start"),
@@ -32,6 +30,7 @@ static const struct box_call calls[] = {
 	ANY("mlock", "secret pages"),
 	ANY("mlock2", "secret pages"),
 	ANY("munlock", "secret pages"),
+	ANY("mremap", "secret pages take the place of OpenSSL's"),
 	ANY("madvise", "secret pages"),
 
 	ANY("capget", "box_enter"),

@@ -123,10 +123,17 @@ call_i386(void)
 	return result;
 }
 
+static long
+break_off(void)
+{
+	abort();
+}
+
 static const struct {
 	const char *name;
 	long (*run)(void);
 } sequences[] = {
+	{"abort", break_off},
 	{"connect-other", connect_other},
 	{"kill-parent", kill_parent},
 	{"i386", call_i386},

@@ -21,6 +21,7 @@ HOOKED = Path(
 ).resolve()
 DONE = 200  # probe.c's EXIT_DONE; every other status is an errno
 KILLED = "SYS"
+ABORTED = "ABRT"
 EACCES, EBADF, EPERM, EAFNOSUPPORT = 13, 9, 1, 97
 ALL = ("parent", *ROLES)
 DIALS = ("keeper", "egress")
@@ -29,6 +30,7 @@ DIALS = ("keeper", "egress")
 EXPECTED = [
     ("nothing", ALL, DONE, 0),
     ("last-words", ALL, DONE, 0),
+    ("abort", ALL, ABORTED, 0),
     ("dup", ("parent", *DIALS), DONE, 0),
     ("dup", ("ingress", "resolver"), KILLED, 0),
     ("open-etc", ("ingress", "egress"), KILLED, 0),
@@ -120,7 +122,7 @@ def test_forbidden_things_end_as_designed(tmp_path, role, action, end, abi) -> N
     )
     s.output = process.stdout
     if role == "parent":
-        expected = -signal.SIGSYS if end == KILLED else end
+        expected = -getattr(signal, f"SIG{end}") if isinstance(end, str) else end
         assert process.returncode == expected, s.text()
         return
     deaths = [r for r in s.records(process=role) if "signal" in r or "status" in r]

@@ -70,6 +70,35 @@ def test_a_managed_provider(plain_world: World, start, agentcore: AgentCore, ser
     assert len(agentcore.calls) == 1, "where the secret is, is remembered"
 
 
+def test_an_answer_that_is_another_s(plain_world: World, start) -> None:
+    """A status of 200 and JSON, but not what was asked for."""
+    world = plain_world
+    with Ssm() as ssm:
+        ssm.admit(world.principal)
+        ssm.get = lambda asked, principal: {"Parameters": []}
+        target = target_of(world, ssm.create("/llm/key", world.key))
+        env = world.env(AWS_ENDPOINT_URL_SSM=ssm.url)
+        sidekey = start(world.config(target), env, wait=False)
+        wait_for(lambda: sidekey.records(error_type="UnusableAnswer"), 10, "the log")
+        assert sidekey.readiness() == 503
+        assert chat(sidekey).status == 503
+
+
+def test_a_provider_that_is_named_twice(plain_world: World, start, agentcore: AgentCore) -> None:
+    """What two slots name alike is one document, asked for once; another provider is another."""
+    world = plain_world
+    arns = {}
+    for name, value in (("open_ai", world.key), ("other", "another-0123456789")):
+        agentcore.manage(name, world.store, value)
+        arns[name] = agentcore.arn(name)
+    headers = {"X-Again": f"${{{arns['open_ai']}}}", "X-Other": f"${{{arns['other']}}}"}
+    target = {**target_of(world, arns["open_ai"]), "headers": headers}
+    assert chat(start(world.config(target), env_of(world, agentcore))).status == 200
+    sent = world.api.last()
+    assert (sent.header("x-again"), sent.header("x-other")) == (world.key, "another-0123456789")
+    assert len(agentcore.calls) == 2
+
+
 def test_an_external_provider(plain_world: World, start, agentcore: AgentCore) -> None:
     world = plain_world
     arn = world.store.create("mine", {"token": world.key, "api_key_value": "wrong"})

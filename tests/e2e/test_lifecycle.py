@@ -81,6 +81,16 @@ def test_second_sigterm_means_now(world: World, sidekey: Sidekey) -> None:
         assert time.monotonic() - began < 3
 
 
+@pytest.mark.parametrize("role", ["ingress", "keeper"])
+def test_a_role_that_hangs_does_not_hold_up_the_end(world: World, start, role: str) -> None:
+    """Whether it has to drain first or only to end: it is killed."""
+    sidekey = start(world.config(limits={"drain": "0s"}), world.env())
+    hangs = sidekey.pids()[role]
+    os.kill(hangs, signal.SIGSTOP)
+    assert sidekey.stop(30) == 0
+    assert not Path(f"/proc/{hangs}").exists()
+
+
 def test_nothing_is_left_running(world: World, sidekey: Sidekey) -> None:
     pids = sidekey.pids()
     assert set(pids) == {"parent", *ROLES}

@@ -353,6 +353,26 @@ def test_route_tells_refusals_as_they_would_come(route, arguments, code) -> None
     assert says["why"] and "url" not in says
 
 
+@pytest.mark.parametrize(
+    ("model", "verdict"),
+    [
+        ("openai/whisper-1", "allowed"),
+        ("nobody's", "model_not_allowed"),
+        (None, "model_not_allowed"),
+        ("a\r\n--sidekey\r\nb", "malformed_request"),
+    ],
+)
+def test_route_makes_up_a_form(four: Four, tmp_path: Path, model, verdict) -> None:
+    """For an operation that takes one, which the target's list has to allow first."""
+    config = four.config()
+    openai = {**config["targets"]["openai"], "operations": ["audio"]}
+    path = tmp_path / "form.yaml"
+    path.write_text(json.dumps({**config, "targets": {**config["targets"], "openai": openai}}))
+    more = ["--model", model] if model else []
+    form = ["POST", "/v1/audio/transcriptions", *more]
+    assert told(run("route", "-c", str(path), "--json", *form))[1]["verdict"] == verdict
+
+
 def test_route_needs_no_secret_and_prints_none(four: Four, route) -> None:
     arguments = ["POST", "/v1/messages", "--model", "claude-x"]
     with_keys, without = route(*arguments, env=four.env), route(*arguments)

@@ -217,3 +217,13 @@ def test_an_address_that_refuses(names: NameServer, world: World, start, wrap) -
             for _ in range(5):
                 assert agent.chat().status == 200
         assert len(api.requests) == 5
+
+
+def test_an_answer_that_was_cut(names: NameServer, world: World, start, wrap) -> None:
+    """What does not fit a datagram is asked again over TCP."""
+    names.cut = True
+    with upstream(world, "127.0.0.2") as api:
+        sidekey = start(at_name(world, api.port), world.env(), wrap=wrap)
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+    assert names.streamed > 0

@@ -539,3 +539,30 @@ def test_refresh_reaches_every_generation(world: World, sidekey: Sidekey, slow: 
     wait_for(lambda: world.store.fetches(world.key_arn) == before + 2, SECONDS, "both keepers")
     slow.gap = 0
     finish_stream(*stream)
+
+
+@pytest.mark.usefixtures("root")
+def test_another_user_s_directory_on_a_read_only_mount(world: World, start) -> None:
+    """As a volume of a container is: nobody can write there, and so it is read again."""
+    if subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+        pytest.skip("needs the right to make a mount namespace")
+    steps = ["chown 65534 .", "mount --bind . .", "mount -o remount,bind,ro ."]
+    command = " && ".join([*steps, 'cd "$PWD"', 'exec "$@"'])
+    sidekey = start(world.config(), world.env(), wrap=["unshare", "-m", "sh", "-c", command, "sh"])
+    reload(sidekey)
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+
+
+@pytest.mark.usefixtures("root")
+def test_a_user_s_own_configuration(plain_world: World) -> None:
+    """Without root, the file and its directory are the user's, and are judged anew each time."""
+    world = plain_world
+    with tempfile.TemporaryDirectory(prefix="sk-") as name:
+        folder = Path(name)
+        as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        wrap = ["sh", "-c", f'chown -R 65534 . && exec {" ".join(as_nobody)} "$@"', "sh"]
+        with Sidekey(world.config(), folder, world.env(), wrap=wrap) as sidekey:
+            reload(sidekey)
+            with Agent(sidekey.port) as agent:
+                assert agent.chat().status == 200

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A name server for A records that can change its mind, or fall silent.
+"""A name server for A records that can change its mind, fall silent, or cut its answers short.
 
 A name may have several addresses, with spaces between them.
 """
@@ -11,6 +11,7 @@ import threading
 from typing import Self
 
 HEADER = struct.Struct("!6H")
+CUT = 0x0200  # the TC bit: ask again over TCP
 TYPE_A, IN = 1, 1
 
 
@@ -24,26 +25,34 @@ def question(packet: bytes) -> tuple[str, int, bytes]:
 
 
 class NameServer:
-    """UDP on port 53 of a loopback address, since resolv.conf knows no ports; needs root."""
+    """Port 53 of a loopback address, since resolv.conf knows no ports; needs root."""
 
     def __init__(self, names: dict[str, str], host: str = "127.0.77.53") -> None:
         self.names, self.host = names, host
-        self.silent = False
-        self.asked = 0
+        self.silent = self.cut = False
+        self.asked = self.streamed = 0
         self.questions: set[str] = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((host, 53))
-        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.stream = socket.create_server((host, 53))
+        self.threads = [
+            threading.Thread(target=serve, daemon=True)
+            for serve in (self._serve, self._serve_streams)
+        ]
 
     def __enter__(self) -> Self:
-        self.thread.start()
+        for thread in self.threads:
+            thread.start()
         return self
 
     def __exit__(self, *_) -> None:
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread
-        self.thread.join(5)
+        for each in (self.socket, self.stream):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)  # wakes its thread
+        for thread in self.threads:
+            thread.join(5)
         self.socket.close()
+        self.stream.close()
 
     def _serve(self) -> None:
         try:
@@ -53,11 +62,24 @@ class NameServer:
                     return
                 self.asked += 1
                 if not self.silent:
-                    self.socket.sendto(self._answer(packet), client)
+                    self.socket.sendto(self._answer(packet, self.cut), client)
         except OSError:
             return  # closed
 
-    def _answer(self, packet: bytes) -> bytes:
+    def _serve_streams(self) -> None:
+        """One question after the other, each in a frame of its length."""
+        try:
+            while True:
+                with self.stream.accept()[0] as client, client.makefile("rb") as questions:
+                    client.settimeout(5)
+                    while size := questions.read(2):
+                        answer = self._answer(questions.read(int.from_bytes(size)), False)
+                        self.streamed += 1
+                        client.sendall(len(answer).to_bytes(2) + answer)
+        except OSError:
+            return  # closed
+
+    def _answer(self, packet: bytes, cut: bool) -> bytes:
         name, kind, asked = question(packet)
         self.questions.add(name)
         number = struct.unpack_from("!H", packet)[0]
@@ -65,7 +87,7 @@ class NameServer:
         records = [
             struct.pack("!HHHIH", 0xC00C, TYPE_A, IN, 1, 4) + socket.inet_aton(address)
             for address in addresses
-            if kind == TYPE_A
+            if kind == TYPE_A and not cut
         ]
-        flags = 0x8180 if addresses else 0x8183
+        flags = (0x8180 if addresses else 0x8183) | (CUT if cut else 0)
         return HEADER.pack(number, flags, 1, len(records), 0, 0) + asked + b"".join(records)
