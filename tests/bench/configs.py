@@ -108,7 +108,7 @@ def haproxy_section(port: int, upstream: int, tls: Tls | None = None) -> str:
 
 
 def sidekey(upstream: int, tls: Tls | None = None, **changes: object) -> dict:
-    """All as it is by default, but for the log: the other two do not write one."""
+    """All as it is by default, but for the changes and for room for the connections."""
     target: dict = {
         "provider": "openaiCompatible",
         "apiBase": f"{'https' if tls else 'http'}://localhost:{upstream}/v1",
@@ -122,9 +122,9 @@ def sidekey(upstream: int, tls: Tls | None = None, **changes: object) -> dict:
         }
     else:
         target["allowPlaintext"] = True
-    level = changes.pop("level", "error")
+    log = {"log": {"level": changes.pop("level")}} if "level" in changes else {}
     return {
-        "log": {"level": level},
+        **log,
         "limits": {"connections": 2048},
         "targets": {"up": {**target, **changes}},
     }

@@ -44,12 +44,20 @@ SCENARIOS = [
         "closed",
         16,
         body("-"),
-        variants=("redact: false", "log.level: info"),
+        variants=("redact: false", "log.level: error"),
     ),
     Scenario("many", "1 KiB, 256 connections", "closed", 256, body("-")),
     Scenario("up", "256 KiB sent, 16 connections", "closed", 16, body("-", 256 * KIB)),
     Scenario("down", "256 KiB received, 16 connections", "closed", 16, body("big")),
     Scenario("mtls", "1 KiB, 16 connections, mTLS upstream", "closed", 16, body("-"), "mtls"),
+    Scenario(
+        "paced-mtls",
+        "1 KiB, 32 connections at 3,000/s, mTLS upstream",
+        "rate:3000",
+        32,
+        body("-"),
+        "mtls",
+    ),
     Scenario("renewed", "a new mTLS connection for each call", "closed", 4, body("-"), "renewed"),
     Scenario("stream-1", "1 stream, an event each ms", f"streams:{STREAM_SPREAD}", 1, STREAM),
     Scenario(
@@ -69,7 +77,7 @@ SCENARIOS = [
         settle=MANY_SPREAD / 1e6,
     ),
 ]
-VARIANTS = {"redact: false": {"redact": False}, "log.level: info": {"level": "info"}}
+VARIANTS = {"redact: false": {"redact": False}, "log.level: error": {"level": "error"}}
 
 
 def progress(text: str) -> None:

@@ -14,15 +14,15 @@ VERDICTS = {"goal": "goal met", "bar": "met", "missed": "**missed**"}
 READING = """\
 Medians of the rounds; in each round every proxy is measured in turn, over the same upstream, on
 loopback. "Added" is the difference to the direct way in the same round. CPU is that of all of
-sidekey's processes, of nginx's worker and of HAProxy; nginx and HAProxy have one worker and write
-no log, and sidekey logs errors alone where nothing else is said. Only ratios within one run mean
-something."""
+sidekey's processes, of nginx's worker and of HAProxy. sidekey runs with its defaults where nothing
+else is said: it meters, it redacts, and it writes a line of the log for each call, here into a
+file. nginx and HAProxy have one worker and write no log. Only ratios within one run mean something."""
 ROTATION = """\
 In the middle of each round the store gets a new key, and from then on the upstream refuses the old
 one; 1 KiB, 16 connections."""
 NOTES = """\
 Redaction is switched off by `redact: false`. Metering cannot be switched off: limits, metrics and
-the log rest on it. `log.level: info` is the default; the log went to a file."""
+the log rest on it. At `log.level: error` there is no line for a call that goes well."""
 
 
 def number(value: float) -> str:
