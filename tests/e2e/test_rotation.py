@@ -301,14 +301,14 @@ def test_a_refusal_that_never_ends_is_not_held(plain_world: World, plain_sidekey
 
 def test_a_refusal_that_breaks_off(plain_world: World, plain_sidekey: Sidekey) -> None:
     head = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 900\r\n\r\n"
-    plain_world.api.script(Act(raw=head + b'{"error"'))
+    plain_world.api.script(Act(raw=head + b'{"error": ')) # a word is held until it ends
     with Agent(plain_sidekey.port) as agent:
         agent.begin("POST", "/v1/chat/completions", HELLO)
         answer = agent.read_head()
         assert answer.status == 401
         with pytest.raises(Closed):
             b"".join(agent.pieces(answer))
-        assert agent.received.endswith(b'\r\n\r\n{"error"')
+        assert agent.received.endswith(b'\r\n\r\n{"error": ')
     assert len(plain_world.api.requests) == 1
 
 
