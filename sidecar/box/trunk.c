@@ -139,34 +139,6 @@ wait_no_more(struct stream *s)
 	s->trunk->nwaiting--;
 }
 
-/*
- * No wake-up is lost. Who is about to sleep says so (wants), and then looks at the rings once more;
- * who has written or taken publishes that, and then looks at wants. Each has a sequentially
- * consistent fence between the two steps, and one of the fences is the first: the other process
- * then sees what was stored before it. So the bell is rung, or its ringing is not needed. The
- * exchange makes it ring once; that it reads 0 means that the sleeper has woken by itself after it
- * was seen asleep, and will look again before it sleeps.
- */
-static void
-wake_peer(struct trunk *t)
-{
-	static const uint64_t once = 1;
-	atomic_uint *wants = &t->pages->sides[!t->o.side].wants;
-	unsigned mine =
-		(t->has_written ? TRUNK_WANTS_DATA : 0u) | (t->has_taken ? TRUNK_WANTS_ROOM : 0u);
-
-	if (mine == 0)
-		return;
-	t->has_written = t->has_taken = false;
-	atomic_thread_fence(memory_order_seq_cst);
-	if ((atomic_load_explicit(wants, memory_order_relaxed) & mine) == 0)
-		return;
-	/* EAGAIN: it has been rung more often than can be counted. */
-	if (atomic_exchange_explicit(wants, 0, memory_order_acq_rel) != 0)
-		while (write(t->their_bell, &once, sizeof(once)) < 0 && errno == EINTR)
-			continue;
-}
-
 /* How many bytes of b went. */
 static size_t
 send_some(struct stream *s, const struct buf *b)
@@ -197,9 +169,6 @@ stream_send(struct stream *s, struct buf *b, size_t keep)
 		buf_drop(b, went);
 	else
 		buf_clear(b, keep);
-	/* At once where nobody else is served in this round; else one bell may do for several. */
-	if (loop_round_size(s->trunk->loop) <= 1)
-		wake_peer(s->trunk);
 }
 
 /* Those that waited, in their order; who finds too little room waits again, behind the others. */
@@ -392,6 +361,34 @@ take_records(struct trunk *t)
 }
 
 /* ---- rounds ---- */
+
+/*
+ * No wake-up is lost. Who is about to sleep says so (wants), and then looks at the rings once more;
+ * who has written or taken publishes that, and then looks at wants. Each has a sequentially
+ * consistent fence between the two steps, and one of the fences is the first: the other process
+ * then sees what was stored before it. So the bell is rung, or its ringing is not needed. The
+ * exchange makes it ring once; that it reads 0 means that the sleeper has woken by itself after it
+ * was seen asleep, and will look again before it sleeps.
+ */
+static void
+wake_peer(struct trunk *t)
+{
+	static const uint64_t once = 1;
+	atomic_uint *wants = &t->pages->sides[!t->o.side].wants;
+	unsigned mine =
+		(t->has_written ? TRUNK_WANTS_DATA : 0u) | (t->has_taken ? TRUNK_WANTS_ROOM : 0u);
+
+	if (mine == 0)
+		return;
+	t->has_written = t->has_taken = false;
+	atomic_thread_fence(memory_order_seq_cst);
+	if ((atomic_load_explicit(wants, memory_order_relaxed) & mine) == 0)
+		return;
+	/* EAGAIN: it has been rung more often than can be counted. */
+	if (atomic_exchange_explicit(wants, 0, memory_order_acq_rel) != 0)
+		while (write(t->their_bell, &once, sizeof(once)) < 0 && errno == EINTR)
+			continue;
+}
 
 static void
 take(struct source *src)

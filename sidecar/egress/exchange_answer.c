@@ -372,7 +372,7 @@ on_done(void *arg, enum verdict v, bool sent)
 	struct exchange *x = arg;
 	struct target *t = x->target;
 
-	x->transfer = NULL; /* it is freed by itself */
+	x->transfer = NULL; /* freed already */
 	if (exchange_is_held(x) && v == x->held.as.verdict) {
 		if (x->state == EXCHANGE_HELD)
 			consider(x);

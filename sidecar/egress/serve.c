@@ -119,7 +119,6 @@ pass_end(void *arg)
 
 	(void)frame_add_bytes(&s->out, FRAME_END, (struct span){NULL, 0});
 	s->state = SERVE_FLUSH;
-	stream_send(&s->stream, &s->out, KEEP_BYTES); /* an agent waits for it; cleaning up can */
 	loop_later(s->e->loop, &s->later);
 }
 

@@ -419,8 +419,8 @@ transfer_done(void *arg, void *easy, int result)
 	sent = t->requests > 0;
 	ev = t->ev;
 	owner = t->arg;
-	ev->done(owner, v, sent); /* first: an agent waits for it */
 	transfer_free(t);
+	ev->done(owner, v, sent);
 }
 
 void

@@ -26,7 +26,6 @@ struct loop {
 	int code;
 	bool stopped;
 	uint64_t now;
-	int round_size;
 	struct entry *table;
 	size_t ntable;
 	struct timer **heap; /* 1-based */
@@ -86,12 +85,6 @@ uint64_t
 loop_now(const struct loop *l)
 {
 	return l->now;
-}
-
-int
-loop_round_size(const struct loop *l)
-{
-	return l->round_size;
 }
 
 struct loop *
@@ -402,7 +395,6 @@ loop_run(struct loop *l)
 			abort();
 		clock_gettime(CLOCK_MONOTONIC, &round_began);
 		l->now = to_ms(&round_began);
-		l->round_size = n;
 		for (int i = 0; i < n && !l->stopped; i++)
 			dispatch(l, &events[i]);
 		take_from_sources(l);

@@ -81,8 +81,6 @@ void loop_source_stop(struct loop *l, struct source *s);
 /* Milliseconds of CLOCK_MONOTONIC as of this round; microseconds as of now. */
 uint64_t loop_now(const struct loop *l);
 uint64_t loop_clock_us(void);
-/* How many descriptors had an event for this round. */
-int loop_round_size(const struct loop *l);
 /*
  * clock_gettime(2) as our libcurl has it (deploy/libcurl.sh): CLOCK_MONOTONIC stands still during
  * a round of the process's loop, as time does in nginx.
