@@ -14,12 +14,13 @@ import pytest
 from fakes import load, processes
 from fakes.agent import CHAT, HELLO, Agent
 from fakes.apibase import Act
-from fakes.sidekey import ROLES, SANITIZED, Sidekey
+from fakes.sidekey import SANITIZED, Sidekey
 from fakes.world import World
 
 CALLS, CONNECTIONS, STREAMS = 10_000, 64, 1_000
 BURST = 600  # the rings hold the calls of a few hundred
 GROWTH_BYTES = 1_500_000
+LOADS = 4
 SETTLE_SECONDS = 1.0
 pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("root")]
 
@@ -45,7 +46,8 @@ def measure(sidekey: Sidekey, what) -> dict[str, int]:
 
 
 def test_calls_and_streams(plain_world: World, start) -> None:
-    """Twice the same load: what the second leaves is what the first left."""
+    """The same load again: what it leaves is what the one before left. Where a heap ends after a
+    thousand connections is luck, by some MiB; a leak would grow each time."""
     limits = {"connections": STREAMS + 100}
     sidekey = start(plain_world.config(limits=limits), plain_world.env())
     # Long enough that all of them are open at the same time.
@@ -54,12 +56,17 @@ def test_calls_and_streams(plain_world: World, start) -> None:
     both(sidekey)
     assert len(plain_world.api.requests) == CALLS + STREAMS, "one request for each call"
     files, memory = (measure(sidekey, w) for w in (processes.descriptors, processes.memory))
-    both(sidekey)
-    for name in ("parent", *ROLES):
-        assert processes.descriptors(sidekey.pids()[name]) <= files[name] + 4, name
-        if not SANITIZED:
-            grown = processes.memory(sidekey.pids()[name]) - memory[name]
-            assert grown < GROWTH_BYTES, f"{name}: {grown} bytes"
+    for _ in range(LOADS):
+        both(sidekey)
+        for name, count in measure(sidekey, processes.descriptors).items():
+            assert count <= files[name] + 4, name
+        now = measure(sidekey, processes.memory)
+        grown = {name: now[name] - memory[name] for name in now}
+        if SANITIZED or max(grown.values()) < GROWTH_BYTES:
+            break
+        memory = now
+    else:
+        pytest.fail(f"bytes more than after the load before, each time: {grown}")
     assert files["ingress"] <= files_idle["ingress"] + 2, "the agents are gone"
     levels = {r.get("level") for r in sidekey.records()}
     assert "error" not in levels, sidekey.text()[-4000:]
