@@ -370,10 +370,11 @@ def test_keys_that_nothing_renews(run, bedrock: Bedrock, plain_world: World) -> 
         converse(sidekey)
     assert refused.value.response["Error"]["Code"] == "ExpiredTokenException"
     assert bedrock.outcomes() == ["ExpiredTokenException"]
-    assert sidekey.records(
-        msg="an upstream refused our credentials, and the store has no newer "
-        "ones; put a new version there if they were replaced or revoked"
+    told = (
+        "an upstream refused our credentials, and the store has no newer ones; put a new version "
+        "there if they were replaced or revoked"
     )
+    wait_for(lambda: sidekey.records(msg=told), 10, "the log says so")
 
 
 def test_sessions_end_under_load_without_an_error(
