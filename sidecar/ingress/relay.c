@@ -246,8 +246,8 @@ relay_out(struct conn *c)
 		conn_abort(c, "client_gone");
 		return;
 	}
-	if (c->call->bytes_out >
-	    before) /* however slowly it reads: the time is between two reads */
+	/* However slowly it reads: the time that it has is between two reads. */
+	if (c->call->bytes_out > before)
 		timer_stop(c->in->loop, &c->timer);
 	call_note_written(c->call);
 	if (c->answer_done && c->out.len == 0)
