@@ -193,7 +193,10 @@ class Teller:
             os.kill(self.sidekey.pid, number)
 
     def told_of_reload(self) -> bool:
-        return any(self.sidekey.records(msg=text) for text in TOLD_OF_RELOAD)
+        """Its own line may be the one that could not be written."""
+        return any(self.sidekey.records(msg=text) for text in TOLD_OF_RELOAD) or bool(
+            self.sidekey.records(msg="a generation has ended", generation=1)
+        )
 
     def look_at_roles(self) -> None:
         """A role at work without its box would be the worst of all faults."""
