@@ -78,6 +78,8 @@ outlet_head(struct outlet *o, const struct redactor *r, const struct frame_head 
 	if (r == NULL)
 		return to->head(arg, head);
 	o->is_frames = has_frames(head);
+	o->has_length = head->has_length;
+	o->left = head->length;
 	clean.fields = fields;
 	clean.nfields = clean_names(o, head, fields);
 	buf_init(&copies, HEAD_BYTES_MAX);
@@ -107,20 +109,32 @@ static struct buf text;
  * no secret, even if it looks like one.
  */
 static int
-feed(struct outlet *o, struct span piece)
+feed_frames(struct outlet *o, struct span piece)
 {
 	size_t n;
+	int bad = 0;
 
-	for (size_t at = 0; at < piece.len; at += n) {
+	for (size_t at = 0; at < piece.len && bad == 0; at += n) {
 		struct span rest = span_cut(piece, at, piece.len);
 		bool whole = false;
 
-		n = o->is_frames ? frames_take(&o->frames, rest, &whole) : rest.len;
-		if (redact_feed(&o->redact, span_cut(rest, 0, n), &text) != 0 ||
-		    (whole && redact_end(&o->redact, &text) != 0))
-			return -1;
+		n = frames_take(&o->frames, rest, &whole);
+		rest = span_cut(rest, 0, n);
+		bad = whole ? redact_last(&o->redact, rest, &text)
+			    : redact_feed(&o->redact, rest, &text);
 	}
-	return 0;
+	return bad;
+}
+
+static int
+feed(struct outlet *o, struct span piece)
+{
+	o->left -= piece.len < o->left ? piece.len : o->left;
+	if (o->is_frames)
+		return feed_frames(o, piece);
+	if (o->has_length && o->left == 0)
+		return redact_last(&o->redact, piece, &text);
+	return redact_feed(&o->redact, piece, &text);
 }
 
 enum outlet_answer
@@ -159,6 +173,6 @@ outlet_stop(struct outlet *o)
 {
 	redact_stop(&o->redact);
 	o->redact.r = NULL;
-	o->is_frames = false;
+	o->has_length = o->is_frames = false;
 	o->frames = (struct frames){0};
 }

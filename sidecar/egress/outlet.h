@@ -23,7 +23,9 @@ struct outlet_sink {
 
 struct outlet { /* of one answer; all zero before its head */
 	struct redact redact;
-	bool is_frames; /* a changed byte would break its checksums */
+	bool has_length; /* of the body … */
+	uint64_t left;   /* … how much is still to come */
+	bool is_frames;  /* a changed byte would break its checksums */
 	struct frames frames;
 };
 
@@ -40,7 +42,7 @@ enum outlet_answer {
 	OUTLET_BROKEN, /* the answer has to end here: a secret in frames, or no room after all */
 };
 
-/* Of frames, what is whole is not held. */
+/* Of frames, what is whole is not held, nor is what ends a body whose length is known. */
 enum outlet_answer outlet_data(struct outlet *o, struct span piece, const struct outlet_sink *to,
 			       void *arg);
 

@@ -463,10 +463,23 @@ tail(const struct redactor *r, struct span text)
 	return text.len - at;
 }
 
-int
-redact_feed(struct redact *s, struct span piece, struct buf *out)
+/* Holds back the last keep bytes of out. 0 or -1. */
+static int
+hold(struct redact *s, struct buf *out, size_t keep)
 {
-	size_t keep, before = out->len;
+	if (s->held.max == 0)
+		buf_init(&s->held, HELD_MAX);
+	buf_clear(&s->held, HELD_MAX);
+	if (buf_add_span(&s->held, span_cut(buf_span(out), out->len - keep, out->len)) != 0)
+		return -1;
+	buf_keep(out, out->len - keep);
+	return 0;
+}
+
+static int
+take(struct redact *s, struct span piece, bool last, struct buf *out)
+{
+	size_t before = out->len;
 	struct span all;
 
 	if (s->r == NULL || s->r->nforms == 0)
@@ -479,14 +492,19 @@ redact_feed(struct redact *s, struct span piece, struct buf *out)
 	}
 	all = span_cut(buf_span(out), before, out->len);
 	redact_text(s->r, out->ptr + before, all.len, &s->found);
-	keep = tail(s->r, all);
-	if (s->held.max == 0)
-		buf_init(&s->held, HELD_MAX);
-	buf_clear(&s->held, HELD_MAX);
-	if (buf_add_span(&s->held, span_cut(all, all.len - keep, all.len)) != 0)
-		return -1;
-	buf_keep(out, out->len - keep);
-	return 0;
+	return hold(s, out, last ? 0 : tail(s->r, all));
+}
+
+int
+redact_feed(struct redact *s, struct span piece, struct buf *out)
+{
+	return take(s, piece, false, out);
+}
+
+int
+redact_last(struct redact *s, struct span piece, struct buf *out)
+{
+	return take(s, piece, true, out);
 }
 
 int

@@ -39,6 +39,8 @@ struct redact {
 
 /* Takes the next piece; appends to out what may pass. 0, or -1 when out is full. */
 int redact_feed(struct redact *s, struct span piece, struct buf *out);
+/* The same of a piece that no form can go on after: nothing is held of it. */
+int redact_last(struct redact *s, struct span piece, struct buf *out);
 /* The body is complete: appends what was held. 0 or -1. */
 int redact_end(struct redact *s, struct buf *out);
 /* Forgets what is held. */

@@ -228,6 +228,34 @@ a_secret_in_a_frame_breaks(void **state)
 	redactor_free(r);
 }
 
+/* ---- a body of known length ---- */
+
+static void
+nothing_is_held_of_the_end(void **state)
+{
+	static const char text[] = "{\"echo\":\"" KEY "\"}";
+	struct redactor *r = redactor_new(secrets, COUNT(secrets));
+	size_t len = sizeof(text) - 1, at = strlen("{\"echo\":\"");
+
+	(void)state;
+	for (size_t cut = 0; cut < len; cut++) {
+		struct frame_head head = {.status = 200, .has_length = true, .length = len};
+		struct outlet o = {0};
+
+		ngot = 0;
+		assert_int_equal(outlet_head(&o, r, &head, &sink, NULL), 0);
+		assert_int_equal(give(&o, text, cut), OUTLET_TAKEN);
+		assert_int_equal(ngot, 0);
+		assert_int_equal(give(&o, text + cut, len - cut), OUTLET_TAKEN);
+		assert_int_equal(ngot, len);
+		assert_memory_equal(got, text, at);
+		assert_memory_equal(got + at, "**********************\"}", len - at);
+		assert_int_equal(outlet_end(&o, &sink, NULL), OUTLET_TAKEN);
+		assert_int_equal(ngot, len);
+	}
+	redactor_free(r);
+}
+
 int
 main(void)
 {
@@ -236,6 +264,7 @@ main(void)
 		cmocka_unit_test(a_whole_frame_is_not_held),
 		cmocka_unit_test(what_is_no_frame_is_held),
 		cmocka_unit_test(a_secret_in_a_frame_breaks),
+		cmocka_unit_test(nothing_is_held_of_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
