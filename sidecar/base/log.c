@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -8,14 +9,17 @@
 #include "base/date.h"
 #include "base/sink.h"
 
-enum { LINE_MAX_BYTES = 16 * 1024, LINE_KEPT_BYTES = 1024 };
+enum { LINE_MAX_BYTES = 16 * 1024, LINES_MAX_BYTES = PIPE_BUF + LINE_MAX_BYTES };
 
 static struct {
 	enum log_format format;
 	enum log_level level;
 	const char *role;
+	bool gathers;
 	uint64_t lost; /* lines, since the last that went out */
-} log_state = {LOG_JSON, LOG_INFO, "sidekey", 0};
+} log_state = {LOG_JSON, LOG_INFO, "sidekey", false, 0};
+
+static struct buf waiting = {.max = LINES_MAX_BYTES};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -87,25 +91,22 @@ add_beginning(struct buf *b, enum log_level level, bool json)
 	(void)buf_add_str(b, "\",\"msg\":");
 }
 
-static bool
-put_line(enum log_level level, const char *msg, const struct log_field *fields, size_t n)
+static void
+make_line(struct buf *b, enum log_level level, const char *msg, const struct log_field *fields,
+	  size_t n)
 {
-	static struct buf b; /* its memory is kept from line to line */
-	bool json = log_state.format == LOG_JSON, done;
+	bool json = log_state.format == LOG_JSON;
 
-	b.max = LINE_MAX_BYTES;
-	add_beginning(&b, level, json);
+	b->max = LINE_MAX_BYTES;
+	add_beginning(b, level, json);
 	if (json)
-		(void)buf_add_json(&b, span_of(msg));
+		(void)buf_add_json(b, span_of(msg));
 	else
-		(void)buf_add_str(&b, msg);
+		(void)buf_add_str(b, msg);
 	for (size_t i = 0; i < n; i++)
 		if (fields[i].name != NULL)
-			add_field(&b, &fields[i], json);
-	(void)buf_add_str(&b, json ? "}\n" : "\n");
-	done = sink_put(buf_span(&b));
-	buf_clear(&b, LINE_KEPT_BYTES);
-	return done;
+			add_field(b, &fields[i], json);
+	(void)buf_add_str(b, json ? "}\n" : "\n");
 }
 
 /* The first that gets through after a gap says how wide it was. */
@@ -113,20 +114,50 @@ static bool
 tell_lost(void)
 {
 	const struct log_field lines = LOG_U("lines", log_state.lost);
+	struct buf line = {0};
+	bool told;
 
-	if (log_state.lost > 0 &&
-	    !put_line(LOG_WARN,
-		      "lines of the log were lost: whoever takes it had no room for them, or did "
-		      "not read",
-		      &lines, 1))
-		return false;
-	log_state.lost = 0;
-	return true;
+	if (log_state.lost == 0)
+		return true;
+	make_line(&line, LOG_WARN,
+		  "lines of the log were lost: whoever takes it had no room for them, or did not "
+		  "read",
+		  &lines, 1);
+	told = sink_put(buf_span(&line)) == 0;
+	buf_free(&line);
+	log_state.lost = told ? 0 : log_state.lost;
+	return told;
+}
+
+void
+log_gather(void)
+{
+	log_state.gathers = true;
+}
+
+void
+log_flush(void)
+{
+	struct span lines = buf_span(&waiting);
+
+	if (lines.len == 0)
+		return;
+	log_state.lost += tell_lost() ? sink_put(lines) : span_count(lines, '\n');
+	buf_clear(&waiting, PIPE_BUF);
 }
 
 void
 log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t n)
 {
-	if (log_wants(level) && (!tell_lost() || !put_line(level, msg, fields, n)))
-		log_state.lost++;
+	static struct buf line; /* its memory is kept from line to line */
+
+	if (!log_wants(level))
+		return;
+	make_line(&line, level, msg, fields, n);
+	if (waiting.len + line.len > PIPE_BUF)
+		log_flush();
+	(void)buf_add_span(&waiting, buf_span(&line));
+	buf_clear(&line, PIPE_BUF);
+	if (!log_state.gathers || level < LOG_INFO)
+		log_flush();
 }

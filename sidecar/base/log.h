@@ -26,6 +26,14 @@ struct log_field {
 /* What follows is written when at or above level. role is a literal such as "ingress". */
 void log_setup(enum log_format format, enum log_level level, const char *role);
 
+/*
+ * From now on lines that say that all is well (LOG_INFO and below) wait for log_flush, as many as
+ * go out in one write: for a process that writes a line for each call. Any other goes out at once,
+ * after those that wait.
+ */
+void log_gather(void);
+void log_flush(void);
+
 /* {"time":"2026-11-21T04:41:00.123Z","level":"info","role":"keeper","msg":"…", fields…} */
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t n);
 

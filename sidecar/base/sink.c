@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -97,8 +98,9 @@ put_some(struct span piece)
 	return write(STDERR_FILENO, piece.ptr, piece.len);
 }
 
-static bool
-put_all(struct span rest)
+/* Returns what is left of rest. */
+static struct span
+put_most(struct span rest)
 {
 	while (rest.len > 0) {
 		ssize_t n = put_some(rest);
@@ -106,18 +108,18 @@ put_all(struct span rest)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return false;
-		sink.torn = (size_t)n < rest.len;
+			break;
+		sink.torn = rest.ptr[n - 1] != '\n';
 		rest = span_cut(rest, (size_t)n, rest.len);
 	}
-	return true;
+	return rest;
 }
 
 /* In one write, so that lines of several processes do not mix. */
-bool
-sink_put(struct span line)
+size_t
+sink_put(struct span lines)
 {
-	if (sink.torn && !put_all(SPAN("\n")))
-		return false;
-	return put_all(line);
+	if (sink.torn && put_most(SPAN("\n")).len > 0)
+		return span_count(lines, '\n');
+	return span_count(put_most(lines), '\n');
 }

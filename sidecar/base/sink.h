@@ -8,8 +8,6 @@
 #ifndef BASE_SINK_H
 #define BASE_SINK_H
 
-#include <stdbool.h>
-
 #include "base/span.h"
 
 /*
@@ -22,7 +20,7 @@ void sink_own(void);
 /* Finds out what standard error is; before the sandbox. Until then a line may be waited for. */
 void sink_open(void);
 
-/* Writes line, which ends in a newline; false when it is lost, wholly or in part. */
-bool sink_put(struct span line);
+/* Writes lines, each of which ends in a newline; returns how many are lost, wholly or in part. */
+size_t sink_put(struct span lines);
 
 #endif

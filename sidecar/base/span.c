@@ -87,6 +87,16 @@ span_find(struct span s, size_t from, char c)
 	return hit == NULL ? s.len : (size_t)(hit - s.ptr);
 }
 
+size_t
+span_count(struct span s, char c)
+{
+	size_t n = 0;
+
+	for (size_t at = span_find(s, 0, c); at < s.len; at = span_find(s, at + 1, c))
+		n++;
+	return n;
+}
+
 struct span
 span_trim(struct span s)
 {

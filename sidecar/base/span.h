@@ -32,6 +32,7 @@ bool span_ends(struct span s, struct span suffix);
 
 /* Index of the first c at or after from, or s.len when there is none. */
 size_t span_find(struct span s, size_t from, char c);
+size_t span_count(struct span s, char c);
 
 /* Without leading and trailing blanks and tabs. */
 struct span span_trim(struct span s);

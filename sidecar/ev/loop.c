@@ -326,7 +326,8 @@ static void
 take_from_sources(const struct loop *l)
 {
 	for (struct source *s = l->sources; s != NULL && !l->stopped; s = s->next)
-		s->take(s);
+		if (s->take != NULL)
+			s->take(s);
 }
 
 /* ms, or 0 when a source has something to take at once. */

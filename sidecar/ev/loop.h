@@ -42,9 +42,9 @@ struct later { /* work for the end of this round; embed, zero before first use *
 };
 
 /*
- * Work that epoll does not see. Every round calls take after the round's events, and may_rest
- * before it waits for the next ones: sleeps says that the wait may last, and the answer false that
- * there is something to take at once. Embed, zero before first use.
+ * Work that epoll does not see. Every round calls take (unless it is NULL) after the round's
+ * events, and may_rest before it waits for the next ones: sleeps says that the wait may last, and
+ * the answer false that there is something to take at once. Embed, zero before first use.
  */
 struct source {
 	struct source *next;

@@ -27,6 +27,7 @@ struct role_ingress {
 	struct channel *parent, *keeper, *egress;
 	struct listener *listeners; /* NULL: not accepting */
 	struct timer drain;
+	struct source log;
 	struct msg_standing told; /* to the parent */
 };
 
@@ -321,6 +322,24 @@ open_trunk(struct role_ingress *r)
 	return -1;
 }
 
+/* The lines of a round's calls go out together, when their answers are on their way. */
+static bool
+flush_log(struct source *s, bool sleeps)
+{
+	(void)s;
+	(void)sleeps;
+	log_flush();
+	return true;
+}
+
+static void
+gather_log(struct role_ingress *r)
+{
+	r->log.may_rest = flush_log;
+	loop_source(r->in.loop, &r->log);
+	log_gather();
+}
+
 static int
 start(struct role_ingress *r)
 {
@@ -364,6 +383,7 @@ ingress_main(void)
 {
 	static struct role_ingress r;
 	struct msg_ready ready;
+	int code;
 
 	log_setup(LOG_JSON, LOG_INFO, "ingress");
 	if (plan_receive(&ingress_plan_type, &r.in.plan) != 0) {
@@ -373,9 +393,12 @@ ingress_main(void)
 	log_setup(r.in.plan.log_format, r.in.plan.log_level, "ingress");
 	if (start(&r) != 0)
 		return 1;
+	gather_log(&r);
 	ready = (struct msg_ready){r.in.level.landlock_abi, r.in.level.landlock_net,
 				   r.in.level.landlock_scope, (uint8_t)secret_level(),
 				   r.in.level.seccomp_calls};
 	(void)channel_send(r.parent, MSG_READY, &ready, -1);
-	return loop_run(r.in.loop);
+	code = loop_run(r.in.loop);
+	log_flush();
+	return code;
 }
