@@ -25,6 +25,7 @@ enum {
 	TABLE_BITS = 15, /* 4 KiB: both stay in the first-level cache */
 	HELD_MAX = 512 * 1024,
 	HELD_STEP = 4 * 1024,
+	SLACK_MAX = 64 * 1024,
 	WINDOW_MIN = 4 * 1024,
 	MATCHES = 16,
 };
@@ -62,8 +63,9 @@ struct redactor {
 	size_t nforms;
 	struct guise *forms;
 	struct sieve sieves[SIEVES];
-	size_t held_max;      /* bytes that are held at most … */
-	size_t reach;         /* … and as many without their escapes: no form is longer */
+	size_t held_min;      /* bytes in which every form, with all its escapes, has room … */
+	size_t held_max;      /* … and that are held at most, so that not each byte is a search */
+	size_t reach;         /* held_min without escapes: no form is longer */
 	bool may_belong[256]; /* bytes that a form, or an escape in it, is made of */
 	char *window;         /* text without its escapes; wiped after use … */
 	uint32_t *from;       /* … and where each byte of it came from */
@@ -185,8 +187,9 @@ choose_bound(struct redactor *r)
 
 	for (size_t i = 0; i < r->nforms; i++)
 		longest = r->forms[i].len > longest ? r->forms[i].len : longest;
-	r->held_max = (longest * ESCAPE_MAX / HELD_STEP + 1) * HELD_STEP;
-	r->reach = r->held_max / ESCAPE_MAX;
+	r->held_min = (longest * ESCAPE_MAX / HELD_STEP + 1) * HELD_STEP;
+	r->held_max = r->held_min + (r->held_min < SLACK_MAX ? r->held_min : SLACK_MAX);
+	r->reach = r->held_min / ESCAPE_MAX;
 	r->window_size = 4 * r->reach > WINDOW_MIN ? 4 * r->reach : WINDOW_MIN;
 }
 
@@ -452,23 +455,27 @@ redact_text(const struct redactor *r, char *text, size_t n, struct redactions *f
 
 /* ---- streams ---- */
 
-/* How many bytes at the end may be the beginning of a form. */
+/*
+ * How many bytes are to be held back of what is held, which all may belong, and piece behind it.
+ * Over the maximum they go down to the minimum, so that each byte is looked at a few times at most,
+ * however small the pieces are.
+ */
 static size_t
-tail(const struct redactor *r, struct span text)
+to_hold(const struct redact *s, struct span piece)
 {
-	size_t least = text.len > r->held_max ? text.len - r->held_max : 0, at = text.len;
+	size_t run = 0;
 
-	while (at > least && r->may_belong[(unsigned char)text.ptr[at - 1]])
-		at--;
-	return text.len - at;
+	while (run < piece.len && s->r->may_belong[(unsigned char)piece.ptr[piece.len - 1 - run]])
+		run++;
+	if (run == piece.len)
+		run += s->held.len;
+	return run <= s->r->held_max ? run : s->r->held_min;
 }
 
 /* Holds back the last keep bytes of out. 0 or -1. */
 static int
 hold(struct redact *s, struct buf *out, size_t keep)
 {
-	if (s->held.max == 0)
-		buf_init(&s->held, HELD_MAX);
 	buf_clear(&s->held, HELD_MAX);
 	if (buf_add_span(&s->held, span_cut(buf_span(out), out->len - keep, out->len)) != 0)
 		return -1;
@@ -476,23 +483,33 @@ hold(struct redact *s, struct buf *out, size_t keep)
 	return 0;
 }
 
+/* What is held goes on to out with piece behind it, but for the last keep bytes of both. */
 static int
-take(struct redact *s, struct span piece, bool last, struct buf *out)
+let_go(struct redact *s, struct span piece, size_t keep, struct buf *out)
 {
 	size_t before = out->len;
-	struct span all;
 
-	if (s->r == NULL || s->r->nforms == 0)
-		return buf_add_span(out, piece);
-	if (buf_add_span(out, buf_span(&s->held)) != 0)
-		return -1;
-	if (buf_add_span(out, piece) != 0) {
+	if (buf_add_span(out, buf_span(&s->held)) != 0 || buf_add_span(out, piece) != 0) {
 		buf_keep(out, before);
 		return -1;
 	}
-	all = span_cut(buf_span(out), before, out->len);
-	redact_text(s->r, out->ptr + before, all.len, &s->found);
-	return hold(s, out, last ? 0 : tail(s->r, all));
+	redact_text(s->r, out->ptr + before, out->len - before, &s->found);
+	return hold(s, out, keep);
+}
+
+static int
+take(struct redact *s, struct span piece, bool last, struct buf *out)
+{
+	size_t keep;
+
+	if (s->r == NULL || s->r->nforms == 0)
+		return buf_add_span(out, piece);
+	if (s->held.max == 0)
+		buf_init(&s->held, HELD_MAX);
+	keep = last ? 0 : to_hold(s, piece);
+	if (keep == s->held.len + piece.len)
+		return buf_add_span(&s->held, piece);
+	return let_go(s, piece, keep, out);
 }
 
 int
@@ -510,7 +527,7 @@ redact_last(struct redact *s, struct span piece, struct buf *out)
 int
 redact_end(struct redact *s, struct buf *out)
 {
-	int bad = buf_add_span(out, buf_span(&s->held));
+	int bad = redact_last(s, (struct span){NULL, 0}, out);
 
 	redact_stop(s);
 	return bad;

@@ -7,8 +7,10 @@
  * match, and how long it takes does not tell how much of a guess is right, but when its last
  * characters are, several at once (redact.c says how many).
  *
- * At most as much is held as the longest form takes with each byte behind an escape (12 times its
- * secret), rounded up to the next 4 KiB, so that the length of a secret is not told.
+ * Of a run of such characters as much is held as the longest form takes with each byte behind an
+ * escape (12 times its secret), rounded up to the next 4 KiB, so that the length of a secret is not
+ * told; and up to twice that, 64 KiB more at most, so that what comes byte by byte is not searched
+ * anew for each.
  */
 #ifndef EGRESS_REDACT_H
 #define EGRESS_REDACT_H

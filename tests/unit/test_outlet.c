@@ -194,7 +194,8 @@ what_is_no_frame_is_held(void **state)
 		begin(&o, r);
 		assert_int_equal(give(&o, text, FRAME_LEN + 12 + cut), OUTLET_TAKEN);
 		assert_in_range(ngot, FRAME_LEN, FRAME_LEN + 12);
-		assert_int_equal(give(&o, secrets[0].ptr + cut, len - cut), OUTLET_BROKEN);
+		if (give(&o, secrets[0].ptr + cut, len - cut) == OUTLET_TAKEN)
+			assert_int_equal(outlet_end(&o, &sink, NULL), OUTLET_BROKEN);
 		assert_in_range(ngot, FRAME_LEN, FRAME_LEN + 12);
 		outlet_stop(&o);
 	}

@@ -404,17 +404,49 @@ what_is_held_is_bounded(void **state)
 	struct redact s = {.r = r};
 	char text[4096];
 	struct buf out;
-	size_t most = 4096; /* a step above 2 * (sizeof(KEY) - 1) * 6: each digit as \u00XX */
+	size_t least = 4096; /* a step above 2 * (sizeof(KEY) - 1) * 6: each digit as \u00XX */
 
 	(void)state;
 	memset(text, 'a', sizeof(text));
 	buf_init(&out, 1024 * 1024);
 	for (size_t i = 1; i < 50; i++) {
 		assert_int_equal(redact_feed(&s, (struct span){text, sizeof(text)}, &out), 0);
-		assert_int_equal(out.len, i * sizeof(text) - most);
+		assert_in_range(i * sizeof(text) - out.len, least, 2 * least);
 	}
 	redact_stop(&s);
 	buf_free(&out);
+	redactor_free(r);
+}
+
+/* Each release is a search through all that was held: single bytes have to be gathered for one. */
+static void
+small_pieces_are_searched_together(void **state)
+{
+	static const size_t sizes[] = {1, 2, 7, 100};
+	struct redactor *r = make();
+
+	(void)state;
+	for (size_t k = 0; k < COUNT(sizes); k++) {
+		struct redact s = {.r = r};
+		size_t given = 0, releases = 0, before;
+		struct buf out;
+
+		buf_init(&out, 1024 * 1024);
+		while (given < 100 * 1000) {
+			char piece[100];
+
+			memset(piece, 'a', sizes[k]);
+			before = out.len;
+			assert_int_equal(redact_feed(&s, (struct span){piece, sizes[k]}, &out), 0);
+			given += sizes[k];
+			releases += out.len > before ? 1 : 0;
+			assert_true(given - out.len <= 8192);
+		}
+		assert_in_range(releases, 1, given / 4096 + 1);
+		assert_int_equal(redact_end(&s, &out), 0);
+		assert_int_equal(out.len, given);
+		buf_free(&out);
+	}
 	redactor_free(r);
 }
 
@@ -470,6 +502,7 @@ main(void)
 		cmocka_unit_test(pieces_tell_nothing_of_the_secret),
 		cmocka_unit_test(a_secret_of_other_bytes_is_found_in_pieces),
 		cmocka_unit_test(what_is_held_is_bounded),
+		cmocka_unit_test(small_pieces_are_searched_together),
 		cmocka_unit_test(overlapping_secrets_all_go),
 		cmocka_unit_test(a_long_secret_is_found_behind_escapes),
 	};
