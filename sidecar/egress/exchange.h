@@ -49,6 +49,7 @@ enum exchange_state {
 	EXCHANGE_SENT,    /* the upstream has it */
 	EXCHANGE_HELD,    /* it refuses our credentials; the rest of the refusal is coming */
 	EXCHANGE_SPARED,  /* it has too much to do; the rest of what it says of it is coming */
+	EXCHANGE_SPENT,   /* a budget may be; the rest of what it says of it is coming */
 	EXCHANGE_LOOK,    /* the keeper looks for newer ones */
 	EXCHANGE_RELAY,   /* its answer is being passed on */
 };

@@ -89,13 +89,18 @@ static bool
 let_go(struct exchange *x)
 {
 	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	struct http_field fields[HTTP_FIELDS_MAX];
 	struct frame_head head;
 	struct pool room;
 	int bad;
 
 	assert(x->held.as.verdict == VERDICT_OK);
 	pool_over(&room, space, sizeof(space));
-	bad = held_take(&x->held, &room, &head) | pass_head(x, &head);
+	bad = held_take(&x->held, &room, &head);
+	if (bad == 0 && refusal_may_be_budget(&head) && refusal_is_budget(buf_span(&x->held.body)))
+		refusal_say_retry(&head, false, fields);
+	if (bad == 0)
+		bad = pass_head(x, &head);
 	if (x->held.body.len > 0 && pass_data(x, buf_span(&x->held.body)) != OUTLET_TAKEN)
 		bad = -1;
 	held_free(&x->held);
@@ -282,6 +287,20 @@ went_elsewhere(struct exchange *x, enum verdict v, bool sent)
 	return unreached && spread_may_dial(&x->spread, x->e) && exchange_move_on(x, v, false);
 }
 
+/* ---- a budget that is spent (design section 6) ---- */
+
+/* Holds back an answer whose body may say that another try is in vain: its head has to say it. */
+static bool
+hold_budget(struct exchange *x, struct judgement as, const struct frame_head *head)
+{
+	if (!refusal_may_be_budget(head) || is_of_aws(x) ||
+	    held_head(&x->held, as, head, false) != 0)
+		return false;
+	x->state = EXCHANGE_SPENT;
+	timer_set(x->e->loop, &x->timer, HOLD_MS);
+	return true;
+}
+
 /* ---- the upstream's side ---- */
 
 /* Whether another secret could make a difference to a call that was refused. */
@@ -316,10 +335,14 @@ on_head(void *arg, const struct frame_head *head)
 		as.verdict = VERDICT_OK;
 	if (as.verdict != VERDICT_OK)
 		return as.verdict;
-	if (!is_sound(head) || pass_head(x, head) != 0)
+	if (!is_sound(head))
 		return VERDICT_UPSTREAM_INVALID;
 	if (!throttle_is_failure(head->status))
 		spread_succeeded(&x->spread, x->e);
+	if (hold_budget(x, as, head))
+		return VERDICT_OK;
+	if (pass_head(x, head) != 0)
+		return VERDICT_UPSTREAM_INVALID;
 	relay(x);
 	return VERDICT_OK;
 }
@@ -327,7 +350,8 @@ on_head(void *arg, const struct frame_head *head)
 bool
 exchange_is_held(const struct exchange *x)
 {
-	return x->state == EXCHANGE_HELD || x->state == EXCHANGE_SPARED;
+	return x->state == EXCHANGE_HELD || x->state == EXCHANGE_SPARED ||
+	       x->state == EXCHANGE_SPENT;
 }
 
 static bool
@@ -376,8 +400,10 @@ on_done(void *arg, enum verdict v, bool sent)
 	if (exchange_is_held(x) && v == x->held.as.verdict) {
 		if (x->state == EXCHANGE_HELD)
 			consider(x);
-		else
+		else if (x->state == EXCHANGE_SPARED)
 			consider_throttle(x);
+		else
+			give_up(x);
 		return;
 	}
 	/* It broke off: the agent sees how far it came. */

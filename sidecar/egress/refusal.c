@@ -35,7 +35,9 @@ is_access_login(struct span location)
 struct judgement
 refusal_judge(const struct frame_head *head, bool access)
 {
-	bool html = span_istarts(field_value(head, "content-type"), SPAN("text/html"));
+	struct span type = field_value(head, "content-type");
+	bool html = span_istarts(type, SPAN("text/html")) ||
+		    span_istarts(type, SPAN("application/xhtml"));
 	struct judgement j = {REFUSAL_NONE, html ? VERDICT_UPSTREAM_INVALID : VERDICT_OK};
 
 	if (head->status >= 300 && head->status < 400) {
@@ -52,16 +54,49 @@ refusal_judge(const struct frame_head *head, bool access)
 	return j;
 }
 
-bool
-refusal_is_model(struct span body)
+/* Whether error.type of the body ends in type. */
+static bool
+is_of_type(struct span body, struct span type)
 {
 	struct json *doc = json_doc_parse(body);
-	struct span type;
-	bool is = doc != NULL && json_doc_string(json_doc_get(doc, "error"), "type", &type) &&
-		  span_ends(type, SPAN("_model_access_denied"));
+	struct span said;
+	bool is = doc != NULL && json_doc_string(json_doc_get(doc, "error"), "type", &said) &&
+		  span_ends(said, type);
 
 	json_doc_free(doc);
 	return is;
+}
+
+bool
+refusal_is_model(struct span body)
+{
+	return is_of_type(body, SPAN("_model_access_denied"));
+}
+
+bool
+refusal_may_be_budget(const struct frame_head *head)
+{
+	return (head->status == 400 || head->status == 429) &&
+	       span_istarts(field_value(head, "content-type"), SPAN("application/json"));
+}
+
+bool
+refusal_is_budget(struct span body)
+{
+	return is_of_type(body, SPAN("budget_exceeded"));
+}
+
+void
+refusal_say_retry(struct frame_head *head, bool retry, struct http_field to[static HTTP_FIELDS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < head->nfields && n < HTTP_FIELDS_MAX - 1; i++)
+		if (!span_iis(head->fields[i].name, "x-should-retry"))
+			to[n++] = head->fields[i];
+	to[n++] = (struct http_field){SPAN("x-should-retry"), span_of(retry ? "true" : "false")};
+	head->fields = to;
+	head->nfields = n;
 }
 
 int
@@ -70,11 +105,8 @@ held_head(struct held *h, struct judgement as, const struct frame_head *head, bo
 	struct http_field fields[HTTP_FIELDS_MAX];
 	struct frame_head told = *head;
 
-	if (retry && told.nfields < HTTP_FIELDS_MAX) {
-		memcpy(fields, head->fields, head->nfields * sizeof(fields[0]));
-		fields[told.nfields++] = (struct http_field){SPAN("x-should-retry"), SPAN("true")};
-		told.fields = fields;
-	}
+	if (retry)
+		refusal_say_retry(&told, true, fields);
 	buf_init(&h->head, HEAD_BYTES_MAX);
 	buf_init(&h->body, FRAME_BODY_MAX);
 	if (pack_write(&frame_head_type, &told, &h->head) != 0) {

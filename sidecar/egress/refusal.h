@@ -31,6 +31,17 @@ struct judgement refusal_judge(const struct frame_head *head, bool access);
  */
 bool refusal_is_model(struct span body);
 
+/*
+ * Whether an answer may be LiteLLM's that a budget is spent (400 in older versions, 429 in newer
+ * ones), which only its error.type says; and whether its body says so. Clients try a 429 again.
+ */
+bool refusal_may_be_budget(const struct frame_head *head);
+bool refusal_is_budget(struct span body);
+
+/* Has head say whether the client is to try again; to: room for its fields. */
+void refusal_say_retry(struct frame_head *head, bool retry,
+		       struct http_field to[static HTTP_FIELDS_MAX]);
+
 /* A refusal that is held; all zero when there is none. */
 struct held {
 	struct judgement as;

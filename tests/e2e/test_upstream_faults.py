@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: whatever an upstream does wrong becomes one error that says so, and is tried only once."""
 
+import json
 import time
 
 import pytest
-from fakes.agent import STREAM, Agent, Closed
+from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act
 from fakes.sidekey import Sidekey
+from fakes.wire import Connection, head_bytes
 from fakes.world import World
 
 LOGIN = "https://team.cloudflareaccess.com/cdn-cgi/access/login/api.example.com?kid=1"
@@ -38,6 +40,59 @@ def test_fault(plain_world: World, plain_agent: Agent, name: str) -> None:
     assert b"cloudflareaccess" not in plain_agent.received
     assert len(plain_world.api.requests) == 1
     assert plain_agent.chat().status == 200, "the next call is well"
+
+
+BUDGET = {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded"}}
+LIMIT = {"error": {"message": "slow down", "type": "rate_limit_error", "code": "429"}}
+JSON = ("Content-Type", "application/json")
+
+
+@pytest.mark.parametrize("said", [None, "true"])
+@pytest.mark.parametrize("status", [400, 429])
+def test_a_budget_that_is_spent(
+    plain_world: World, plain_agent: Agent, status: int, said: str | None
+) -> None:
+    """LiteLLM's newer versions say 429 for it, which clients would try again and again."""
+    headers = (JSON, ("X-Should-Retry", said), ("Retry-After", "1")) if said else (JSON,)
+    body = json.dumps(BUDGET).encode()
+    plain_world.api.script(Act(status, headers, body))
+    answer = plain_agent.chat()
+    assert (answer.status, answer.body, answer.code) == (status, body, None), "as it came"
+    assert [v for n, v in answer.headers if n.lower() == "x-should-retry"] == ["false"]
+    assert answer.header("retry-after") == ("1" if said else None)
+    assert len(plain_world.api.requests) == 1
+    assert plain_agent.chat().status == 200
+
+
+@pytest.mark.parametrize("said", [None, "true", "false"])
+def test_other_limits_are_as_they_came(
+    plain_world: World, plain_agent: Agent, said: str | None
+) -> None:
+    headers = (JSON, ("X-Should-Retry", said)) if said else (JSON,)
+    plain_world.api.script(Act(429, headers, json.dumps(LIMIT).encode()))
+    answer = plain_agent.chat()
+    assert (answer.status, answer.json(), answer.code) == (429, LIMIT, None)
+    assert answer.header("x-should-retry") == said
+
+
+@pytest.mark.parametrize("size", [100, 300_000])
+def test_an_error_that_does_not_end(
+    plain_world: World, plain_agent: Agent, size: int
+) -> None:
+    """It is held for its type no longer than a moment, and no more of it than a little."""
+
+    async def endless(connection: Connection) -> None:
+        head = head_bytes(429, [JSON, ("Transfer-Encoding", "chunked")])
+        connection.send(head)
+        connection.chunk(b'{"error":{"type":"budget_exceeded","message":"' + b"y" * size)
+        await connection.left.wait()
+
+    plain_world.api.script(Act(play=endless))
+    plain_agent.begin("POST", CHAT, HELLO)
+    began = time.monotonic()
+    answer = plain_agent.read_head()
+    assert (answer.status, answer.header("x-should-retry")) == (429, None)
+    assert time.monotonic() - began < 10
 
 
 def test_half_a_head(plain_world: World, plain_agent: Agent) -> None:

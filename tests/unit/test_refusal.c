@@ -32,6 +32,8 @@ static const struct {
 	{401, "Content-Type", "text/html", false, REFUSAL_UNAUTHORIZED, VERDICT_UPSTREAM_INVALID,
 	 "a proxy's page says the same as its JSON would"},
 	{200, "Content-Type", "text/html", true, REFUSAL_NONE, VERDICT_UPSTREAM_INVALID, "portal"},
+	{200, "Content-Type", "application/xhtml+xml", true, REFUSAL_NONE, VERDICT_UPSTREAM_INVALID,
+	 "another portal"},
 };
 
 static void
@@ -80,6 +82,58 @@ test_is_model(void **state)
 			fail_msg("%s", bodies[i].comment);
 }
 
+static const struct {
+	uint16_t status;
+	const char *type, *body;
+	bool is;
+} budgets[] = {
+	{429, "application/json", "{\"error\":{\"type\":\"budget_exceeded\"}}", true},
+	{400, "Application/JSON; charset=utf-8",
+	 "{\"error\":{\"message\":\"x\",\"type\":\"budget_exceeded\",\"code\":\"400\"}}", true},
+	{403, "application/json", "{\"error\":{\"type\":\"budget_exceeded\"}}", false},
+	{429, "text/plain", "{\"error\":{\"type\":\"budget_exceeded\"}}", false},
+	{429, "application/json", "{\"error\":{\"type\":\"rate_limit_error\"}}", false},
+	{429, "application/json", "{\"error\":{\"message\":\"budget_exceeded\"}}", false},
+	{429, "application/json", "{\"error\":{\"type\":\"budget_exceeded\"}", false},
+};
+
+static void
+test_is_budget(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(budgets); i++) {
+		struct http_field field = {SPAN("content-type"), span_of(budgets[i].type)};
+		struct frame_head head = {
+			.status = budgets[i].status, .fields = &field, .nfields = 1};
+
+		if ((refusal_may_be_budget(&head) && refusal_is_budget(span_of(budgets[i].body))) !=
+		    budgets[i].is)
+			fail_msg("%u %s %s", budgets[i].status, budgets[i].type, budgets[i].body);
+	}
+}
+
+static void
+test_say_retry(void **state)
+{
+	struct http_field fields[HTTP_FIELDS_MAX], to[HTTP_FIELDS_MAX];
+	struct frame_head head = {.status = 429, .fields = fields, .nfields = 3};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(fields); i++)
+		fields[i] = (struct http_field){SPAN("x-a"), SPAN("b")};
+	fields[1] = (struct http_field){SPAN("X-Should-Retry"), SPAN("true")};
+	refusal_say_retry(&head, false, to);
+	assert_int_equal(head.nfields, 3);
+	assert_true(span_is(head.fields[0].name, "x-a") && span_is(head.fields[1].name, "x-a"));
+	assert_true(span_is(head.fields[2].name, "x-should-retry"));
+	assert_true(span_is(head.fields[2].value, "false"));
+
+	head = (struct frame_head){.status = 429, .fields = fields, .nfields = COUNT(fields)};
+	refusal_say_retry(&head, false, to);
+	assert_true(head.nfields <= HTTP_FIELDS_MAX);
+	assert_true(span_is(head.fields[head.nfields - 1].value, "false"));
+}
+
 static void
 test_held(void **state)
 {
@@ -122,8 +176,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_judge),
-		cmocka_unit_test(test_is_model),
+		cmocka_unit_test(test_judge),     cmocka_unit_test(test_is_model),
+		cmocka_unit_test(test_is_budget), cmocka_unit_test(test_say_retry),
 		cmocka_unit_test(test_held),
 	};
 
