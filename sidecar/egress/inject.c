@@ -8,7 +8,7 @@
 #include "policy/access/headers.h"
 #include "policy/access/paths.h"
 
-enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 6, MEMBER_MAX = 1024 };
+enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 7, MEMBER_MAX = 1024 };
 
 /* Query members by which clients send a key (reference/llm.md 4.3). */
 static const char *const credential_members[] = {
@@ -191,6 +191,10 @@ add_lines(struct gather *g, const struct egress_target *t, const struct frame_ca
 		    "Expect:"); /* else libcurl waits 1 s for a 100 when the body is over 1 MiB */
 	if (call->chunked)
 		add_line(g, SPAN("Transfer-Encoding"), SPAN("chunked"));
+	/* Anthropic demands one; that of the client's is never changed. */
+	if (t->provider == PROVIDER_ANTHROPIC && !has_field(call, "anthropic-version") &&
+	    !is_configured(t, SPAN("anthropic-version")))
+		add_line(g, SPAN("anthropic-version"), SPAN("2023-06-01"));
 	if (!has_field(call, "accept") && !is_configured(t, SPAN("accept")))
 		add_removal(g, "Accept:");
 	if (!has_field(call, "content-type") && !is_configured(t, SPAN("content-type")))
