@@ -3,7 +3,7 @@
 
 /*
  * aws: status and type in the AWS dialect. Its clients retry every 5xx whatever a header says,
- * so what another try cannot change is a 4xx there, and what it can is 503 or 429.
+ * so what another try cannot change is a 4xx there, and what it can is a 5xx or 429.
  */
 struct row {
 	struct verdict_row common;
@@ -119,7 +119,7 @@ static const struct row rows[VERDICTS] = {
 		  "The upstream could not be reached; nothing was sent. Try again; if it "
 		  "lasts, the operator must check the target's `apiBase`, its DNS and the "
 		  "network."},
-		 503,
+		 502,
 		 UNAVAILABLE},
 	[VERDICT_UPSTREAM_UNTRUSTED] =
 		{{"upstream_untrusted", 502, false, API,

@@ -51,7 +51,7 @@ static const struct {
 	 "ServiceUnavailableException", "overloaded_error"},
 	{VERDICT_CREDENTIAL_REFUSED, "credential_refused", 503, false, 403, "AccessDeniedException",
 	 "api_error"},
-	{VERDICT_UPSTREAM_UNREACHABLE, "upstream_unreachable", 502, true, 503,
+	{VERDICT_UPSTREAM_UNREACHABLE, "upstream_unreachable", 502, true, 502,
 	 "ServiceUnavailableException", "api_error"},
 	{VERDICT_UPSTREAM_UNTRUSTED, "upstream_untrusted", 502, false, 424, "ModelErrorException",
 	 "api_error"},
