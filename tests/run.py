@@ -6,7 +6,9 @@
     tests/run.py unit build    the cmocka programs in build/unit, through SIDEKEY_EMULATOR if set
     tests/run.py replay build  the fuzz targets in build/replay, each with its own corpus
 
-The last line reads `N passed, N failed`, and `, N skipped` when something was.
+The last line reads `N passed, N failed`, and `, N skipped` when something was. When a few of the
+Python tests fail, these are run once more, with the machine to themselves, and that counts: each is
+named with what it did before.
 Whatever is left out counts as skipped, with its reason; nothing run at all fails.
 """
 
@@ -24,6 +26,7 @@ SANITIZERS = "address,undefined"
 SANITIZED = "build/san-address-undefined"
 UNIT_SECONDS = 120
 REPLAY_SECONDS = 60
+SECOND_TRIES = 5  # more than these are no accident
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "abort_on_error=1:print_stacktrace=1",
@@ -35,6 +38,7 @@ class Counts:
         self.passed = self.failed = self.skipped = 0
         self.failures = []
         self.skips = []
+        self.shaky = []
 
     def add(self, name, good, reason=""):
         if good:
@@ -143,9 +147,8 @@ def replay(counts, build, label=""):
         replay_program(counts, program, source.with_suffix(""), label)
 
 
-def pytest(counts, build, extra=()):
-    """Runs the Python tests against the program in build, counting from its XML report."""
-    report = ROOT / build / "pytest.xml"
+def run_pytest(build, report, *arguments):
+    """Runs the Python tests against the program in build; its exit status and its XML report."""
     report.unlink(missing_ok=True)
     environment = {
         **os.environ,
@@ -155,23 +158,50 @@ def pytest(counts, build, extra=()):
         "SIDEKEY_SANITIZED": "1" if build == SANITIZED else "",
     }
     command = [sys.executable, "-m", "pytest", "-q", "-rfEs", f"--junitxml={report}", "tests"]
-    code = subprocess.run([*command, *extra], cwd=ROOT, env=environment, check=False).returncode
+    code = subprocess.run(
+        [*command, *arguments], cwd=ROOT, env=environment, check=False
+    ).returncode
     if not report.exists():
-        counts.add(f"pytest on {build}", False, f"ended with {code} and left no report")
-        return
-    bad = 0
-    for case in xml.etree.ElementTree.parse(report).iter("testcase"):
-        name = f"{case.get('classname')}.{case.get('name')} ({build})"
+        return code, []
+    return code, list(xml.etree.ElementTree.parse(report).iter("testcase"))
+
+
+def case_name(case, build):
+    return f"{case.get('classname')}.{case.get('name')} ({build})"
+
+
+def has_failed(case):
+    return case.find("failure") is not None or case.find("error") is not None
+
+
+def second_try(counts, build, names):
+    """Those that failed, by themselves; the names of those that fail again."""
+    heading(f"once more, alone: {len(names)} of {build}")
+    report = ROOT / build / "pytest-again.xml"
+    _, cases = run_pytest(build, report, "--last-failed", "--last-failed-no-failures=none")
+    good = {case_name(c, build) for c in cases if not has_failed(c)} & set(names)
+    counts.passed += len(good)
+    counts.shaky += sorted(good)
+    return [name for name in names if name not in good]
+
+
+def pytest(counts, build, extra=()):
+    code, cases = run_pytest(build, ROOT / build / "pytest.xml", *extra)
+    bad = []
+    for case in cases:
         skipped = case.find("skipped")
-        if case.find("failure") is not None or case.find("error") is not None:
-            counts.add(name, False)
-            bad += 1
+        if has_failed(case):
+            bad.append(case_name(case, build))
         elif skipped is not None:
-            counts.skip(name, skipped.get("message", ""))
+            counts.skip(case_name(case, build), skipped.get("message", ""))
         else:
             counts.passed += 1
-    if code not in (0, 1) or (code == 1 and not bad):
+    if code not in (0, 1) or not cases or (code == 1 and not bad):
         counts.add(f"pytest on {build}", False, f"ended with {code}")
+    if 0 < len(bad) <= SECOND_TRIES:
+        bad = second_try(counts, build, bad)
+    for name in bad:
+        counts.add(name, False)
 
 
 def lint(counts):
@@ -257,7 +287,12 @@ def main(arguments):
     else:
         print(__doc__, file=sys.stderr)
         return 2
-    for title, lines in (("skipped", counts.skips), ("failed", counts.failures)):
+    ends = (
+        ("skipped", counts.skips),
+        ("failed at first, passed alone", counts.shaky),
+        ("failed", counts.failures),
+    )
+    for title, lines in ends:
         if lines:
             heading(title)
             print("\n".join(lines))
