@@ -20,7 +20,7 @@
 #include "keeper/tls.h"
 #include "policy/box/boxes.h"
 
-enum { ALIVE_MS = 1000, CA_MAX = 4 * 1024 * 1024, TOKEN_MIN = 16 };
+enum { ALIVE_MS = 1000, CA_MAX = 4 * 1024 * 1024 };
 
 /* Where distributions keep the bundle of the system's certificate authorities. */
 static const char *const ca_bundles[] = {
@@ -96,12 +96,7 @@ tell_digest(struct keeper *k, const struct slot *s)
 	struct span value = slot_value(s);
 	unsigned char digest[DIGEST_BYTES];
 
-	if (value.ptr != NULL && value.len < TOKEN_MIN) {
-		log_say(LOG_ERROR,
-			"a token is shorter than 16 bytes, which could be guessed, and lets nobody "
-			"in; `sidekey token` makes a good one",
-			LOG_S("slot", s->plan->name));
-	} else if (value.ptr != NULL) {
+	if (value.ptr != NULL) {
 		digest_sha256(value, digest);
 		m.digest = (struct span){(const char *)digest, sizeof(digest)};
 	}
