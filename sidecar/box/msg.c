@@ -83,6 +83,8 @@ static const struct pack_field slot_fields[] = {
 	PACK_FIELD_U64(msg_slot, next_ms),
 	PACK_FIELD_SPAN(msg_slot, version_id, 256),
 	PACK_FIELD_SPAN(msg_slot, error_type, 256),
+	PACK_FIELD_SPAN(msg_slot, request_id, 128),
+	PACK_FIELD_SPAN(msg_slot, principal, 256),
 	PACK_FIELD_BOOL(msg_slot, denied),
 };
 static const struct pack_type slot_type = PACK_TYPE(msg_slot, slot_fields);

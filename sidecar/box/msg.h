@@ -116,6 +116,8 @@ struct msg_slot {
 	uint64_t next_ms;       /* loop_lived_ms of the next attempt */
 	struct span version_id; /* the store's */
 	struct span error_type; /* of the last failure, empty when fresh */
+	struct span request_id; /* of that failure: the store's, or empty … */
+	struct span principal;  /* … and the ARN that was denied, or empty */
 	bool denied;            /* that failure was the store's no */
 };
 

@@ -95,6 +95,8 @@ take_slot(struct role_ingress *r, const struct msg_slot *m)
 	s->next_ms = m->next_ms;
 	copy_text(s->version_id, sizeof(s->version_id), m->version_id);
 	copy_text(s->error_type, sizeof(s->error_type), m->error_type);
+	copy_text(s->request_id, sizeof(s->request_id), m->request_id);
+	copy_text(s->principal, sizeof(s->principal), m->principal);
 	metrics_refresh(in->metrics, m->slot,
 			m->state == SLOT_FRESH ? REFRESH_SUCCESS
 			: m->denied            ? REFRESH_DENIED

@@ -27,7 +27,8 @@ struct slot_view {
 	uint64_t fetched_ms, next_ms;
 	char version_id[64];
 	char error_type[64];
-	bool has_digest; /* of a token */
+	char request_id[128], principal[256]; /* the store's, and whom it denied; or "" */
+	bool has_digest;                      /* of a token */
 	unsigned char digest[DIGEST_BYTES];
 };
 

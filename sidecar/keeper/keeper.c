@@ -67,6 +67,8 @@ tell_ingress(struct keeper *k, const struct slot *s)
 		.next_ms = s->next_ms,
 		.version_id = span_of(s->version_id),
 		.error_type = span_of(s->error_type),
+		.request_id = span_of(s->request_id),
+		.principal = span_of(s->principal),
 		.denied = s->denied,
 	};
 

@@ -154,7 +154,8 @@ function showSlots({ slots, secrets }) {
   showRows("slots", Object.entries(slots).map(([slot, s]) => el("tr", {},
     el("th", { scope: "row" }, name(slot)),
     cell(el("span", {}, state(SLOT_KINDS[s.state] ?? "idle", s.state),
-      ...(s.error ? [el("small", {}, name(s.error))] : []))),
+      ...[s.error, s.principal, s.store_request_id].filter(Boolean)
+        .map((text) => el("small", {}, name(text))))),
     cell(s.age_seconds === undefined ? "–" : age(s, secrets)),
     cell(s.next_attempt_seconds === undefined ? "–" : `in ${span(s.next_attempt_seconds)}`,
       "less"),
