@@ -2,6 +2,7 @@
 #include "box/msg_answer.h"
 #include "box/msg_report.h"
 #include "box/msg_signing.h"
+#include "box/msg_slot.h"
 
 static const struct pack_field empty_fields[] = {
 	PACK_FIELD_U8(msg_empty, nothing, 0),
@@ -211,8 +212,10 @@ static const struct msg_row rows[MSG_TYPES] = {
 };
 /* clang-format on */
 
+/* What is to be done differs with why a secret is missing; people read that in the error. */
 static const char *const slot_states[SLOT_STATES] = {
-	"waiting", "fresh", "stale", "missing", "refused",
+	[SLOT_WAITING] = "missing", [SLOT_FRESH] = "fresh",     [SLOT_STALE] = "stale",
+	[SLOT_MISSING] = "missing", [SLOT_REFUSED] = "missing",
 };
 
 const struct msg_row *

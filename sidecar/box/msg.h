@@ -106,26 +106,6 @@ struct msg_tls {
 	struct span key;  /* PEM, or empty */
 };
 
-enum slot_state { SLOT_WAITING, SLOT_FRESH, SLOT_STALE, SLOT_MISSING, SLOT_REFUSED, SLOT_STATES };
-
-struct msg_slot {
-	uint16_t slot;
-	uint8_t state; /* enum slot_state; REFUSED is missing because the store said no */
-	uint32_t version;
-	uint64_t fetched_ms;    /* loop_lived_ms of the value in hand; 0: none */
-	uint64_t next_ms;       /* loop_lived_ms of the next attempt */
-	struct span version_id; /* the store's */
-	struct span error_type; /* of the last failure, empty when fresh */
-	struct span request_id; /* of that failure: the store's, or empty … */
-	struct span principal;  /* … and the ARN that was denied, or empty */
-	bool denied;            /* that failure was the store's no */
-};
-
-struct msg_digest {
-	uint16_t slot;
-	struct span digest; /* 32 bytes; empty: there is no value any more */
-};
-
 struct msg_target {
 	uint16_t target;
 	bool usable;
@@ -142,6 +122,5 @@ struct msg_row {
 };
 
 const struct msg_row *msg_row(enum msg_type t);
-const char *slot_state_name(enum slot_state s);
 
 #endif

@@ -10,6 +10,7 @@
 #include "box/box.h"
 #include "box/channel.h"
 #include "box/msg_signing.h"
+#include "box/msg_slot.h"
 #include "config/plan_ingress.h"
 #include "ev/loop.h"
 

@@ -9,7 +9,7 @@
 
 #include "aws/arn.h"
 #include "base/secret.h"
-#include "box/msg.h"
+#include "box/msg_slot.h"
 #include "config/plan.h"
 #include "ev/loop.h"
 

@@ -193,7 +193,7 @@ def test_short(plain_world: World, start) -> None:
     assert told["slot"] == "callers.short.token"
     assert "16 bytes" in told["why"] and "sidekey token" in told["why"]
     slot = slot_of(sidekey, "short")
-    assert (slot["error"], slot["version"]) == ("ValueTooShort", 0)
+    assert (slot["state"], slot["error"], slot["version"]) == ("missing", "ValueTooShort", 0)
     wait_for(lambda: ask(sidekey, bearer(TOKEN)).status == 200, 20, "who is known may call")
     for wrong in (OTHER, SHORT):
         answer = ask(sidekey, bearer(wrong))

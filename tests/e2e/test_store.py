@@ -269,6 +269,31 @@ def test_a_good_value_outlives_the_store(world: World, start) -> None:
     assert sidekey.readiness() == 200
 
 
+def test_nothing_usable_is_missing(world: World, start) -> None:
+    """Whether nobody has answered yet, nobody answers, or the store says no: `error` tells."""
+    world.store.fail(Fault("stall"))
+    sidekey = start(world.config(**QUICK), world.env(), wait=False)
+    sidekey.wait_listening()
+    wait_for(lambda: world.store.calls, 10, "the store is asked")
+
+    def told() -> tuple[str, str | None]:
+        slot = readiness(sidekey)["slots"]["main.apiKey"]
+        return slot["state"], slot.get("error")
+
+    assert told() == ("missing", None)
+    assert chat(sidekey).code == "credential_unavailable"
+    world.store.stop()
+    wait_for(lambda: told()[1] == "Unreachable", 20, "nobody answers")
+    assert told()[0] == "missing" and chat(sidekey).code == "credential_unavailable"
+    world.store.denied.add(world.principal.arn)
+    world.store.fail(None)
+    world.store.start()
+    wait_for(lambda: told()[1] == "AccessDeniedException", 20, "the store says no")
+    assert told()[0] == "missing" and chat(sidekey).code == "credential_refused"
+    logged = sidekey.records(msg="a secret could not be fetched")
+    assert logged and {r["state"] for r in logged} == {"missing"}
+
+
 REFUSALS = ["denied", "not there", "unknown client", "wrong signature", "decryption"]
 
 
