@@ -11,6 +11,7 @@ static const struct pack_type empty_type = PACK_TYPE(msg_empty, empty_fields);
 
 static const struct pack_field alive_fields[] = {
 	PACK_FIELD_U8(msg_alive, secret_pages, 2),
+	PACK_FIELD_BOOL(msg_alive, resolver),
 };
 static const struct pack_type alive_type = PACK_TYPE(msg_alive, alive_fields);
 

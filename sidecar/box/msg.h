@@ -25,7 +25,7 @@ enum msg_type {
 	MSG_TLS,      /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
 	MSG_SLOT,     /* keeper → ingress: a slot's state */
 	MSG_TARGET,   /* egress → ingress: a target's state */
-	MSG_ALIVE,    /* keeper, egress → ingress: once a second */
+	MSG_ALIVE,    /* resolver → keeper; keeper, egress → ingress: once a second */
 	MSG_ACCEPT,   /* parent → ingress: take connections from now on */
 	MSG_RETIRE,   /* parent → ingress: a newer generation takes them; finish those in hand */
 	MSG_STANDING, /* ingress → parent: whether its calls would be served */
@@ -47,6 +47,7 @@ struct msg_empty {
 
 struct msg_alive {
 	uint8_t secret_pages; /* enum secret_pages: what the role got */
+	bool resolver;        /* the keeper has heard of it since it said so last */
 };
 
 struct msg_env {

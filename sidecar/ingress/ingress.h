@@ -54,7 +54,8 @@ struct ingress {
 	uint64_t admin_told; /* loop_now when a wrong admin token was logged last */
 	struct box_level level;
 	uint8_t keeper_pages, egress_pages; /* enum secret_pages */
-	uint64_t keeper_seen, egress_seen;  /* loop_now of the last sign of life */
+	uint64_t keeper_seen, egress_seen;  /* loop_now of the last sign of life … */
+	uint64_t resolver_seen;             /* … of which the keeper tells */
 	size_t nconns, ncalls;
 	struct conn *conns; /* all of them, for draining */
 	uint64_t buffered;  /* bytes of request bodies, against limits.bufferTotal (call_reserve) */

@@ -51,6 +51,7 @@ struct keeper {
 	struct target_rotation *rotations;
 	struct buf system_ca;
 	struct timer alive;
+	bool heard_resolver; /* since ingress was told so */
 	bool started;
 };
 
@@ -208,9 +209,9 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 	struct keeper *k = arg;
 	const struct msg_addresses *m = obj;
 
-	(void)type;
 	(void)fd;
-	if (!names_take(k->store.names, m) || !k->started)
+	k->heard_resolver = true;
+	if (type == MSG_ALIVE || !names_take(k->store.names, m) || !k->started)
 		return;
 	for (size_t i = 0; i < k->plan.nslots; i++)
 		if (k->plan.slots[i].at.resolve == m->name ||
@@ -319,9 +320,10 @@ static void
 say_alive(struct timer *t)
 {
 	struct keeper *k = ev_owner(t, struct keeper, alive);
-	struct msg_alive m = {(uint8_t)secret_level()};
+	struct msg_alive m = {(uint8_t)secret_level(), k->heard_resolver};
 
 	(void)channel_send(k->ingress, MSG_ALIVE, &m, -1);
+	k->heard_resolver = false;
 	/* Midnight, and a clock that was set or slept, are seen within the second. */
 	if (k->started)
 		signing_look(k->signing, k->egress);
@@ -466,7 +468,8 @@ keeper_main(void)
 	log_setup(k.plan.log_format, k.plan.log_level, "keeper");
 	if (prepare(&k) != 0 || enter(&k, &level) != 0)
 		return 1;
-	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
+	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES | 1u << MSG_ALIVE,
+			  from_resolver);
 	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 1u << MSG_REFUSED, from_egress);
 	for (size_t i = 0; i < k.plan.ntargets; i++)
 		k.targets[i].egress = k.egress;
