@@ -2,6 +2,7 @@
 #include "box/msg_answer.h"
 #include "box/msg_report.h"
 #include "box/msg_signing.h"
+#include "box/msg_slot.h"
 
 static const struct pack_field empty_fields[] = {
 	PACK_FIELD_U8(msg_empty, nothing, 0),
@@ -10,6 +11,7 @@ static const struct pack_type empty_type = PACK_TYPE(msg_empty, empty_fields);
 
 static const struct pack_field alive_fields[] = {
 	PACK_FIELD_U8(msg_alive, secret_pages, 2),
+	PACK_FIELD_BOOL(msg_alive, resolver),
 };
 static const struct pack_type alive_type = PACK_TYPE(msg_alive, alive_fields);
 
@@ -83,6 +85,8 @@ static const struct pack_field slot_fields[] = {
 	PACK_FIELD_U64(msg_slot, next_ms),
 	PACK_FIELD_SPAN(msg_slot, version_id, 256),
 	PACK_FIELD_SPAN(msg_slot, error_type, 256),
+	PACK_FIELD_SPAN(msg_slot, request_id, 128),
+	PACK_FIELD_SPAN(msg_slot, principal, 256),
 	PACK_FIELD_BOOL(msg_slot, denied),
 };
 static const struct pack_type slot_type = PACK_TYPE(msg_slot, slot_fields);
@@ -209,8 +213,10 @@ static const struct msg_row rows[MSG_TYPES] = {
 };
 /* clang-format on */
 
+/* What is to be done differs with why a secret is missing; people read that in the error. */
 static const char *const slot_states[SLOT_STATES] = {
-	"waiting", "fresh", "stale", "missing", "refused",
+	[SLOT_WAITING] = "missing", [SLOT_FRESH] = "fresh",     [SLOT_STALE] = "stale",
+	[SLOT_MISSING] = "missing", [SLOT_REFUSED] = "missing",
 };
 
 const struct msg_row *

@@ -25,7 +25,7 @@ enum msg_type {
 	MSG_TLS,      /* keeper → egress: a target's TLS material (CA bundle as a sealed memfd) */
 	MSG_SLOT,     /* keeper → ingress: a slot's state */
 	MSG_TARGET,   /* egress → ingress: a target's state */
-	MSG_ALIVE,    /* keeper, egress → ingress: once a second */
+	MSG_ALIVE,    /* resolver → keeper; keeper, egress → ingress: once a second */
 	MSG_ACCEPT,   /* parent → ingress: take connections from now on */
 	MSG_RETIRE,   /* parent → ingress: a newer generation takes them; finish those in hand */
 	MSG_STANDING, /* ingress → parent: whether its calls would be served */
@@ -47,6 +47,7 @@ struct msg_empty {
 
 struct msg_alive {
 	uint8_t secret_pages; /* enum secret_pages: what the role got */
+	bool resolver;        /* the keeper has heard of it since it said so last */
 };
 
 struct msg_env {
@@ -106,24 +107,6 @@ struct msg_tls {
 	struct span key;  /* PEM, or empty */
 };
 
-enum slot_state { SLOT_WAITING, SLOT_FRESH, SLOT_STALE, SLOT_MISSING, SLOT_REFUSED, SLOT_STATES };
-
-struct msg_slot {
-	uint16_t slot;
-	uint8_t state; /* enum slot_state; REFUSED is missing because the store said no */
-	uint32_t version;
-	uint64_t fetched_ms;    /* loop_lived_ms of the value in hand; 0: none */
-	uint64_t next_ms;       /* loop_lived_ms of the next attempt */
-	struct span version_id; /* the store's */
-	struct span error_type; /* of the last failure, empty when fresh */
-	bool denied;            /* that failure was the store's no */
-};
-
-struct msg_digest {
-	uint16_t slot;
-	struct span digest; /* 32 bytes; empty: there is no value any more */
-};
-
 struct msg_target {
 	uint16_t target;
 	bool usable;
@@ -140,6 +123,5 @@ struct msg_row {
 };
 
 const struct msg_row *msg_row(enum msg_type t);
-const char *slot_state_name(enum slot_state s);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef BOX_MSG_REPORT_H
 #define BOX_MSG_REPORT_H
 
-#include "box/msg.h"
+#include "box/msg_slot.h"
 
 struct msg_report_identity {
 	uint16_t identity;

@@ -15,9 +15,9 @@ print_slot(void *arg, struct span name, const struct json *slot)
 		return;
 	fprintf(out, "sidekey exec: the secret %.*s is %.*s", (int)name.len, name.ptr,
 		(int)state.len, state.ptr);
-	if (error.len > 0)
-		fprintf(out, " (%.*s)", (int)error.len, error.ptr);
-	fputs("\n", out);
+	if (error.len == 0)
+		error = SPAN("its store has not answered yet");
+	fprintf(out, " (%.*s)\n", (int)error.len, error.ptr);
 }
 
 static void

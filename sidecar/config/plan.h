@@ -51,7 +51,7 @@ struct keeper_slot {
 	bool optional;               /* `?`: absence is not an error */
 	bool is_private;             /* the keeper's own (an external id): egress never gets it */
 	bool is_token;               /* ingress gets its digest, egress nothing */
-	uint16_t least;              /* bytes: a shorter value could not be told in an answer */
+	uint16_t least;              /* bytes: a shorter value is refused */
 };
 
 struct keeper_target {

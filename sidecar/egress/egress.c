@@ -88,7 +88,7 @@ static void
 say_alive(struct timer *t)
 {
 	struct role_egress *r = ev_owner(t, struct role_egress, alive);
-	struct msg_alive m = {(uint8_t)secret_level()};
+	struct msg_alive m = {.secret_pages = (uint8_t)secret_level()};
 
 	(void)channel_send(r->ingress, MSG_ALIVE, &m, -1);
 	/* At midnight a key comes to its end, or into use. */

@@ -12,7 +12,7 @@
 #include "ingress/token.h"
 
 enum {
-	SILENCE_MS = 5000,    /* keeper and egress speak once a second */
+	SILENCE_MS = 5000,    /* the others speak once a second */
 	TELL_AGAIN_MS = 1000, /* a guesser must not fill the log */
 	PIECE_MAX = 4096,     /* more than any one piece that a page is made of */
 };
@@ -38,7 +38,8 @@ static unsigned
 healthz(const struct ingress *in, struct buf *b, const char **type)
 {
 	uint64_t now = loop_now(in->loop);
-	bool good = now - in->keeper_seen < SILENCE_MS && now - in->egress_seen < SILENCE_MS;
+	bool good = now - in->keeper_seen < SILENCE_MS && now - in->egress_seen < SILENCE_MS &&
+		    now - in->resolver_seen < SILENCE_MS;
 
 	(void)type;
 	(void)buf_addf(b, "{\"healthy\":%s}\n", good ? "true" : "false");

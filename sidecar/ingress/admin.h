@@ -12,8 +12,8 @@ enum { ADMIN_BODY_MAX = 2 * 1024 * 1024 }; /* rendered in one go: some milliseco
 
 /*
  * Answers r, which came by l and was checked for Host and Origin: appends a body (at most
- * ADMIN_BODY_MAX), and says in *page what goes with it. Names of slots and targets only: no
- * reference, no value, no address.
+ * ADMIN_BODY_MAX), and says in *page what goes with it. Names of slots, targets and denied
+ * principals only: no reference, no value, no address.
  */
 void admin_answer(struct ingress *in, const struct ingress_listener *l,
 		  const struct http_request *r, struct buf *body, struct reply_page *page);

@@ -95,6 +95,8 @@ take_slot(struct role_ingress *r, const struct msg_slot *m)
 	s->next_ms = m->next_ms;
 	copy_text(s->version_id, sizeof(s->version_id), m->version_id);
 	copy_text(s->error_type, sizeof(s->error_type), m->error_type);
+	copy_text(s->request_id, sizeof(s->request_id), m->request_id);
+	copy_text(s->principal, sizeof(s->principal), m->principal);
 	metrics_refresh(in->metrics, m->slot,
 			m->state == SLOT_FRESH ? REFRESH_SUCCESS
 			: m->denied            ? REFRESH_DENIED
@@ -111,6 +113,14 @@ take_digest(struct slot_view *s, struct span digest)
 }
 
 static void
+take_keeper_alive(struct ingress *in, const struct msg_alive *m)
+{
+	in->keeper_pages = m->secret_pages;
+	if (m->resolver)
+		in->resolver_seen = loop_now(in->loop);
+}
+
+static void
 from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 {
 	struct role_ingress *r = arg;
@@ -120,7 +130,7 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 	(void)fd;
 	r->in.keeper_seen = loop_now(r->in.loop);
 	if (type == MSG_ALIVE)
-		r->in.keeper_pages = ((const struct msg_alive *)obj)->secret_pages;
+		take_keeper_alive(&r->in, obj);
 	else if (type == MSG_SLOT && m->slot < r->in.plan.nslots)
 		take_slot(r, m);
 	else if (type == MSG_DIGEST && d->slot < r->in.plan.nslots)
@@ -350,7 +360,7 @@ start(struct role_ingress *r)
 	in->loop = loop_new();
 	in->idle = drained_if_idle;
 	in->started = in->plan.started;
-	in->keeper_seen = in->egress_seen =
+	in->keeper_seen = in->egress_seen = in->resolver_seen =
 		loop_now(in->loop); /* a process that starts is not silent */
 	in->slots = calloc(in->plan.nslots + 1, sizeof(*in->slots));
 	in->targets = calloc(in->plan.ntargets + 1, sizeof(*in->targets));

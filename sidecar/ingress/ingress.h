@@ -10,6 +10,7 @@
 #include "box/box.h"
 #include "box/channel.h"
 #include "box/msg_signing.h"
+#include "box/msg_slot.h"
 #include "config/plan_ingress.h"
 #include "ev/loop.h"
 
@@ -27,7 +28,8 @@ struct slot_view {
 	uint64_t fetched_ms, next_ms;
 	char version_id[64];
 	char error_type[64];
-	bool has_digest; /* of a token */
+	char request_id[128], principal[256]; /* the store's, and whom it denied; or "" */
+	bool has_digest;                      /* of a token */
 	unsigned char digest[DIGEST_BYTES];
 };
 
@@ -52,7 +54,8 @@ struct ingress {
 	uint64_t admin_told; /* loop_now when a wrong admin token was logged last */
 	struct box_level level;
 	uint8_t keeper_pages, egress_pages; /* enum secret_pages */
-	uint64_t keeper_seen, egress_seen;  /* loop_now of the last sign of life */
+	uint64_t keeper_seen, egress_seen;  /* loop_now of the last sign of life … */
+	uint64_t resolver_seen;             /* … of which the keeper tells */
 	size_t nconns, ncalls;
 	struct conn *conns; /* all of them, for draining */
 	uint64_t buffered;  /* bytes of request bodies, against limits.bufferTotal (call_reserve) */

@@ -43,23 +43,30 @@ ready_now(const struct ingress *in)
 }
 
 static void
+add_text(struct buf *b, const char *before, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	(void)buf_add_str(b, before);
+	(void)buf_add_json(b, span_of(text));
+}
+
+/* By the names that the log has for them; of ARNs the principal's alone. */
+static void
 add_slot(struct buf *b, const struct slot_view *s, bool store_ids)
 {
 	uint64_t now = loop_lived_ms();
 
 	(void)buf_addf(b, "{\"state\":\"%s\",\"version\":%" PRIu32, slot_state_name(s->state),
 		       s->version);
-	if (store_ids && s->version_id[0] != '\0') {
-		(void)buf_add_str(b, ",\"version_id\":");
-		(void)buf_add_json(b, span_of(s->version_id));
-	}
+	if (store_ids)
+		add_text(b, ",\"version_id\":", s->version_id);
 	if (s->fetched_ms != 0)
 		(void)buf_addf(b, ",\"age_seconds\":%" PRIu64,
 			       now > s->fetched_ms ? (now - s->fetched_ms) / 1000 : 0);
-	if (s->error_type[0] != '\0') {
-		(void)buf_add_str(b, ",\"error\":");
-		(void)buf_add_json(b, span_of(s->error_type));
-	}
+	add_text(b, ",\"error\":", s->error_type);
+	add_text(b, ",\"store_request_id\":", s->request_id);
+	add_text(b, ",\"principal\":", s->principal);
 	if (s->next_ms > now)
 		(void)buf_addf(b, ",\"next_attempt_seconds\":%" PRIu64,
 			       (s->next_ms - now + 999) / 1000);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether calls can be made: /readyz, and what /status shares with it. Names only, no reference. */
+/*
+ * Whether calls can be made: /readyz, and what /status shares with it. Names only, and the ARN of a
+ * principal that a store denied; no reference.
+ */
 #ifndef INGRESS_READY_H
 #define INGRESS_READY_H
 

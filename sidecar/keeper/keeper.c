@@ -20,7 +20,7 @@
 #include "keeper/tls.h"
 #include "policy/box/boxes.h"
 
-enum { ALIVE_MS = 1000, CA_MAX = 4 * 1024 * 1024, TOKEN_MIN = 16 };
+enum { ALIVE_MS = 1000, CA_MAX = 4 * 1024 * 1024 };
 
 /* Where distributions keep the bundle of the system's certificate authorities. */
 static const char *const ca_bundles[] = {
@@ -51,6 +51,7 @@ struct keeper {
 	struct target_rotation *rotations;
 	struct buf system_ca;
 	struct timer alive;
+	bool heard_resolver; /* since ingress was told so */
 	bool started;
 };
 
@@ -67,6 +68,8 @@ tell_ingress(struct keeper *k, const struct slot *s)
 		.next_ms = s->next_ms,
 		.version_id = span_of(s->version_id),
 		.error_type = span_of(s->error_type),
+		.request_id = span_of(s->request_id),
+		.principal = span_of(s->principal),
 		.denied = s->denied,
 	};
 
@@ -96,12 +99,7 @@ tell_digest(struct keeper *k, const struct slot *s)
 	struct span value = slot_value(s);
 	unsigned char digest[DIGEST_BYTES];
 
-	if (value.ptr != NULL && value.len < TOKEN_MIN) {
-		log_say(LOG_ERROR,
-			"a token is shorter than 16 bytes, which could be guessed, and lets nobody "
-			"in; `sidekey token` makes a good one",
-			LOG_S("slot", s->plan->name));
-	} else if (value.ptr != NULL) {
+	if (value.ptr != NULL) {
 		digest_sha256(value, digest);
 		m.digest = (struct span){(const char *)digest, sizeof(digest)};
 	}
@@ -211,9 +209,9 @@ from_resolver(void *arg, enum msg_type type, const void *obj, int fd)
 	struct keeper *k = arg;
 	const struct msg_addresses *m = obj;
 
-	(void)type;
 	(void)fd;
-	if (!names_take(k->store.names, m) || !k->started)
+	k->heard_resolver = true;
+	if (type == MSG_ALIVE || !names_take(k->store.names, m) || !k->started)
 		return;
 	for (size_t i = 0; i < k->plan.nslots; i++)
 		if (k->plan.slots[i].at.resolve == m->name ||
@@ -322,9 +320,10 @@ static void
 say_alive(struct timer *t)
 {
 	struct keeper *k = ev_owner(t, struct keeper, alive);
-	struct msg_alive m = {(uint8_t)secret_level()};
+	struct msg_alive m = {(uint8_t)secret_level(), k->heard_resolver};
 
 	(void)channel_send(k->ingress, MSG_ALIVE, &m, -1);
+	k->heard_resolver = false;
 	/* Midnight, and a clock that was set or slept, are seen within the second. */
 	if (k->started)
 		signing_look(k->signing, k->egress);
@@ -469,7 +468,8 @@ keeper_main(void)
 	log_setup(k.plan.log_format, k.plan.log_level, "keeper");
 	if (prepare(&k) != 0 || enter(&k, &level) != 0)
 		return 1;
-	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
+	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES | 1u << MSG_ALIVE,
+			  from_resolver);
 	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 1u << MSG_REFUSED, from_egress);
 	for (size_t i = 0; i < k.plan.ntargets; i++)
 		k.targets[i].egress = k.egress;

@@ -113,11 +113,13 @@ static const struct fault {
 	{"ValueTooShort",
 	 "a value of fewer than 12 bytes cannot be told from other text in an answer: "
 	 "use a longer one, or say redact: false for its target"},
+	{"ValueTooShort", "a token of fewer than 16 bytes could be guessed, and is not taken; "
+			  "`sidekey token` makes a good one"},
 	{"SecretPagesFull", "there is no room left where secrets are kept: fewer or shorter "
 			    "values, or a higher limit of locked memory"},
 };
 
-enum { GOOD, EMPTY, TOO_LONG, BAD_CHARACTER, TOO_SHORT, PAGES_FULL };
+enum { GOOD, EMPTY, TOO_LONG, BAD_CHARACTER, TOO_SHORT, TOKEN_TOO_SHORT, PAGES_FULL };
 
 /* Takes the value in, or says what is wrong with it. */
 static const struct fault *
@@ -140,7 +142,7 @@ keep(struct slot *s, struct span value, bool *changed)
 	if (!s->is_tls && !grammar_is_field_value(value))
 		return &faults[BAD_CHARACTER];
 	if (value.len < s->plan->least)
-		return &faults[TOO_SHORT];
+		return &faults[s->plan->is_token ? TOKEN_TOO_SHORT : TOO_SHORT];
 	copy = secret_new(value);
 	if (copy == NULL)
 		return &faults[PAGES_FULL];
@@ -156,6 +158,7 @@ settle(struct slot *s, bool changed)
 	s->failures = 0;
 	s->state = SLOT_FRESH;
 	s->error_type[0] = s->logged_type[0] = '\0';
+	s->request_id[0] = s->principal[0] = '\0';
 	s->fetched_ms = loop_lived_ms();
 	s->version += changed ? 1 : 0;
 	timer_set(s->owner->loop, &s->age, s->owner->plan->max_stale_ms);
@@ -176,7 +179,7 @@ slot_fetched(struct slot *s, struct span value, const struct slot_version *v)
 		value.len--;
 	wrong = keep(s, value, &changed);
 	if (wrong->type != NULL) {
-		slot_failed(s, SLOT_DENIED, wrong->type);
+		slot_failed(s, &(struct slot_fault){.kind = SLOT_DENIED, .type = wrong->type});
 		return wrong->why;
 	}
 	snprintf(s->version_id, sizeof(s->version_id), "%.*s", (int)v->id.len,
@@ -254,19 +257,29 @@ slot_is_news(struct slot *s)
 	return true;
 }
 
+static void
+keep_fault(struct slot *s, const struct slot_fault *f)
+{
+	s->denied = f->kind == SLOT_DENIED;
+	snprintf(s->error_type, sizeof(s->error_type), "%s", f->type);
+	snprintf(s->request_id, sizeof(s->request_id), "%.*s", (int)f->request_id.len,
+		 f->request_id.len > 0 ? f->request_id.ptr : "");
+	snprintf(s->principal, sizeof(s->principal), "%s",
+		 f->principal == NULL ? "" : f->principal);
+}
+
 void
-slot_failed(struct slot *s, enum slot_failure f, const char *error_type)
+slot_failed(struct slot *s, const struct slot_fault *f)
 {
 	bool had = has_value(s);
 
 	s->fetching = false;
-	s->denied = f == SLOT_DENIED;
 	s->failures++;
 	s->failed = loop_now(s->owner->loop);
-	snprintf(s->error_type, sizeof(s->error_type), "%s", error_type);
+	keep_fault(s, f);
 	if (had && is_too_old(s))
 		forget(s);
 	s->state = has_value(s) ? SLOT_STALE : state_without(s);
-	schedule(s, wait_after_failure(s, f));
+	schedule(s, wait_after_failure(s, f->kind));
 	s->owner->changed(s->owner, s, had && !has_value(s));
 }

@@ -9,7 +9,7 @@
 
 #include "aws/arn.h"
 #include "base/secret.h"
-#include "box/msg.h"
+#include "box/msg_slot.h"
 #include "config/plan.h"
 #include "ev/loop.h"
 
@@ -39,8 +39,9 @@ struct slot {
 	uint32_t version;     /* counts changed values */
 	char version_id[65];
 	char error_type[80];
-	bool denied;          /* the store said no last time */
-	char logged_type[80]; /* the failure that was logged last, and when */
+	char request_id[128], principal[256]; /* of that failure, or "" (struct slot_fault) */
+	bool denied;                          /* the store said no last time */
+	char logged_type[80];                 /* the failure that was logged last, and when */
 	uint64_t logged_ms;
 	uint64_t fetched_ms, next_ms; /* loop_lived_ms */
 	uint64_t created_s;           /* of the version, as the store says; 0: it does not */
@@ -80,7 +81,14 @@ enum slot_failure {
 	SLOT_DENIED,    /* the store said no, or the reference is wrong */
 };
 
-void slot_failed(struct slot *s, enum slot_failure f, const char *error_type);
+struct slot_fault {
+	enum slot_failure kind;
+	const char *type;       /* "AccessDeniedException" */
+	struct span request_id; /* the store's, or empty */
+	const char *principal;  /* the ARN that was denied, or NULL */
+};
+
+void slot_failed(struct slot *s, const struct slot_fault *f);
 
 /* Whether this failure is worth a log line: another than the last, or a minute later. */
 bool slot_is_news(struct slot *s);

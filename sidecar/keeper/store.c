@@ -94,7 +94,8 @@ store_fetched(struct document *d, const struct slot_version *v, store_pick *pick
 		const char *wrong = pick(content, s, &value);
 
 		if (wrong != NULL)
-			slot_failed(s, SLOT_DENIED, "UnusableSecret");
+			slot_failed(s, &(struct slot_fault){.kind = SLOT_DENIED,
+							    .type = "UnusableSecret"});
 		else
 			wrong = slot_fetched(s, value, v);
 		if (wrong != NULL)
@@ -127,9 +128,11 @@ store_unchanged(struct document *d)
 void
 store_failed(struct document *d, const struct store_failure *f)
 {
+	const struct slot_fault fault = {f->kind, f->type, f->request_id, f->principal};
+
 	end(d);
 	for (size_t i = 0; i < d->nslots; i++) {
-		slot_failed(d->slots[i], f->kind, f->type);
+		slot_failed(d->slots[i], &fault);
 		log_failure(d->slots[i], f);
 	}
 }

@@ -14,6 +14,7 @@
 #include "resolver/lookup.h"
 
 enum {
+	ALIVE_MS = 1000,
 	AT_A_TIME = 4,
 	DEADLINE_MS = 5 * 1000,
 	AGAIN_MS = 30 * 1000,
@@ -47,6 +48,7 @@ struct resolver {
 	size_t nnames;
 	size_t next; /* where the search for a queued name begins, so that each has its turn */
 	unsigned running;
+	struct timer alive;
 };
 
 static void
@@ -208,6 +210,17 @@ from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 	on_ask(r, r->plan.nkeeper_names, r->plan.negress_names, obj);
 }
 
+/* Look-ups have processes of their own: what holds one up does not hold this up. */
+static void
+say_alive(struct timer *t)
+{
+	struct resolver *r = ev_owner(t, struct resolver, alive);
+	struct msg_alive m = {0};
+
+	(void)channel_send(r->keeper, MSG_ALIVE, &m, -1);
+	timer_set(r->loop, t, ALIVE_MS);
+}
+
 static void
 from_parent(void *arg, enum msg_type type, const void *obj, int fd)
 {
@@ -308,6 +321,8 @@ resolver_main(void)
 	ready = (struct msg_ready){level.landlock_abi, level.landlock_net, level.landlock_scope, 0,
 				   level.seccomp_calls};
 	(void)channel_send(r.parent, MSG_READY, &ready, -1);
+	r.alive.fn = say_alive;
+	say_alive(&r.alive);
 	for (size_t i = 0; i < r.nnames; i++)
 		r.names[i].state = NAME_QUEUED;
 	start_queued(&r);

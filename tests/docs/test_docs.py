@@ -120,9 +120,11 @@ def test_metrics_are_the_program_s() -> None:
 
 def test_states_of_a_secret_are_the_program_s() -> None:
     source = (ROOT / "sidecar" / "box" / "msg.c").read_text()
-    states = re.search(r'"waiting",[^}]*', source)[0]
+    states = re.search(r"slot_states\[SLOT_STATES\] = \{[^}]*", source)[0]
     table = (DOCS / "operations.md").read_text().split("## States of a secret")[1].split("\n## ")[0]
-    assert re.findall(r'"(\w+)"', states) == re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    named = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert named == ["fresh", "stale", "missing"]
+    assert set(re.findall(r'"(\w+)"', states)) == set(named)
 
 
 def test_what_the_documents_say_of_the_log_is_in_the_program() -> None:

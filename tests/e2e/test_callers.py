@@ -179,12 +179,42 @@ def test_same_secret(plain_world: World, start) -> None:
     assert logged(sidekey, 3) == ["", "", "c"]
 
 
+def slot_of(sidekey: Sidekey, caller: str) -> dict:
+    return json.loads(sidekey.admin("/readyz")[1])["slots"][f"callers.{caller}.token"]
+
+
 def test_short(plain_world: World, start) -> None:
-    sidekey = begin(start, plain_world, {"name": "a", "token": "env:SHORT"}, wait=False)
-    wait_for(lambda: "shorter than 16 bytes" in sidekey.text(), 20, "the log tells")
+    """A token that could be guessed is refused for good: a wrong token is wrong, not to be tried
+    again, and who has a token of their own calls as before."""
+    callers = [{"name": "short", "token": "env:SHORT"}, {"name": "good", "token": "env:TOKEN"}]
+    sidekey = begin(start, plain_world, *callers, wait=False)
+    wait_for(lambda: sidekey.records(error_type="ValueTooShort"), 20, "the log tells")
+    told = sidekey.records(error_type="ValueTooShort")[0]
+    assert told["slot"] == "callers.short.token"
+    assert "16 bytes" in told["why"] and "sidekey token" in told["why"]
+    slot = slot_of(sidekey, "short")
+    assert (slot["state"], slot["error"], slot["version"]) == ("missing", "ValueTooShort", 0)
+    wait_for(lambda: ask(sidekey, bearer(TOKEN)).status == 200, 20, "who is known may call")
+    for wrong in (OTHER, SHORT):
+        answer = ask(sidekey, bearer(wrong))
+        refused(answer, 401, "caller_unauthenticated", "/readyz")
+        assert answer.header("x-should-retry") == "false"
     assert sidekey.readiness() == 503
     assert SHORT not in sidekey.text()
     assert json.loads(sidekey.admin("/readyz")[1])["callerTokens"] == "missing"
+
+
+def test_shortened(plain_world: World, start, tmp_path: Path) -> None:
+    """A new token that is refused does not lock out who has the old one."""
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    sidekey = begin(start, plain_world, {"name": "a", "token": f"file:{path}"})
+    path.write_text(SHORT)
+    wait_for(lambda: slot_of(sidekey, "a")["state"] == "stale", 20, "it is refused")
+    assert slot_of(sidekey, "a")["error"] == "ValueTooShort"
+    assert ask(sidekey, bearer(TOKEN)).status == 200
+    refused(ask(sidekey, bearer(SHORT)), 401, "caller_unauthenticated")
+    assert sidekey.readiness() == 200
 
 
 def test_not_there_yet(plain_world: World, start, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_key_that_is_missing_hurts_no_neighbour(plain_world: World, start) -> 
     record = sidekey.records(error_type="UnusableSecret")[0]
     assert record["slot"] == "main.headers.X-Optional" and "no such JSON key" in record["why"]
     states = {name: s["state"] for name, s in slots(sidekey).items()}
-    assert states.pop("main.headers.X-Optional") == "refused"
+    assert states.pop("main.headers.X-Optional") == "missing"
     assert set(states.values()) == {"fresh"}
 
 

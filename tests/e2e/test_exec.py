@@ -530,7 +530,7 @@ def test_missing_secret(make: Make, options, plain_world: World) -> None:
     execs = make(config, plain_world.env())
     done = execs.run("/usr/bin/touch", "ran", options=options)
     assert done.returncode == 1
-    assert "the secret main.apiKey is refused (ResourceNotFoundException)" in done.stderr
+    assert "the secret main.apiKey is missing (ResourceNotFoundException)" in done.stderr
     assert "the target main cannot be called" in done.stderr
     assert "the command was not started" in done.stderr
     assert not (execs.work / "ran").exists()

@@ -165,7 +165,7 @@ def test_what_is_no_file_of_ours(plain_world: World, start, key_file: Path, make
     sidekey.wait_listening()
     wait_for(lambda: slot(sidekey).get("error") == kind, 10, "the reason")
     wait_for(lambda: sidekey.records(error_type=kind), 5, "the log")
-    assert slot(sidekey)["state"] == "refused"
+    assert slot(sidekey)["state"] == "missing"
 
 
 class Opens:

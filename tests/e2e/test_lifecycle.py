@@ -91,6 +91,19 @@ def test_a_role_that_hangs_does_not_hold_up_the_end(world: World, start, role: s
     assert not Path(f"/proc/{hangs}").exists()
 
 
+@pytest.mark.parametrize("role", ["resolver", "keeper", "egress"])
+def test_a_role_that_hangs_is_not_healthy(world: World, sidekey: Sidekey, role: str) -> None:
+    """For liveness probes, which have the container restarted."""
+    assert sidekey.admin("/healthz")[0] == 200
+    hangs = sidekey.pids()[role]
+    os.kill(hangs, signal.SIGSTOP)
+    try:
+        wait_for(lambda: sidekey.admin("/healthz")[0] == 503, 30, "its silence is noticed")
+    finally:
+        os.kill(hangs, signal.SIGCONT)
+    wait_for(lambda: sidekey.admin("/healthz")[0] == 200, 30, "and its coming back")
+
+
 def test_nothing_is_left_running(world: World, sidekey: Sidekey) -> None:
     pids = sidekey.pids()
     assert set(pids) == {"parent", *ROLES}

@@ -152,6 +152,14 @@ def test_name_server_falls_silent(names: NameServer, world: World, start, wrap) 
         assert time.monotonic() - began < 3
 
 
+def test_a_silent_name_server_is_no_dead_resolver(names, world: World, start, wrap) -> None:
+    """A restart would not mend it. The look-up is given up after as long as a process may be silent."""
+    names.silent = True
+    sidekey = start(at_name(world, 443), world.env(), wrap=wrap, wait=False)
+    wait_for(lambda: sidekey.records(msg="a name does not resolve", name=UPSTREAM), 30)
+    wait_for(lambda: sidekey.admin("/healthz")[0] == 200, 10, "all processes speak")
+
+
 def test_name_that_does_not_exist_yet(names: NameServer, world: World, start, wrap) -> None:
     """An upstream without an address is unreachable, and well as soon as it has one."""
     del names.names[UPSTREAM]

@@ -206,7 +206,7 @@ def test_the_page(served: Sidekey) -> None:
         wait_word(tab, "ready")
         assert rows(tab, "calls") == ["No call has been made yet."]
         slot = next(row for row in rows(tab, "slots") if "broken.apiKey" in row)
-        assert "refused" in slot and "ResourceNotFoundException" in slot
+        assert "missing" in slot and "ResourceNotFoundException" in slot
         assert "unusable" in next(row for row in rows(tab, "targets") if "broken" in row)
         said = make_calls(served)
         wait_for(lambda: len(rows(tab, "calls")) == 6, 20, "the calls")

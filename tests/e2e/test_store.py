@@ -2,6 +2,8 @@
 """Goal: keys come from Secrets Manager, by signed requests, and calls survive what a store does."""
 
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -267,6 +269,31 @@ def test_a_good_value_outlives_the_store(world: World, start) -> None:
     assert sidekey.readiness() == 200
 
 
+def test_nothing_usable_is_missing(world: World, start) -> None:
+    """Whether nobody has answered yet, nobody answers, or the store says no: `error` tells."""
+    world.store.fail(Fault("stall"))
+    sidekey = start(world.config(**QUICK), world.env(), wait=False)
+    sidekey.wait_listening()
+    wait_for(lambda: world.store.calls, 10, "the store is asked")
+
+    def told() -> tuple[str, str | None]:
+        slot = readiness(sidekey)["slots"]["main.apiKey"]
+        return slot["state"], slot.get("error")
+
+    assert told() == ("missing", None)
+    assert chat(sidekey).code == "credential_unavailable"
+    world.store.stop()
+    wait_for(lambda: told()[1] == "Unreachable", 20, "nobody answers")
+    assert told()[0] == "missing" and chat(sidekey).code == "credential_unavailable"
+    world.store.denied.add(world.principal.arn)
+    world.store.fail(None)
+    world.store.start()
+    wait_for(lambda: told()[1] == "AccessDeniedException", 20, "the store says no")
+    assert told()[0] == "missing" and chat(sidekey).code == "credential_refused"
+    logged = sidekey.records(msg="a secret could not be fetched")
+    assert logged and {r["state"] for r in logged} == {"missing"}
+
+
 REFUSALS = ["denied", "not there", "unknown client", "wrong signature", "decryption"]
 
 
@@ -310,6 +337,28 @@ def test_store_says_no(world: World, start, how: str) -> None:
     if how == "denied":
         assert any(world.principal.arn in json.dumps(r) for r in lines), "and the principal"
     assert not world.api.requests
+
+
+def test_readyz_names_who_was_refused(world: World, start) -> None:
+    """What a person needs to ask their cloud's operators: no log has to be found for it."""
+    world.store.denied.add(world.principal.arn)
+    sidekey = start(world.config(secrets={"failureTtl": "60s"}), world.env(), wait=False)
+    sidekey.wait_listening()
+    wait_for(lambda: sidekey.records(slot="main.apiKey", error_type="AccessDeniedException"), 10)
+    logged = sidekey.records(slot="main.apiKey", error_type="AccessDeniedException")[0]
+    wait_for(lambda: "error" in readiness(sidekey)["slots"]["main.apiKey"], 5)
+    slot = readiness(sidekey)["slots"]["main.apiKey"]
+    assert slot["error"] == "AccessDeniedException" and slot["next_attempt_seconds"] > 0
+    assert slot["principal"] == logged["principal"] == world.principal.arn
+    assert slot["store_request_id"] == logged["store_request_id"]
+    assert len(slot["store_request_id"]) == 36
+    said = sidekey.admin("/readyz")[1].decode().replace(world.principal.arn, "")
+    assert "arn:" not in said, "and no reference"
+    world.store.denied.clear()
+    os.kill(sidekey.pid, signal.SIGUSR1)
+    sidekey.wait_ready(HEAL_SECONDS)
+    slot = readiness(sidekey)["slots"]["main.apiKey"]
+    assert slot.keys().isdisjoint({"error", "principal", "store_request_id"})
 
 
 def test_no_is_not_asked_again_at_once(world: World, start) -> None:

@@ -19,7 +19,7 @@ static const uint32_t accepted[] = {
 	/* keeper → ingress */
 	MAY(MSG_SLOT) | MAY(MSG_DIGEST) | MAY(MSG_ALIVE),
 	/* resolver → keeper, egress */
-	MAY(MSG_ADDRESSES),
+	MAY(MSG_ADDRESSES) | MAY(MSG_ALIVE),
 	/* egress → ingress */
 	MAY(MSG_TARGET) | MAY(MSG_REDACTED) | MAY(MSG_ALIVE) | MAY(MSG_DEPLOYMENT),
 	/* ingress → egress: what it has to say comes by the trunk */

@@ -132,9 +132,10 @@ MESSAGES = {
     "signing": u8(KEEPER_EGRESS) + u8(21) + u16(0) + u32(1) + span(b"20261121") + span(b"k" * 32)
     + span(b"AKIA") + span(b"token") + u64(1795000000) + u8(0) + span(b""),
     "slot": u8(KEEPER_INGRESS) + u8(12) + u16(0) + u8(1) + u32(1) + u64(5) + u64(6)
-    + span(b"v1") + span(b"") + u8(0),
+    + span(b"v1") + span(b"") + span(b"id") + span(b"arn:aws:iam::1:role/r") + u8(0),
     "digest": u8(KEEPER_INGRESS) + u8(18) + u16(0) + span(b"d" * 32),
-    "alive": u8(KEEPER_INGRESS) + u8(14) + u8(2),
+    "alive": u8(KEEPER_INGRESS) + u8(14) + u8(2) + u8(1),
+    "resolver-alive": u8(RESOLVER) + u8(14) + u8(0) + u8(0),
     "addresses": u8(RESOLVER) + u8(8) + u16(0) + u32(2) + u8(0) + span(b"\x7f\0\0\1")
     + u8(1) + span(b"\0" * 15 + b"\1"),
     "no-address": u8(RESOLVER) + u8(8) + u16(0) + u32(0),

@@ -2,7 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "box/frame.h"
-#include "box/msg.h"
+#include "box/msg_slot.h"
 
 static void
 frames_come_back_whole_and_only_whole(void **state)

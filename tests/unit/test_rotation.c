@@ -47,6 +47,12 @@ answer(int slot, const char *value)
 	slot_fetched(&slots[slot], span_of(value), &(struct slot_version){0});
 }
 
+static void
+fault(int slot, enum slot_failure kind, const char *type)
+{
+	slot_failed(&slots[slot], &(struct slot_fault){.kind = kind, .type = type});
+}
+
 static int
 begin(void **state)
 {
@@ -108,7 +114,7 @@ every_slot_is_asked_once(void **state)
 	assert_int_equal(asked[ENV], 0); /* the environment does not change */
 	answer(KEY, "after");
 	assert_int_equal(looks, 0);
-	slot_failed(&slots[ACCESS], SLOT_UNREACHED, "Unreachable");
+	fault(ACCESS, SLOT_UNREACHED, "Unreachable");
 	assert_int_equal(looks, 1);
 	answer(KEY, "later still"); /* an ordinary refresh */
 	assert_int_equal(looks, 1);
@@ -172,11 +178,11 @@ static void
 a_failure_is_left_alone_for_failure_ttl(void **state)
 {
 	(void)state;
-	slot_failed(&slots[KEY], SLOT_DENIED, "AccessDeniedException");
+	fault(KEY, SLOT_DENIED, "AccessDeniedException");
 	rotation_look(&rotation);
 	assert_int_equal(asked[KEY], 0);
 	assert_int_equal(asked[ACCESS], 1);
-	slot_failed(&slots[ACCESS], SLOT_ERROR, "ThrottlingException");
+	fault(ACCESS, SLOT_ERROR, "ThrottlingException");
 	assert_int_equal(looks, 1);
 	assert_int_equal(asked[ACCESS], 1);
 }
@@ -200,7 +206,7 @@ a_value_goes_at_max_stale(void **state)
 	plan.max_stale_ms = 20;
 	answer(KEY, "short-lived");
 	answer(ACCESS, "short-lived, too");
-	slot_failed(&slots[ACCESS], SLOT_DENIED, "AccessDeniedException");
+	fault(ACCESS, SLOT_DENIED, "AccessDeniedException");
 	assert_int_equal(slots[ACCESS].state, SLOT_STALE);
 	slot_refresh(&slots[KEY]); /* and never ends */
 	assert_int_equal(gone, 0);

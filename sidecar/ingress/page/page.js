@@ -139,22 +139,26 @@ function showRows(id, rows, none) {
     : [el("tr", {}, el("td", { class: "none", colspan: columns }, none))]));
 }
 
-const SLOT_KINDS = { fresh: "good", stale: "warn", refused: "bad", missing: "bad" };
+const SLOT_KINDS = { fresh: "good", stale: "warn", missing: "bad" };
+// Before the store's first answer there is nothing to complain about.
+const slotKind = (slot) => slot.state === "missing" && !slot.error ? "idle"
+  : SLOT_KINDS[slot.state] ?? "idle";
 
 // Against its lifetime while that lasts; then against the end of what may be used.
 function age(slot, { ttl_seconds: ttl, max_stale_seconds: end }) {
   const old = slot.state === "stale" || slot.age_seconds > 1.2 * ttl, whole = old ? end : ttl;
   const text = `${span(slot.age_seconds)} of ${span(whole)}`;
   return el("span", { class: "age", title: text },
-    bar([[SLOT_KINDS[slot.state], slot.age_seconds]], whole, text),
+    bar([[slotKind(slot), slot.age_seconds]], whole, text),
     old ? text : span(slot.age_seconds));
 }
 
 function showSlots({ slots, secrets }) {
   showRows("slots", Object.entries(slots).map(([slot, s]) => el("tr", {},
     el("th", { scope: "row" }, name(slot)),
-    cell(el("span", {}, state(SLOT_KINDS[s.state] ?? "idle", s.state),
-      ...(s.error ? [el("small", {}, name(s.error))] : []))),
+    cell(el("span", {}, state(slotKind(s), s.state),
+      ...[s.error, s.principal, s.store_request_id].filter(Boolean)
+        .map((text) => el("small", {}, name(text))))),
     cell(s.age_seconds === undefined ? "–" : age(s, secrets)),
     cell(s.next_attempt_seconds === undefined ? "–" : `in ${span(s.next_attempt_seconds)}`,
       "less"),
