@@ -7,9 +7,7 @@
 
 #include "http/grammar.h"
 #include "ingress/scan.h"
-#include "policy/access/paths.h"
-
-enum { QUERY_NAME_MAX = 192 }; /* several times the longest that any of the APIs has */
+#include "policy/access/query.h"
 
 /* ---- the listener's own names and browsers ---- */
 
@@ -179,46 +177,26 @@ check_body_kind(const struct http_request *r, struct decision *d)
 	return v;
 }
 
-/* The name of a query member as a server would read it, unescaped and folded. -1: too long. */
-static int
-folded_name(struct span member, char text[static QUERY_NAME_MAX + 1], struct span *out)
-{
-	struct span name = span_cut(member, 0, span_find(member, 0, '='));
-	size_t n;
-
-	if (paths_decode(name, text, QUERY_NAME_MAX, &n) != 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (text[i] >= 'A' && text[i] <= 'Z')
-			text[i] = (char)(text[i] + ('a' - 'A'));
-	*out = (struct span){text, n};
-	return 0;
-}
-
 static enum verdict
 check_query(const struct ingress *in, const struct http_request *r, struct decision *d)
 {
-	for (size_t at = 0; r->has_query && at < r->query.len;) {
-		size_t end = span_find(r->query, at, '&');
-		char text[QUERY_NAME_MAX + 1];
-		struct span name;
+	char name[QUERY_NAME_MAX + 1];
 
-		if (folded_name(span_cut(r->query, at, end), text, &name) != 0)
-			return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
-					     "A query member has a name of more than %d bytes.",
-					     QUERY_NAME_MAX);
-		at = end + 1;
-		if (span_is(name, "api-version") || span_is(name, "api_version"))
-			continue; /* Azure's own; the target's `query` can fix it */
-		if (model_field_denied(name, (const struct span *)in->plan.denied_fields,
-				       in->plan.ndenied_fields))
-			return decide_refuse(
-				d, VERDICT_FIELD_NOT_ALLOWED,
-				"The query member \"%.*s\" would steer the upstream, which the "
-				"configuration alone decides; leave it out.",
-				(int)name.len, name.ptr);
+	switch (query_check(r->query, (const struct span *)in->plan.denied_fields,
+			    in->plan.ndenied_fields, name)) {
+	case QUERY_LONG_NAME:
+		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+				     "A query member has a name of more than %d bytes.",
+				     QUERY_NAME_MAX);
+	case QUERY_DENIED:
+		return decide_refuse(
+			d, VERDICT_FIELD_NOT_ALLOWED,
+			"The query member \"%s\" would steer the upstream or choose another "
+			"model, which the configuration alone decides; leave it out.",
+			name);
+	default:
+		return VERDICT_OK;
 	}
-	return VERDICT_OK;
 }
 
 static enum verdict

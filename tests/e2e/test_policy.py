@@ -83,6 +83,40 @@ def test_steering_members(world: World, agent: Agent, member: dict) -> None:
 
 
 @pytest.mark.parametrize(
+    "query",
+    [
+        "model=other",
+        "MODEL=other",
+        "m%6Fdel=other",
+        "limit=1&model=other",
+        "limit=1;model=other",
+        "model",
+        "api_version=1",
+        "models=other",
+        "fallbacks=other",
+        "user_config=x",
+    ],
+)
+@pytest.mark.parametrize("way", ["chat", "form", "get"])
+def test_steering_queries(plain_world: World, start, way: str, query: str) -> None:
+    """LiteLLM takes the query's `model` before the body's, whatever the kind of body."""
+    target = plain_world.target(operations=["chat", "audio", "models"])
+    sidekey = start(plain_world.config(target), plain_world.env())
+    part = b'--X\r\nContent-Disposition: form-data; name="model"\r\n\r\ngpt-4o\r\n--X--\r\n'
+    kind = [("Content-Type", "multipart/form-data; boundary=X")]
+    with Agent(sidekey.port) as agent:
+        if way == "chat":
+            answer = agent.call("POST", f"{CHAT}?{query}", HELLO)
+        elif way == "form":
+            answer = agent.call("POST", f"/v1/audio/transcriptions?{query}", part, kind)
+        else:
+            answer = agent.call("GET", f"/v1/models?{query}")
+    assert (answer.status, answer.code) == (403, "field_not_allowed")
+    assert "query" in answer.json()["error"]["message"]
+    assert not plain_world.api.requests
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
