@@ -180,6 +180,15 @@ call_frame_body(struct call *c, struct buf *up)
 }
 
 void
+call_note_line(struct call *c, struct span came)
+{
+	struct span rest;
+
+	if (http_head_line(&c->request, came.ptr, came.len))
+		c->decision.dialect = dialect_of(c->request.path, &rest);
+}
+
+void
 call_note_trace(struct call *c)
 {
 	const struct http_field *f = http_find(&c->request, "traceparent");

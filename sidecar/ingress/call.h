@@ -74,6 +74,8 @@ int call_frame(const struct call *c, struct buf *up);
 /* Appends the next piece of the body, and END behind the last. */
 void call_frame_body(struct call *c, struct buf *up);
 
+/* Of a head that was refused, or did not come whole: how its sender is to be answered. */
+void call_note_line(struct call *c, struct span came);
 /* Keeps the agent's trace id for the log. */
 void call_note_trace(struct call *c);
 /* Keeps the upstream's request id for the log. */

@@ -299,6 +299,8 @@ timed_out(struct timer *t)
 {
 	struct conn *c = ev_owner(t, struct conn, timer);
 
+	if (c->state == CONN_HEAD)
+		call_note_line(c->call, buf_span(&c->inb));
 	if (c->state == CONN_HEAD || c->state == CONN_BODY)
 		conn_refuse(c, VERDICT_MALFORMED_REQUEST,
 			    "The request did not come in time; send it without pauses.", false);

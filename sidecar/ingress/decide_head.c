@@ -217,12 +217,13 @@ enum verdict
 decide_head(const struct ingress *in, const struct ingress_listener *l,
 	    const struct http_request *r, struct decision *d)
 {
-	enum verdict v = check_sender(l, r, d);
 	bool known = false;
+	enum verdict v;
 
+	d->dialect = dialect_of(r->path, &d->rest); /* every refusal is told in it */
+	v = check_sender(l, r, d);
 	if (v != VERDICT_OK)
 		return v;
-	d->dialect = dialect_of(r->path, &d->rest);
 	if (!grammar_is_path(r->path, d->dialect == DIALECT_BEDROCK) ||
 	    (r->has_query && !grammar_is_query(r->query)))
 		return decide_refuse(

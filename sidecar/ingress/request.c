@@ -174,6 +174,7 @@ refuse_head(struct conn *c, enum http_fault fault)
 			  "JavaScript needs requestHandler: new NodeHttpHandler()",
 			  NULL, 0);
 	c->call->head_len = 0;
+	call_note_line(c->call, buf_span(&c->inb));
 	conn_refuse(c,
 		    fault == HTTP_HEAD_TOO_LARGE || fault == HTTP_TOO_MANY_FIELDS
 			    ? VERDICT_HEADER_TOO_LARGE
