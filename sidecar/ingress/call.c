@@ -184,8 +184,10 @@ call_note_line(struct call *c, struct span came)
 {
 	struct span rest;
 
-	if (http_head_line(&c->request, came.ptr, came.len))
-		c->decision.dialect = dialect_of(c->request.path, &rest);
+	if (!http_head_line(&c->request, came.ptr, came.len))
+		return;
+	c->decision.dialect = dialect_of(c->request.path, &rest);
+	c->is_head = span_is(c->request.method, "HEAD");
 }
 
 void

@@ -18,6 +18,7 @@ enum { CALL_ID_LEN = 20 };
 struct call {
 	struct http_request request; /* views into the connection's input until the call is sent */
 	size_t head_len;
+	bool is_head; /* HEAD was asked: an answer has no body */
 	struct decision decision;
 	struct chunked chunked;
 	struct buf body;        /* when it did not come whole with the head, or was rewritten */

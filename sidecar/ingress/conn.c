@@ -168,6 +168,7 @@ conn_refuse(struct conn *c, enum verdict v, const char *why, bool whole)
 	c->unread = !whole;
 	c->close = r.close = c->close || !whole;
 	r.dialect = c->call->decision.dialect;
+	r.is_head = c->call->is_head;
 	r.request_id = call_id(c->call);
 	r.retry_seconds = c->call->retry_seconds;
 	if (c->call->decision.why[0] != '\0' && why == NULL)
