@@ -77,7 +77,7 @@ void call_frame_body(struct call *c, struct buf *up);
 
 /* Of a head that was refused, or did not come whole: how its sender is to be answered. */
 void call_note_line(struct call *c, struct span came);
-/* Keeps the agent's trace id for the log. */
+/* Keeps the agent's trace id, if there is one valid traceparent, for the log and call_sent. */
 void call_note_trace(struct call *c);
 /* Keeps the upstream's request id for the log. */
 void call_note_head(struct call *c, const struct frame_head *head);
