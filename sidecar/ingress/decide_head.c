@@ -126,6 +126,39 @@ is_json_type(struct span value)
 	return span_iis(type, "application/json");
 }
 
+/* The value of the parameter charset, without quotes; ptr NULL: it is another parameter. */
+static struct span
+charset_of(struct span parameter)
+{
+	size_t equals = span_find(parameter, 0, '=');
+	struct span name = span_trim(span_cut(parameter, 0, equals)), value;
+
+	if (!span_iis(name, "charset") && !span_iis(name, "charset*"))
+		return (struct span){NULL, 0};
+	value = span_trim(span_cut(parameter, equals + 1, parameter.len));
+	if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+		value = span_cut(value, 1, value.len - 1);
+	return value;
+}
+
+/*
+ * No charset, or UTF-8, in which the body is read here. Each ';' is taken for the beginning of a
+ * parameter, within quotes too: whoever reads them otherwise finds no other charset.
+ */
+static bool
+is_in_utf8(struct span type)
+{
+	for (size_t at = span_find(type, 0, ';'); at < type.len;) {
+		size_t end = span_find(type, at + 1, ';');
+		struct span charset = charset_of(span_cut(type, at + 1, end));
+
+		if (charset.ptr != NULL && !span_iis(charset, "utf-8"))
+			return false;
+		at = end;
+	}
+	return true;
+}
+
 /* What the body is to be read as, where the route leaves a choice. */
 static enum body_kind
 kind_of(enum body_kind route, const struct http_field *type)
@@ -145,6 +178,11 @@ check_type(const struct http_request *r, const struct http_field *type, struct d
 		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
 				     "%s %s takes JSON; send Content-Type: application/json.",
 				     d->route->method, d->route->path);
+	if (d->body == BODY_JSON && !is_in_utf8(type->value))
+		return decide_refuse(
+			d, VERDICT_MALFORMED_REQUEST,
+			"JSON is read as UTF-8 here, and the charset of Content-Type says "
+			"otherwise; send application/json without a charset, or with utf-8.");
 	if (d->body == BODY_FORM && (!one || !part_boundary(type->value, &boundary)))
 		return decide_refuse(
 			d, VERDICT_MALFORMED_REQUEST,

@@ -164,6 +164,56 @@ def test_json_operations_take_json(world: World, agent: Agent, kind: list) -> No
     assert not world.api.requests
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "; charset=utf-8",
+        ";charset=UTF-8",
+        '; charset="utf-8"',
+        '; CharSet="Utf-8" ;',
+        "; odata=verbose",
+        ";charset=utf-8;charset=UTF-8",
+    ],
+)
+def test_json_in_utf_8(world: World, agent: Agent, parameters: str) -> None:
+    kind = "application/json" + parameters
+    assert agent.chat(b'{"model":"gpt-4o"}', [("Content-Type", kind)]).status == 200
+    assert world.api.last().header("content-type") == kind
+
+
+OTHER_CHARSETS = [
+    "; charset=utf-16",
+    ";CHARSET=UTF-16LE",
+    '; charset="utf-16"',
+    "; charset=utf-7",
+    "; charset=iso-8859-1",
+    "; charset=",
+    "; charset",
+    '; charset="utf-8',
+    "; charset=utf-8-sig",
+    "; charset = utf-16",
+    "; charset=utf-8; charset=utf-16",
+    "; a=b;charset=utf-16",
+    '; a="b; charset=utf-16"',
+    "; charset=utf-8, text/plain",
+    "; charset*=utf-8''utf-16",
+]
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages"])
+def test_json_in_another_charset(plain_world: World, start, path: str) -> None:
+    """What was read as UTF-8 here may be another body to who goes by the charset."""
+    target = plain_world.target(provider="litellm")
+    sidekey = start(plain_world.config(target), plain_world.env())
+    for parameters in OTHER_CHARSETS:
+        kind = [("Content-Type", "application/json" + parameters)]
+        with Agent(sidekey.port) as agent:
+            answer = agent.call("POST", path, b'{"model":"gpt-4o"}', kind)
+        assert (answer.status, answer.code) == (400, "malformed_request"), parameters
+        assert "UTF-8" in answer.json()["error"]["message"]
+    assert not plain_world.api.requests
+
+
 def test_websocket_is_refused_with_426(world: World, agent: Agent) -> None:
     headers = [
         ("Connection", "Upgrade"),
