@@ -40,7 +40,7 @@ def length(answer: Answer) -> int:
     ],
 )
 def test_agents_port(served, path: str, status: int, code: str | None) -> None:
-    world, sidekey = served
+    _, sidekey = served
     with Agent(sidekey.port) as agent:
         for _ in range(2):
             answer = head(agent, path)
