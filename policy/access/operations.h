@@ -86,8 +86,8 @@ uint8_t dialects_of(enum provider p);
 /*
  * The dialect that a request path belongs to, and *rest: the path that the route
  * table knows (openai: without one leading /v1 or Gemini's /v1beta/openai; bedrock: without
- * /bedrock; azure: as it is; anthropic: as it is with /v1). path must be a
- * grammar_is_path already.
+ * /bedrock; azure: as it is; anthropic: as it is with /v1). Of a path
+ * that is no grammar_is_path it only says how its sender is to be answered.
  */
 enum dialect dialect_of(struct span path, struct span *rest);
 

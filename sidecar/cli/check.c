@@ -66,6 +66,34 @@ warn_targets(const struct config *c)
 	}
 }
 
+static bool
+is_spoken(const struct ingress_plan *p, unsigned dialect)
+{
+	for (size_t i = 0; i < p->ntargets; i++)
+		if ((dialects_of((enum provider)p->targets[i].provider) >> dialect & 1) != 0)
+			return true;
+	return false;
+}
+
+/* Each of several targets could get a call, and nothing says which: none does. */
+static void
+warn_undecided(const struct config *c, const struct ingress_plan *p)
+{
+	bool decided = p->has_models;
+
+	for (unsigned d = 0; d < DIALECTS; d++)
+		decided |= p->default_targets[d].number != PLAN_NONE;
+	if (!decided)
+		warn(c, "targets", SPAN(""),
+		     "nothing can be called: neither `models` nor `defaultTarget` decides which of "
+		     "them gets a call");
+	for (unsigned d = 0; decided && !p->has_models && d < DIALECTS; d++)
+		if (p->default_targets[d].number == PLAN_NONE && is_spoken(p, d))
+			warn(c, "defaultTarget.", span_of(dialect_name((enum dialect)d)),
+			     "several targets speak it, and neither this nor `models` decides "
+			     "which of them gets a call: all are refused");
+}
+
 /* Whether the slot must come from a variable that is not there. */
 static bool
 is_unset(const struct keeper_slot *s, const struct environment *env)
@@ -204,6 +232,7 @@ check(const struct options *o)
 		bad = (o->resolve ? project_report : project)(c, &source.env, &plans, &faults);
 	if (bad == 0) {
 		warn_targets(c);
+		warn_undecided(c, &plans.ingress);
 		warn_environment(c, &source.env, &plans);
 		if (!o->json)
 			print_summary(c, &plans);

@@ -104,7 +104,7 @@ is_foreign(const struct http_request *r)
 static void
 put(struct buf *out, unsigned status, const char *type, const char *fields, struct span body)
 {
-	const struct reply_page page = {status, type, fields};
+	const struct reply_page page = {status, type, fields, false};
 
 	if (reply_plain(out, &page, body, true) != 0)
 		buf_clear(out, 0); /* closes without an answer */

@@ -7,6 +7,7 @@
 #include "http/grammar.h"
 #include "policy/access/headers.h"
 #include "policy/access/paths.h"
+#include "policy/access/query.h"
 
 enum { TEXT_BYTES_MAX = 256 * 1024, OWN_LINES = 7, MEMBER_MAX = 1024 };
 
@@ -19,6 +20,15 @@ static const char *const credential_members[] = {
 };
 
 /* ---- the second check ---- */
+
+/* Without deniedFields, which are the business of ingress alone. */
+static bool
+may_query(const struct frame_call *call)
+{
+	char name[QUERY_NAME_MAX + 1];
+
+	return !call->has_query || query_check(call->query, NULL, 0, name) == QUERY_OK;
+}
 
 static const char *
 check_route(const struct egress_target *t, const struct frame_call *call)
@@ -34,6 +44,8 @@ check_route(const struct egress_target *t, const struct frame_call *call)
 		return "a path that is not safe";
 	if (call->has_query && !grammar_is_query(call->query))
 		return "a query that is not safe";
+	if (!may_query(call))
+		return "a query member that steers the upstream";
 	route = route_find(call->dialect, call->method, call->path, &known);
 	if (route == NULL || route->operation != call->operation)
 		return "a path that is not the operation's";

@@ -405,6 +405,23 @@ http_head_parse(struct http_request *out, const char *buf, size_t len, size_t *s
 	return fault == HTTP_OK ? (long)n : -(long)fault;
 }
 
+bool
+http_head_line(struct http_request *out, const char *buf, size_t len)
+{
+	const unsigned char *start = (const unsigned char *)buf;
+	struct cursor c = {start, start, start + len};
+	struct span line = {buf, len};
+	size_t blank, end;
+
+	if (check_request_line(&c) != HTTP_OK)
+		return false;
+	blank = span_find(line, 0, ' ');
+	end = span_find(line, blank + 1, ' ');
+	out->method = span_cut(line, 0, blank);
+	out->path = span_cut(line, blank + 1, span_find(span_cut(line, 0, end), blank + 1, '?'));
+	return true;
+}
+
 static const char *const fault_texts[] = {
 	[HTTP_OK] = "The request head is good.",
 	[HTTP_BAD_METHOD] = "The request does not begin with an HTTP method and one space.",

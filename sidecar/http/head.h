@@ -88,6 +88,13 @@ struct http_request {
 long http_head_parse(struct http_request *out, const char *buf, size_t len, size_t *seen,
 		     size_t max);
 
+/*
+ * Method and path alone, of a head that was refused or has not come whole: whoever sent it is
+ * answered as that line asks. False, and *out is left alone: the request line is not there, or not
+ * good. len: as for http_head_parse, and no more than its max.
+ */
+bool http_head_line(struct http_request *out, const char *buf, size_t len);
+
 /* The field of that name (any case), or NULL; and whether there is more than one. */
 const struct http_field *http_find(const struct http_request *r, const char *name);
 size_t http_count(const struct http_request *r, const char *name);

@@ -192,13 +192,37 @@ answer(struct ingress *in, const struct ingress_listener *l, const struct http_r
 			    : answer_page(in, &pages[i], b, &page->type);
 }
 
+#define ALLOWED "Allow: GET, HEAD\r\n"
+
+/*
+ * An agent takes what has no x-sidekey-error for the upstream's. There is no request id, since
+ * what is no call has no line in the log.
+ */
+static void
+refuse_method(const struct ingress_listener *l, struct buf *b, struct reply_page *page)
+{
+	static const char why[] = "Only GET and HEAD are served here.";
+	unsigned as_call; /* the status of a call that is refused so */
+
+	page->status = 405;
+	page->fields = PAGE_FIELDS ALLOWED;
+	if (l->is_admin) {
+		(void)fault(b, page->status, why);
+		return;
+	}
+	page->fields = PAGE_FIELDS ALLOWED
+		"x-sidekey-error: operation_not_allowed\r\nx-should-retry: false\r\n";
+	(void)verdict_body(VERDICT_OPERATION_NOT_ALLOWED, DIALECT_OPENAI, why, SPAN(""), b,
+			   &as_call);
+}
+
 void
 admin_answer(struct ingress *in, const struct ingress_listener *l, const struct http_request *r,
 	     struct buf *body, struct reply_page *page)
 {
-	*page = (struct reply_page){200, "application/json", PAGE_FIELDS};
-	if (!span_is(r->method, "GET"))
-		page->status = fault(body, 405, "only GET is served here");
+	*page = (struct reply_page){200, "application/json", PAGE_FIELDS, false};
+	if (!span_is(r->method, "GET") && !span_is(r->method, "HEAD"))
+		refuse_method(l, body, page);
 	else if (l->is_admin)
 		page->status = answer(in, l, r, body, page);
 	else

@@ -122,6 +122,14 @@ call_rewrite(struct call *c)
 	d->rewrite_to.ptr = d->usage_text.ptr = NULL;
 }
 
+/* A state belongs to a valid parent or to nothing (W3C Trace Context, section 4.3). */
+static bool
+is_broken_trace(const struct call *c, struct span name)
+{
+	return c->trace_id[0] == '\0' &&
+	       (span_iis(name, "traceparent") || span_iis(name, "tracestate"));
+}
+
 void
 call_sent(const struct call *c, struct frame_call *out, struct http_field *passing)
 {
@@ -146,7 +154,7 @@ call_sent(const struct call *c, struct frame_call *out, struct http_field *passi
 	for (size_t i = 0; i < c->request.nfields; i++) {
 		const struct http_field *field = &c->request.fields[i];
 
-		if (header_request_passes(field->name) &&
+		if (header_request_passes(field->name) && !is_broken_trace(c, field->name) &&
 		    !http_is_nominated(&c->request, field->name))
 			passing[out->nfields++] = *field;
 	}
@@ -180,11 +188,23 @@ call_frame_body(struct call *c, struct buf *up)
 }
 
 void
+call_note_line(struct call *c, struct span came)
+{
+	struct span rest;
+
+	if (!http_head_line(&c->request, came.ptr, came.len))
+		return;
+	c->decision.dialect = dialect_of(c->request.path, &rest);
+	c->is_head = span_is(c->request.method, "HEAD");
+}
+
+void
 call_note_trace(struct call *c)
 {
 	const struct http_field *f = http_find(&c->request, "traceparent");
 
-	if (f != NULL && http_count(&c->request, "traceparent") == 1)
+	if (f != NULL && http_count(&c->request, "traceparent") == 1 &&
+	    !http_is_nominated(&c->request, f->name))
 		(void)trace_id(f->value, c->trace_id);
 }
 

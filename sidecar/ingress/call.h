@@ -18,6 +18,7 @@ enum { CALL_ID_LEN = 20 };
 struct call {
 	struct http_request request; /* views into the connection's input until the call is sent */
 	size_t head_len;
+	bool is_head; /* HEAD was asked: an answer has no body */
 	struct decision decision;
 	struct chunked chunked;
 	struct buf body;        /* when it did not come whole with the head, or was rewritten */
@@ -74,7 +75,9 @@ int call_frame(const struct call *c, struct buf *up);
 /* Appends the next piece of the body, and END behind the last. */
 void call_frame_body(struct call *c, struct buf *up);
 
-/* Keeps the agent's trace id for the log. */
+/* Of a head that was refused, or did not come whole: how its sender is to be answered. */
+void call_note_line(struct call *c, struct span came);
+/* Keeps the agent's trace id, if there is one valid traceparent, for the log and call_sent. */
 void call_note_trace(struct call *c);
 /* Keeps the upstream's request id for the log. */
 void call_note_head(struct call *c, const struct frame_head *head);

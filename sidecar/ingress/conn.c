@@ -168,6 +168,7 @@ conn_refuse(struct conn *c, enum verdict v, const char *why, bool whole)
 	c->unread = !whole;
 	c->close = r.close = c->close || !whole;
 	r.dialect = c->call->decision.dialect;
+	r.is_head = c->call->is_head;
 	r.request_id = call_id(c->call);
 	r.retry_seconds = c->call->retry_seconds;
 	if (c->call->decision.why[0] != '\0' && why == NULL)
@@ -299,6 +300,8 @@ timed_out(struct timer *t)
 {
 	struct conn *c = ev_owner(t, struct conn, timer);
 
+	if (c->state == CONN_HEAD)
+		call_note_line(c->call, buf_span(&c->inb));
 	if (c->state == CONN_HEAD || c->state == CONN_BODY)
 		conn_refuse(c, VERDICT_MALFORMED_REQUEST,
 			    "The request did not come in time; send it without pauses.", false);

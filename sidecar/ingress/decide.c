@@ -357,6 +357,23 @@ decide_begin(const struct ingress *in, struct decision *d)
 	return decide_path(in, d);
 }
 
+/* Several targets speak the dialect. Naming a model helps only where there are rules for it. */
+static enum verdict
+refuse_undecided(const struct ingress *in, struct decision *d)
+{
+	if (!in->plan.has_models)
+		return decide_refuse(
+			d, VERDICT_MODEL_NOT_ALLOWED,
+			"Nothing decides which target gets a call in the %s dialect: the "
+			"configuration has neither rules in `models` nor a `defaultTarget` for "
+			"it; add one.",
+			dialect_name(d->dialect));
+	return decide_refuse(d, VERDICT_MODEL_NOT_ALLOWED,
+			     "The call names no model and there is no `defaultTarget` for the %s "
+			     "dialect; name a model, or configure one.",
+			     dialect_name(d->dialect));
+}
+
 /* The target, when the body's model (if it has one) has been held against the rules. */
 static enum verdict
 decide_target(const struct ingress *in, bool has_model, struct decision *d)
@@ -374,11 +391,7 @@ decide_target(const struct ingress *in, bool has_model, struct decision *d)
 	if (d->rule < 0)
 		d->target = in->plan.default_targets[d->dialect].number;
 	if (d->target == PLAN_NONE)
-		return decide_refuse(
-			d, VERDICT_MODEL_NOT_ALLOWED,
-			"The call names no model and there is no `defaultTarget` for the %s "
-			"dialect; name a model, or configure one.",
-			dialect_name(d->dialect));
+		return refuse_undecided(in, d);
 	d->target = host_for(in, d);
 	return check_target(in, d);
 }

@@ -7,9 +7,7 @@
 
 #include "http/grammar.h"
 #include "ingress/scan.h"
-#include "policy/access/paths.h"
-
-enum { QUERY_NAME_MAX = 192 }; /* several times the longest that any of the APIs has */
+#include "policy/access/query.h"
 
 /* ---- the listener's own names and browsers ---- */
 
@@ -128,6 +126,39 @@ is_json_type(struct span value)
 	return span_iis(type, "application/json");
 }
 
+/* The value of the parameter charset, without quotes; ptr NULL: it is another parameter. */
+static struct span
+charset_of(struct span parameter)
+{
+	size_t equals = span_find(parameter, 0, '=');
+	struct span name = span_trim(span_cut(parameter, 0, equals)), value;
+
+	if (!span_iis(name, "charset") && !span_iis(name, "charset*"))
+		return (struct span){NULL, 0};
+	value = span_trim(span_cut(parameter, equals + 1, parameter.len));
+	if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
+		value = span_cut(value, 1, value.len - 1);
+	return value;
+}
+
+/*
+ * No charset, or UTF-8, in which the body is read here. Each ';' is taken for the beginning of a
+ * parameter, within quotes too: whoever reads them otherwise finds no other charset.
+ */
+static bool
+is_in_utf8(struct span type)
+{
+	for (size_t at = span_find(type, 0, ';'); at < type.len;) {
+		size_t end = span_find(type, at + 1, ';');
+		struct span charset = charset_of(span_cut(type, at + 1, end));
+
+		if (charset.ptr != NULL && !span_iis(charset, "utf-8"))
+			return false;
+		at = end;
+	}
+	return true;
+}
+
 /* What the body is to be read as, where the route leaves a choice. */
 static enum body_kind
 kind_of(enum body_kind route, const struct http_field *type)
@@ -147,6 +178,11 @@ check_type(const struct http_request *r, const struct http_field *type, struct d
 		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
 				     "%s %s takes JSON; send Content-Type: application/json.",
 				     d->route->method, d->route->path);
+	if (d->body == BODY_JSON && !is_in_utf8(type->value))
+		return decide_refuse(
+			d, VERDICT_MALFORMED_REQUEST,
+			"JSON is read as UTF-8 here, and the charset of Content-Type says "
+			"otherwise; send application/json without a charset, or with utf-8.");
 	if (d->body == BODY_FORM && (!one || !part_boundary(type->value, &boundary)))
 		return decide_refuse(
 			d, VERDICT_MALFORMED_REQUEST,
@@ -179,46 +215,26 @@ check_body_kind(const struct http_request *r, struct decision *d)
 	return v;
 }
 
-/* The name of a query member as a server would read it, unescaped and folded. -1: too long. */
-static int
-folded_name(struct span member, char text[static QUERY_NAME_MAX + 1], struct span *out)
-{
-	struct span name = span_cut(member, 0, span_find(member, 0, '='));
-	size_t n;
-
-	if (paths_decode(name, text, QUERY_NAME_MAX, &n) != 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (text[i] >= 'A' && text[i] <= 'Z')
-			text[i] = (char)(text[i] + ('a' - 'A'));
-	*out = (struct span){text, n};
-	return 0;
-}
-
 static enum verdict
 check_query(const struct ingress *in, const struct http_request *r, struct decision *d)
 {
-	for (size_t at = 0; r->has_query && at < r->query.len;) {
-		size_t end = span_find(r->query, at, '&');
-		char text[QUERY_NAME_MAX + 1];
-		struct span name;
+	char name[QUERY_NAME_MAX + 1];
 
-		if (folded_name(span_cut(r->query, at, end), text, &name) != 0)
-			return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
-					     "A query member has a name of more than %d bytes.",
-					     QUERY_NAME_MAX);
-		at = end + 1;
-		if (span_is(name, "api-version") || span_is(name, "api_version"))
-			continue; /* Azure's own; the target's `query` can fix it */
-		if (model_field_denied(name, (const struct span *)in->plan.denied_fields,
-				       in->plan.ndenied_fields))
-			return decide_refuse(
-				d, VERDICT_FIELD_NOT_ALLOWED,
-				"The query member \"%.*s\" would steer the upstream, which the "
-				"configuration alone decides; leave it out.",
-				(int)name.len, name.ptr);
+	switch (query_check(r->query, (const struct span *)in->plan.denied_fields,
+			    in->plan.ndenied_fields, name)) {
+	case QUERY_LONG_NAME:
+		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+				     "A query member has a name of more than %d bytes.",
+				     QUERY_NAME_MAX);
+	case QUERY_DENIED:
+		return decide_refuse(
+			d, VERDICT_FIELD_NOT_ALLOWED,
+			"The query member \"%s\" would steer the upstream or choose another "
+			"model, which the configuration alone decides; leave it out.",
+			name);
+	default:
+		return VERDICT_OK;
 	}
-	return VERDICT_OK;
 }
 
 static enum verdict
@@ -239,12 +255,13 @@ enum verdict
 decide_head(const struct ingress *in, const struct ingress_listener *l,
 	    const struct http_request *r, struct decision *d)
 {
-	enum verdict v = check_sender(l, r, d);
 	bool known = false;
+	enum verdict v;
 
+	d->dialect = dialect_of(r->path, &d->rest); /* every refusal is told in it */
+	v = check_sender(l, r, d);
 	if (v != VERDICT_OK)
 		return v;
-	d->dialect = dialect_of(r->path, &d->rest);
 	if (!grammar_is_path(r->path, d->dialect == DIALECT_BEDROCK) ||
 	    (r->has_query && !grammar_is_query(r->query)))
 		return decide_refuse(

@@ -9,9 +9,17 @@
 #include "ingress/listen.h"
 
 #include "base/log.h"
+#include "ingress/call.h"
 #include "ingress/conn.h"
+#include "ingress/reply.h"
 
-enum { ACCEPTS_A_ROUND = 64, PAUSE_MS = 100, ADMIN_RESERVE = 8, LOG_AGAIN_MS = 60 * 1000 };
+enum {
+	ACCEPTS_A_ROUND = 64,
+	PAUSE_MS = 100,
+	ADMIN_RESERVE = 8,
+	LOG_AGAIN_MS = 60 * 1000,
+	ANSWER_MAX = 4096
+};
 
 struct listener {
 	struct ingress *in;
@@ -22,15 +30,6 @@ struct listener {
 	size_t count;     /* in the first: how many there are */
 };
 
-static const char busy[] =
-	"HTTP/1.1 503 Service Unavailable\r\n"
-	"Content-Type: application/json\r\nContent-Length: 145\r\n"
-	"x-sidekey-error: overloaded\r\nx-should-retry: true\r\n"
-	"Retry-After: 1\r\nConnection: close\r\n\r\n"
-	"{\"error\":{\"message\":\"sidekey has reached limits.connections; close "
-	"idle connections or raise the limit.\",\"type\":\"api_error\","
-	"\"code\":\"overloaded\"}}";
-
 /* Health checks get through when the agent has taken all connections. */
 static bool
 is_full(const struct listener *l)
@@ -40,14 +39,44 @@ is_full(const struct listener *l)
 	return l->in->nconns >= max;
 }
 
+/*
+ * One too many: told so before it has asked, and counted and logged as any refusal is. A flood
+ * writes no more in this way than it could by calls that are refused, for which it would not even
+ * have to connect again; the lines of a round go out in one write, and nobody waits for the log.
+ */
+static void
+refuse(struct ingress *in, int fd)
+{
+	struct call *call = call_new(in);
+	const struct reply r = {
+		.verdict = VERDICT_OVERLOADED,
+		.dialect = DIALECT_OPENAI,
+		.why = "sidekey has reached limits.connections; close idle connections or raise "
+		       "the limit.",
+		.request_id = call_id(call),
+		.close = true,
+	};
+	struct buf answer;
+	ssize_t n;
+
+	buf_init(&answer, ANSWER_MAX);
+	call->code = verdict_row(r.verdict)->code;
+	call->status = reply_error(&answer, &r);
+	n = send(fd, answer.ptr, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	call->bytes_out = n > 0 ? (uint64_t)n : 0;
+	buf_free(&answer);
+	call_over(in, call);
+	call_free(in, call);
+	close(fd);
+}
+
 static void
 greet(struct listener *l, int fd)
 {
 	int on = 1;
 
 	if (is_full(l)) {
-		(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-		close(fd);
+		refuse(l->in, fd);
 		return;
 	}
 	if (!l->plan->is_unix)

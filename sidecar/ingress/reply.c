@@ -5,6 +5,13 @@
 
 enum { BODY_MAX = 4096 };
 
+/* HEAD is told its length (RFC 9110 section 9.3.2), but takes bytes of it for the next answer. */
+static int
+add_body(struct buf *out, struct span body, bool is_head)
+{
+	return is_head ? 0 : buf_add_span(out, body);
+}
+
 static int
 add_status(struct buf *out, unsigned status)
 {
@@ -42,7 +49,7 @@ reply_error(struct buf *out, const struct reply *r)
 	if (status == 426)
 		bad |= buf_add_str(out, "Upgrade: HTTP/1.1\r\n");
 	bad |= buf_add_str(out, r->close ? "Connection: close\r\n\r\n" : "\r\n");
-	bad |= buf_add_span(out, buf_span(&body));
+	bad |= add_body(out, buf_span(&body), r->is_head);
 	buf_free(&body);
 	if (bad == 0)
 		return status;
@@ -59,7 +66,7 @@ reply_plain(struct buf *out, const struct reply_page *page, struct span body, bo
 		out,
 		"Content-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s%s\r\n",
 		page->type, body.len, page->fields, close ? "Connection: close\r\n" : "");
-	return bad | buf_add_span(out, body);
+	return bad | add_body(out, body, page->is_head);
 }
 
 static enum reply_framing

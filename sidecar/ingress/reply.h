@@ -13,6 +13,7 @@ struct reply {
 	struct span request_id;
 	unsigned retry_seconds; /* for Retry-After where a retry helps; 0: one */
 	bool close;             /* the connection ends with it */
+	bool is_head;           /* of the request: the body is left out */
 };
 
 /* An error of ours. Returns the status sent, or 0 when out is full. */
@@ -23,6 +24,7 @@ struct reply_page {
 	unsigned status;
 	const char *type;   /* of the body */
 	const char *fields; /* further lines of the head, each with its CRLF */
+	bool is_head;       /* of the request: the body is left out */
 };
 
 /* 0 or -1. */

@@ -174,6 +174,7 @@ refuse_head(struct conn *c, enum http_fault fault)
 			  "JavaScript needs requestHandler: new NodeHttpHandler()",
 			  NULL, 0);
 	c->call->head_len = 0;
+	call_note_line(c->call, buf_span(&c->inb));
 	conn_refuse(c,
 		    fault == HTTP_HEAD_TOO_LARGE || fault == HTTP_TOO_MANY_FIELDS
 			    ? VERDICT_HEADER_TOO_LARGE
@@ -193,7 +194,9 @@ answer_self(struct conn *c)
 		return false;
 	buf_init(&body, ADMIN_BODY_MAX);
 	admin_answer(c->in, c->listener, r, &body, &page);
-	c->close |= r->framing != HTTP_NO_BODY;
+	c->unread = r->framing != HTTP_NO_BODY;
+	c->close |= c->unread;
+	page.is_head = c->call->is_head;
 	(void)reply_plain(&c->out, &page, buf_span(&body), c->close);
 	buf_free(&body);
 	buf_drop(&c->inb, c->call->head_len);
@@ -240,6 +243,7 @@ head_complete(struct conn *c)
 
 	c->close = !r->keep_alive || c->in->retiring;
 	c->minor = r->http10 ? 0 : 1;
+	call->is_head = span_is(r->method, "HEAD");
 	call_note_trace(call);
 	call->decision.peer = c->peer;
 	v = decide_head(c->in, c->listener, r, &call->decision);

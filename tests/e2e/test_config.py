@@ -173,6 +173,55 @@ def test_check_says_who_it_is(tmp_path: Path) -> None:
     assert "warning: aws.credentials" in said
 
 
+def undecided(*providers: str, **sections) -> str:
+    targets = {
+        f"t{i}": {"provider": p, "apiBase": "https://api.example.com", "apiKey": "env:KEY"}
+        for i, p in enumerate(providers)
+    }
+    return yaml.safe_dump({"targets": targets, **sections})
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        (undecided("openai", "openai"), ["targets: nothing can be called"]),
+        (
+            undecided("openai", "openai", "anthropic"),
+            ["defaultTarget.openai: several targets speak it"],
+        ),
+        (
+            undecided("litellm", "litellm", defaultTarget={"openai": "t0"}),
+            ["defaultTarget.anthropic: several targets speak it"],
+        ),
+        (undecided("openai", "openai", defaultTarget="t1"), []),
+        (undecided("openai", "openai", models=[{"match": "a*", "target": "t0"}]), []),
+        (undecided("openai", "anthropic"), []),
+        (undecided("openai"), []),
+    ],
+)
+def test_check_warns_of_calls_that_nothing_decides(tmp_path, text: str, warned: list) -> None:
+    status, said = check(tmp_path, text, {"KEY": SECRET})
+    assert status == 0, said
+    found = [line for line in said.splitlines() if "warning: " in line]
+    assert len(found) == len(warned), said
+    for line, words in zip(found, warned, strict=True):
+        assert f"warning: {words}" in line and "`models`" in line
+
+
+def test_a_call_that_nothing_decides_is_told_so(plain_world: World, start) -> None:
+    """Naming a model, as the call did, would not help."""
+    targets = {name: plain_world.target(provider="openai") for name in ("one", "two")}
+    sidekey = start({"targets": targets}, plain_world.env(), wait=False)
+    sidekey.wait_listening()
+    with Agent(sidekey.port) as agent:
+        for answer in (agent.chat(), agent.call("GET", "/v1/models")):
+            assert (answer.status, answer.code) == (403, "model_not_allowed")
+            message = answer.json()["error"]["message"]
+            assert "`models`" in message and "`defaultTarget`" in message
+            assert "name a model" not in message and "names no model" not in message
+    assert not plain_world.api.requests
+
+
 def test_occupied_port(world: World, start) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -110,6 +110,41 @@ def test_a_nominated_header_is_hop_by_hop(world: World, agent: Agent) -> None:
     assert world.api.last().header("x-client-request-id") is None
 
 
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("parents", "passes"),
+    [
+        ([PARENT], True),
+        (["01" + PARENT[2:] + "-more"], True),
+        ([], False),
+        (["garbage"], False),
+        ([""], False),
+        ([PARENT.upper()], False),
+        ([PARENT + "-more"], False),
+        (["ff" + PARENT[2:]], False),
+        (["00-" + "0" * 32 + PARENT[35:]], False),
+        ([PARENT[:36] + "0" * 16 + "-01"], False),
+        ([PARENT, PARENT], False),
+        ([PARENT, "garbage"], False),
+    ],
+)
+def test_only_a_valid_trace_goes_on(world: World, agent: Agent, parents: list, passes) -> None:
+    """And a state with its parent alone, whatever stands in it."""
+    fields = [("traceparent", parent) for parent in parents] + [("tracestate", "a=b")]
+    assert agent.chat(headers=fields).status == 200
+    seen = {n.lower(): v for n, v in world.api.last().headers}
+    wanted = (parents[0], "a=b") if passes else (None, None)
+    assert (seen.get("traceparent"), seen.get("tracestate")) == wanted
+
+
+def test_a_trace_that_is_hop_by_hop_ends_here(world: World, agent: Agent) -> None:
+    fields = [("Connection", "traceparent"), ("traceparent", PARENT), ("tracestate", "a=b")]
+    assert agent.chat(headers=fields).status == 200
+    assert not {n.lower() for n in world.api.last().names()} & {"traceparent", "tracestate"}
+
+
 def test_the_body_is_byte_for_byte_the_agent_s(world: World, agent: Agent) -> None:
     body = b'{ "messages":[ ],\t"model" : "gpt\\u002d4o" ,"x":1.50, "\xc3\xa9":"\\u00e9\xf0\x9f\x98\x80"}\n'
     answer = agent.chat(body, [("Content-Type", "application/json")])

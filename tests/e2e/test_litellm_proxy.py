@@ -9,7 +9,9 @@ LiteLLM's own checks all the same.
 """
 
 import json
+import os
 import secrets
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
@@ -18,10 +20,10 @@ import botocore.config
 import botocore.exceptions
 import openai
 import pytest
-from fakes.agent import Agent
+from fakes.agent import HELLO, Agent
 from fakes.apibase import ApiBase
 from fakes.bedrock import Bedrock
-from fakes.litellm_proxy import SONNET, LiteLlmProxy, installed
+from fakes.litellm_proxy import SONNET, VENV, LiteLlmProxy, installed
 from fakes.sidekey import SANITIZED, Sidekey
 from fakes.wire import wait_for
 from fakes.world import World, principal
@@ -57,6 +59,32 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteLlmProxy]:
         LiteLlmProxy(folder, api, bedrock, signs) as made,
     ):
         yield made
+
+
+# What LiteLLM will not take from a client itself, unless its administrator says so.
+BANNED = """
+import json
+from litellm.proxy.auth.auth_utils import _BANNED_REQUEST_BODY_PARAMS
+from litellm.types.router import _server_owned_wif_litellm_params
+print(json.dumps([*_BANNED_REQUEST_BODY_PARAMS, *_server_owned_wif_litellm_params]))
+"""
+
+
+def test_what_litellm_bans_is_refused_here(plain_world: World, start) -> None:
+    """In a body and in a query: a LiteLLM whose administrator has allowed it would obey."""
+    offline = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    said = subprocess.run(
+        [VENV / "bin" / "python", "-c", BANNED], env=offline, capture_output=True, check=True
+    )
+    names = json.loads(said.stdout.splitlines()[-1])
+    assert len(names) > 100 and "user_config" in names
+    sidekey = start(plain_world.config(), plain_world.env())
+    with Agent(sidekey.port) as agent:
+        for name in names:
+            assert agent.chat({**HELLO, name: "x"}).code == "field_not_allowed", name
+            assert agent.call("GET", f"/v1/models?{name}=x").code == "field_not_allowed", name
+        assert agent.chat().status == 200
+    assert len(plain_world.api.requests) == 1
 
 
 class Team:

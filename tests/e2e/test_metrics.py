@@ -249,3 +249,39 @@ def test_certificate(world: World, sidekey: Sidekey) -> None:
 
 def test_no_certificate(plain_sidekey: Sidekey) -> None:
     assert Scrape(plain_sidekey).value("certificate_expiry_seconds", target="main") is None
+
+
+def test_one_connection_too_many_is_a_refusal_like_others(plain_world: World, start) -> None:
+    """Answered before it asks, in full, counted and logged; its id is found in the log."""
+    sidekey = start(plain_world.config(limits={"connections": 2}), plain_world.env())
+    with Agent(sidekey.port) as one, Agent(sidekey.port) as two:
+        assert one.chat().status == two.chat().status == 200
+        for _ in range(3):
+            with Agent(sidekey.port) as late:
+                answer = late.read()
+                assert late.at_end()
+            assert (answer.status, answer.code) == (503, "overloaded")
+            assert answer.header("x-should-retry") == "true"
+            assert answer.header("retry-after") == "1"
+            assert (answer.header("connection") or "") == "close"
+            error = answer.json()["error"]
+            assert set(error) == {"message", "type", "param", "code"}
+            assert "limits.connections" in error["message"]
+            own = answer.header("x-sidekey-request-id")
+
+            def logged(own: str | None = own) -> list[dict]:
+                return [c for c in sidekey.calls() if c["request_id"] == own]
+
+            wait_for(logged, 10, "the refusal is logged")
+            (line,) = logged()
+            assert (line["status"], line["code"], line["dialect"]) == (503, "overloaded", "openai")
+            assert line["bytes_in"] == 0 < line["bytes_out"]
+        scrape = Scrape(sidekey)
+        assert scrape.value("refusals_total", code="overloaded") == 3
+        assert (
+            scrape.value(
+                "requests_total", target="", operation="", status="503", code="overloaded"
+            )
+            == 3
+        )
+        assert one.chat().status == two.chat().status == 200

@@ -83,6 +83,40 @@ def test_steering_members(world: World, agent: Agent, member: dict) -> None:
 
 
 @pytest.mark.parametrize(
+    "query",
+    [
+        "model=other",
+        "MODEL=other",
+        "m%6Fdel=other",
+        "limit=1&model=other",
+        "limit=1;model=other",
+        "model",
+        "api_version=1",
+        "models=other",
+        "fallbacks=other",
+        "user_config=x",
+    ],
+)
+@pytest.mark.parametrize("way", ["chat", "form", "get"])
+def test_steering_queries(plain_world: World, start, way: str, query: str) -> None:
+    """LiteLLM takes the query's `model` before the body's, whatever the kind of body."""
+    target = plain_world.target(operations=["chat", "audio", "models"])
+    sidekey = start(plain_world.config(target), plain_world.env())
+    part = b'--X\r\nContent-Disposition: form-data; name="model"\r\n\r\ngpt-4o\r\n--X--\r\n'
+    kind = [("Content-Type", "multipart/form-data; boundary=X")]
+    with Agent(sidekey.port) as agent:
+        if way == "chat":
+            answer = agent.call("POST", f"{CHAT}?{query}", HELLO)
+        elif way == "form":
+            answer = agent.call("POST", f"/v1/audio/transcriptions?{query}", part, kind)
+        else:
+            answer = agent.call("GET", f"/v1/models?{query}")
+    assert (answer.status, answer.code) == (403, "field_not_allowed")
+    assert "query" in answer.json()["error"]["message"]
+    assert not plain_world.api.requests
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
@@ -128,6 +162,56 @@ def test_json_operations_take_json(world: World, agent: Agent, kind: list) -> No
     answer = agent.chat(b'{"model":"gpt-4o","messages":[]}', kind)
     assert (answer.status, answer.code) == (400, "malformed_request")
     assert not world.api.requests
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "; charset=utf-8",
+        ";charset=UTF-8",
+        '; charset="utf-8"',
+        '; CharSet="Utf-8" ;',
+        "; odata=verbose",
+        ";charset=utf-8;charset=UTF-8",
+    ],
+)
+def test_json_in_utf_8(world: World, agent: Agent, parameters: str) -> None:
+    kind = "application/json" + parameters
+    assert agent.chat(b'{"model":"gpt-4o"}', [("Content-Type", kind)]).status == 200
+    assert world.api.last().header("content-type") == kind
+
+
+OTHER_CHARSETS = [
+    "; charset=utf-16",
+    ";CHARSET=UTF-16LE",
+    '; charset="utf-16"',
+    "; charset=utf-7",
+    "; charset=iso-8859-1",
+    "; charset=",
+    "; charset",
+    '; charset="utf-8',
+    "; charset=utf-8-sig",
+    "; charset = utf-16",
+    "; charset=utf-8; charset=utf-16",
+    "; a=b;charset=utf-16",
+    '; a="b; charset=utf-16"',
+    "; charset=utf-8, text/plain",
+    "; charset*=utf-8''utf-16",
+]
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages"])
+def test_json_in_another_charset(plain_world: World, start, path: str) -> None:
+    """What was read as UTF-8 here may be another body to who goes by the charset."""
+    target = plain_world.target(provider="litellm")
+    sidekey = start(plain_world.config(target), plain_world.env())
+    for parameters in OTHER_CHARSETS:
+        kind = [("Content-Type", "application/json" + parameters)]
+        with Agent(sidekey.port) as agent:
+            answer = agent.call("POST", path, b'{"model":"gpt-4o"}', kind)
+        assert (answer.status, answer.code) == (400, "malformed_request"), parameters
+        assert "UTF-8" in answer.json()["error"]["message"]
+    assert not plain_world.api.requests
 
 
 def test_websocket_is_refused_with_426(world: World, agent: Agent) -> None:

@@ -60,6 +60,19 @@ check_written(const struct http_request *r)
 	buf_free(&out);
 }
 
+/* The line is told of every good head, as the head itself tells it. */
+static void
+check_line(const struct http_request *good, const char *head, size_t size)
+{
+	static struct http_request line;
+	bool told = http_head_line(&line, head, size);
+
+	if (good == NULL)
+		return;
+	assert(told);
+	assert(span_eq(line.method, good->method) && span_eq(line.path, good->path));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -83,6 +96,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_same(&whole, &pieces);
 		check_written(&whole);
 	}
+	check_line(one > 0 ? &whole : NULL, copy, size);
 	free(copy);
 	return 0;
 }

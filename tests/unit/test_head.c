@@ -381,12 +381,45 @@ finds(void **state)
 	assert_string_equal(http_fault_text((enum http_fault)1000), "The request is malformed.");
 }
 
+static void
+lines(void **state)
+{
+	static const struct {
+		const char *head;
+		const char *method, *path; /* NULL: nothing can be told */
+		const char *why;
+	} rows[] = {
+		{"POST /v1/messages?a=b HTTP/1.1\r\n", "POST", "/v1/messages", "nothing behind it"},
+		{"HEAD / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "HEAD", "/", "two Hosts"},
+		{"GET /a HTTP/1.1\r\n folded", "GET", "/a", "a line that begins with a blank"},
+		{"GET /a HTTP/1.1\r", NULL, NULL, "its end is still to come"},
+		{"GET /a HTTP/2.0\r\n\r\n", NULL, NULL, "another version"},
+		{"GET http://a/ HTTP/1.1\r\n\r\n", NULL, NULL, "not origin-form"},
+		{"GET /a\r\n\r\n", NULL, NULL, "no version"},
+		{"\r\n", NULL, NULL, "empty"},
+		{"", NULL, NULL, "nothing"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_request r = {.length = 7};
+		bool told = http_head_line(&r, rows[i].head, strlen(rows[i].head));
+
+		if (told != (rows[i].path != NULL))
+			fail_msg("%s", rows[i].why);
+		if (told && !(span_is(r.method, rows[i].method) && span_is(r.path, rows[i].path)))
+			fail_msg("%s: %.*s", rows[i].why, (int)r.path.len, r.path.ptr);
+		if (!told)
+			assert_int_equal(r.length, 7);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses), cmocka_unit_test(refuses_nul), cmocka_unit_test(accepts),
-		cmocka_unit_test(bounds),  cmocka_unit_test(finds),
+		cmocka_unit_test(bounds),  cmocka_unit_test(finds),       cmocka_unit_test(lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
