@@ -464,7 +464,7 @@ yaml_fault(struct config_faults *faults, const struct yaml_fault *fault)
 {
 	bool colon = strstr(fault->message, "mapping values are not allowed") != NULL;
 
-	fault_add(faults, (struct fault_place){fault->line, fault->column, ""},
+	fault_add(faults, (struct fault_place){fault->line, fault->column, fault->path},
 		  colon ? "a value that ends in a colon, such as an ARN with ::, needs quotes"
 			: NULL,
 		  "%s", fault->message);

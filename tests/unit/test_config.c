@@ -149,6 +149,7 @@ static const struct {
 	const char *text, *fault;
 } bad[] = {
 	{"x: 1", "t:1:1: x: unknown key"},
+	{ONE "}, a: {}}", "targets.a: this key stands here a second time"},
 	{"{}", "t:1:1: targets: is missing"},
 	{"[1]", "t:1:1: a map of keys is due"},
 	{"targets: {}", "targets: 0 entries; 1 to 256"},
