@@ -14,6 +14,7 @@
 #include "cli/doctor.h"
 #include "cli/exec.h"
 #include "cli/health.h"
+#include "cli/help.h"
 #include "cli/init.h"
 #include "cli/route.h"
 #include "cli/signal.h"
@@ -43,7 +44,7 @@ verb_serve(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
 			o.path = argv[++i];
-		} else if (strcmp(argv[i], "--help") == 0) {
+		} else if (help_is_asked(argv[i])) {
 			puts("usage: sidekey serve [-c FILE]\n\n"
 			     "Serves until SIGTERM or SIGINT, which drain; a second one ends at "
 			     "once.\nSIGHUP reads the configuration again; calls in flight finish "
@@ -60,10 +61,15 @@ verb_serve(int argc, char **argv)
 static int
 verb_version(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	printf("sidekey %s (%s)\n", SIDEKEY_VERSION, transfer_library());
-	return 0;
+	int status =
+		help_or_usage(argc, argv,
+			      "usage: sidekey version [-c FILE]\n\n"
+			      "Prints the version, and that of the libraries in it. No file is "
+			      "read.\n");
+
+	if (status < 0)
+		printf("sidekey %s (%s)\n", SIDEKEY_VERSION, transfer_library());
+	return status < 0 ? 0 : status;
 }
 
 static int verb_help(int argc, char **argv);
@@ -87,8 +93,12 @@ static const struct verb verbs[] = {
 static int
 verb_help(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
+	int status = help_or_usage(argc, argv,
+				   "usage: sidekey help [-c FILE]\n\n"
+				   "Lists the verbs. No file is read.\n");
+
+	if (status >= 0)
+		return status;
 	puts("usage: sidekey [VERB] [-c FILE] …\n");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		printf("  %-9s %s\n", verbs[i].name, verbs[i].help);
@@ -133,10 +143,10 @@ main(int argc, char **argv)
 		name = argv[1];
 		argc--;
 		argv++;
-	} else if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		return verb_help(argc, argv);
+	} else if (argc > 1 && help_is_asked(argv[1])) {
+		return verb_help(argc - 1, argv + 1);
 	} else if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		return verb_version(argc, argv);
+		return verb_version(argc - 1, argv + 1);
 	}
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(name, verbs[i].name) == 0)

@@ -65,6 +65,13 @@ static const char *const configuration_denied[] = {
 	"x-amz-content-sha256",
 };
 
+/* Who is calling, at the upstream, at a gateway or at what stands before it. */
+static const char *const credentials[] = {
+	"authorization",        "x-api-key",         "api-key",
+	"x-goog-api-key",       "x-litellm-api-key", "ocp-apim-subscription-key",
+	"cf-aig-authorization", "cf-access-*",       "cookie",
+};
+
 bool
 header_request_passes(struct span name)
 {
@@ -86,4 +93,10 @@ bool
 header_may_configure(struct span name)
 {
 	return grammar_is_token(name) && !NAMES_HAVE(configuration_denied, name);
+}
+
+bool
+header_is_credential(struct span name)
+{
+	return NAMES_HAVE(credentials, name);
 }

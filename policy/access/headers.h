@@ -30,4 +30,7 @@ bool header_response_passes(struct span name);
  */
 bool header_may_configure(struct span name);
 
+/* Whether a header of that name (any case), of those that may be configured, is a credential. */
+bool header_is_credential(struct span name);
+
 #endif

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "cli/doctor_checks.h"
+#include "cli/help.h"
 #include "cli/procfs.h"
 #include "config/source.h"
 
@@ -186,7 +187,7 @@ cli_doctor(int argc, char **argv)
 	int status = EXIT_USAGE;
 	struct options o;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+	if (argc == 2 && help_is_asked(argv[1])) {
 		fputs(usage, stdout);
 		return EXIT_GOOD;
 	}

@@ -20,6 +20,7 @@
 #include "cli/exec_why.h"
 #include "cli/isolate.h"
 #include "cli/token.h"
+#include "config/signing.h"
 #include "parent/listeners.h"
 
 enum {
@@ -221,16 +222,24 @@ dialects(const struct config *c)
 	return all;
 }
 
-/* Bedrock answers in the target's region, whatever the client signs for; it only must know one. */
+/*
+ * Bedrock answers in the target's region, whatever the client signs for; but a client must know
+ * one, and some make ARNs and names of models of it.
+ */
 static const char *
-region(const struct run *r)
+region(const struct run *r, struct pool *p)
 {
 	static const char *const names[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
 	const struct environment env = config_own_environment();
 
-	for (size_t i = 0; i < r->plans.keeper.ntargets; i++)
-		if (r->plans.keeper.targets[i].region.len > 0)
-			return r->plans.keeper.targets[i].region.ptr;
+	for (size_t i = 0; i < r->config->targets.n; i++) {
+		const struct config_target *t = &r->config->targets.items[i];
+		struct span said = signing_region(r->config, t);
+
+		/* One that has deployments is nowhere itself: they stand behind it. */
+		if (t->provider == PROVIDER_BEDROCK && t->deployments.n == 0 && said.len > 0)
+			return pool_copy(p, said).ptr;
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const char *value = env.get(env.arg, names[i]);
 
@@ -243,17 +252,17 @@ region(const struct run *r)
 static char **
 make_environment(const struct run *r, struct pool *p)
 {
-	const struct exec_env_options o = {
+	struct exec_env_options o = {
 		.named = r->plans.env_names,
 		.nnamed = r->plans.nenv_names,
 		.dialects = dialects(r->config),
 		.address = r->config->listen.items[0].text.ptr,
 		.token = r->token.text,
-		.region = region(r),
 		.isolated = r->isolate,
 	};
 
 	pool_init(p, ENVIRONMENT_POOL);
+	o.region = region(r, p);
 	return exec_env_make(environ, &o, p);
 }
 

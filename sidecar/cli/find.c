@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/num.h"
 #include "box/spawn.h"
+#include "config/config.h"
 
 enum { RUNNING_MAX = 16, FILE_BYTES = 2 * RUNNING_CONFIG_MAX };
 
@@ -127,23 +128,62 @@ static void
 list(const struct running *found, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		fprintf(stderr, "  --pid %d%s%s\n", (int)found[i].pid,
-			found[i].config[0] != '\0' ? "  started with -c " : "", found[i].config);
+		fprintf(stderr, "  --pid %d  started %s%s\n", (int)found[i].pid,
+			found[i].config[0] != '\0' ? "with -c " : "without -c", found[i].config);
+}
+
+/* Whether config is the file that one reads which is started without -c, in this environment. */
+static bool
+is_file_of_environment(const char *config)
+{
+	const struct config_source source = {NULL, config_own_environment()};
+	char place[CONFIG_PATH_MAX];
+	const char *path = config_find(&source, place);
+
+	return path != NULL && is_same_file(config, path);
+}
+
+/* How many of found were started with that file, or without -c where unnamed; *at is the last. */
+static size_t
+count(const struct running *found, size_t all, const char *config, bool unnamed, size_t *at)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < all; i++)
+		if (unnamed ? found[i].config[0] == '\0' : is_same_file(config, found[i].config)) {
+			*at = i;
+			n++;
+		}
+	return n;
+}
+
+/* The same of those that are meant. */
+static size_t
+count_meant(const struct running *found, size_t all, pid_t pid, const char *config, size_t *at)
+{
+	size_t n = 0;
+
+	if (pid == 0 && config != NULL) {
+		n = count(found, all, config, false, at);
+		return n == 0 && is_file_of_environment(config)
+			       ? count(found, all, config, true, at)
+			       : n;
+	}
+	for (size_t i = 0; i < all; i++)
+		if (pid == 0 || found[i].pid == pid) {
+			*at = i;
+			n++;
+		}
+	return n;
 }
 
 int
 find_the_one(const char *verb, pid_t pid, const char *config, struct running *out)
 {
 	static struct running found[RUNNING_MAX];
-	size_t all = find_running(found), n = 0, at = 0;
+	size_t all = find_running(found), at = 0;
+	size_t n = count_meant(found, all, pid, config, &at);
 
-	for (size_t i = 0; i < all; i++) {
-		if ((pid != 0 && found[i].pid != pid) ||
-		    (pid == 0 && config != NULL && !is_same_file(config, found[i].config)))
-			continue;
-		at = i;
-		n++;
-	}
 	if (n == 1) {
 		*out = found[at];
 		return 0;
@@ -155,8 +195,9 @@ find_the_one(const char *verb, pid_t pid, const char *config, struct running *ou
 			verb, (int)pid);
 	else if (n == 0)
 		fprintf(stderr,
-			"sidekey %s: no running sidekey was started with -c %s; name one:\n", verb,
-			config);
+			"sidekey %s: no running sidekey was started with -c %s, and SIDEKEY_CONFIG "
+			"of another process cannot be seen; name the one that is meant:\n",
+			verb, config);
 	else
 		fprintf(stderr, "sidekey %s: several are running; name one:\n", verb);
 	list(found, all);

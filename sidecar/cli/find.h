@@ -19,8 +19,10 @@ struct running {
 };
 
 /*
- * The one that is meant: of process pid (0: any), started with -c config (NULL: any). 0, or -1 when
- * that is none or more than one; why is then on standard error, behind verb's name.
+ * The one that is meant: of process pid (0: any), started with -c config (NULL: any), or else
+ * without -c where config is what our own environment leads to: that of another process cannot be
+ * seen. 0, or -1 when that is none or more than one; why is then on standard error, behind verb's
+ * name.
  */
 int find_the_one(const char *verb, pid_t pid, const char *config, struct running *out);
 

@@ -5,6 +5,7 @@
 #include "cli/health.h"
 
 #include "cli/ask.h"
+#include "cli/help.h"
 
 struct question {
 	const char *config;
@@ -80,7 +81,7 @@ cli_health(int argc, char **argv)
 	struct question q;
 	int status = 2;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+	if (argc == 2 && help_is_asked(argv[1])) {
 		fputs(usage, stdout);
 		return 0;
 	}

@@ -19,7 +19,7 @@
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, NEW_PATH_MAX = 4096 };
 
 static const char usage[] =
-	"usage: sidekey init [--from FILE] [-o FILE [--force]]\n"
+	"usage: sidekey init [--from FILE] [-o FILE [--force]] [-c FILE]\n"
 	"\n"
 	"Prints a configuration to begin with: for the API keys that this environment holds, or\n"
 	"made of FILE. What could not be carried over is said on standard error, and in comments.\n"
@@ -29,6 +29,7 @@ static const char usage[] =
 	"                     blueprint; - is standard input\n"
 	"  -o, --output FILE  write FILE (mode 0600), which must not exist\n"
 	"      --force        replace FILE\n"
+	"  -c, --config FILE  is taken, as by every verb, and neither read nor written\n"
 	"  -h, --help         print this\n"
 	"\n"
 	"Exit status: 0 made, 1 nothing to make it of, or not written, 2 usage.\n";
@@ -249,24 +250,22 @@ int
 cli_init(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"from", required_argument, NULL, 'f'},
-		{"output", required_argument, NULL, 'o'},
-		{"force", no_argument, NULL, 'F'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"from", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'},
+		{"force", no_argument, NULL, 'F'},      {"config", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
 	};
 	struct options o = {0};
 	int option;
 
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "o:c:h", options, NULL)) != -1) {
 		if (option == 'f') {
 			o.from = optarg;
 		} else if (option == 'o') {
 			o.output = optarg;
 		} else if (option == 'F') {
 			o.force = true;
-		} else {
+		} else if (option != 'c') {
 			fputs(usage, option == 'h' ? stdout : stderr);
 			return option == 'h' ? EXIT_GOOD : EXIT_USAGE;
 		}

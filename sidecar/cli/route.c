@@ -26,7 +26,8 @@ static const char usage[] =
 	"\n"
 	"  METHOD PATH        such as POST /v1/chat/completions\n"
 	"      --model M      the \"model\" of its body\n"
-	"      --caller C     who calls, one of the configured `callers`\n"
+	"      --caller C     who calls, one of the configured `callers`; without it, a call\n"
+	"                     that presents no token\n"
 	"  -c, --config FILE  the configuration, as for sidekey check\n"
 	"      --json         print JSON\n"
 	"  -h, --help         print this\n"
@@ -196,6 +197,22 @@ put(struct lines *l, const char *name, struct span value)
 	(void)buf_add_json(&l->text, value);
 }
 
+/* The HTTP status of a refusal, on which the dialect has a say. */
+static void
+put_status(struct lines *l, const struct routed *r)
+{
+	unsigned status = verdict_row(r->verdict)->status;
+	struct buf body;
+
+	buf_init(&body, TEXT_MAX);
+	(void)verdict_body(r->verdict, r->call.decision.dialect, NULL, SPAN(""), &body, &status);
+	buf_free(&body);
+	if (l->json)
+		(void)buf_addf(&l->text, ",\"status\":%u", status);
+	else
+		(void)buf_addf(&l->text, "%-10s %u %s\n", "status", status, verdict_reason(status));
+}
+
 static void
 put_buf(struct lines *l, const char *name, struct buf *value)
 {
@@ -208,6 +225,14 @@ add_name(struct buf *b, struct span name)
 {
 	(void)buf_add_str(b, b->len > 0 ? ", " : "");
 	(void)buf_add_span(b, name);
+}
+
+static void
+add_callers(struct buf *b, const struct ingress_plan *p)
+{
+	for (size_t i = 0; i < p->ncallers; i++)
+		(void)buf_addf(b, "%s%.*s", i > 0 ? ", " : "", (int)p->callers[i].name.len,
+			       p->callers[i].name.ptr);
 }
 
 static void
@@ -254,6 +279,26 @@ put_rule(struct lines *l, const struct routed *r)
 		(void)buf_addf(&b, ", stripPrefix %.*s", (int)m->strip_prefix.len,
 			       m->strip_prefix.ptr);
 	put_buf(l, "rule", &b);
+}
+
+/* Who calls; of a call that is nobody's, what decides, and who there is. */
+static void
+put_caller(struct lines *l, const struct routed *r)
+{
+	const struct ingress_plan *p = &r->in.plan;
+	struct buf hint;
+
+	if (p->ncallers == 0)
+		return;
+	if (r->call.decision.caller != CALLER_NONE) {
+		put(l, "caller", caller_name(&r->in, r->call.decision.caller));
+		return;
+	}
+	buf_init(&hint, TEXT_MAX);
+	(void)buf_add_str(&hint, "--caller says who calls: ");
+	add_callers(&hint, p);
+	put(l, "rule", SPAN("callers: this call is of none of them"));
+	put_buf(l, "hint", &hint);
 }
 
 static void
@@ -336,10 +381,11 @@ print(const struct routed *r, const struct plans *p, bool json)
 	buf_init(&l.text, 4 * TEXT_MAX);
 	(void)buf_add_str(&l.text, json ? "{" : "");
 	put(&l, "verdict", r->target != NULL ? SPAN("allowed") : span_of(row->code));
-	if (r->target == NULL)
+	if (r->target == NULL) {
+		put_status(&l, r);
 		put(&l, "why", span_of(d->why[0] != '\0' ? d->why : row->remedy));
-	if (r->in.plan.ncallers > 0)
-		put(&l, "caller", caller_name(&r->in, d->caller));
+	}
+	put_caller(&l, r);
 	put(&l, "dialect", span_of(dialect_name(d->dialect)));
 	if (d->route != NULL)
 		put(&l, "operation", span_of(operation_name(d->route->operation)));
@@ -370,21 +416,37 @@ find_caller(const struct ingress_plan *p, const char *name)
 	return CALLER_NONE;
 }
 
+/* Whether name is nobody's, with a sentence: without `callers`, everybody is "local". */
+static bool
+is_unknown(const struct ingress_plan *p, const char *name)
+{
+	struct buf names;
+
+	if (find_caller(p, name) != CALLER_NONE || (p->ncallers == 0 && strcmp(name, "local") == 0))
+		return false;
+	buf_init(&names, TEXT_MAX);
+	add_callers(&names, p);
+	if (p->ncallers == 0)
+		fputs("sidekey route: --caller: no callers are configured: everybody is "
+		      "\"local\"\n",
+		      stderr);
+	else
+		fprintf(stderr, "sidekey route: --caller: these are configured: %.*s\n",
+			(int)names.len, names.ptr);
+	buf_free(&names);
+	return true;
+}
+
 static int
 route(const struct asked *a, const struct plans *p)
 {
 	static struct routed r;
 	int status;
 
+	if (a->caller != NULL && is_unknown(&p->ingress, a->caller))
+		return EXIT_USAGE;
 	r.in.plan = p->ingress;
 	r.call.decision.caller = find_caller(&r.in.plan, a->caller);
-	if (r.call.decision.caller == CALLER_NONE &&
-	    (p->ingress.ncallers > 0 || a->caller != NULL)) {
-		fputs(a->caller == NULL ? "sidekey route: say --caller, one of `callers`\n"
-					: "sidekey route: --caller: no such caller is configured\n",
-		      stderr);
-		return EXIT_USAGE;
-	}
 	for (size_t i = p->ingress.nlisteners; i-- > 0;)
 		if (!p->ingress.listeners[i].is_admin)
 			r.listener = p->ingress.listeners[i];

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "cli/ask.h"
+#include "cli/help.h"
 #include "cli/open.h"
 #include "cli/table.h"
 
@@ -344,7 +345,7 @@ cli_status(int argc, char **argv)
 	struct question q;
 	int status = 2;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+	if (argc == 2 && help_is_asked(argv[1])) {
 		fputs(usage, stdout);
 		return 0;
 	}

@@ -7,6 +7,7 @@
 #include "cli/token.h"
 
 #include "base/num.h"
+#include "cli/help.h"
 #include "config/form.h"
 
 /* Known by its front to people and to scanners for leaked keys, and good in any header or URL. */
@@ -17,14 +18,15 @@ enum { PREFIX_LEN = sizeof(PREFIX) - 1 };
 static_assert(sizeof(((struct token *)0)->text) == PREFIX_LEN + 2 * TOKEN_BYTES + 1,
 	      "a token is as long as its parts");
 
-static const char usage[] = "usage: sidekey token [--name NAME] [--json]\n";
+static const char usage[] = "usage: sidekey token [--name NAME] [--json] [-c FILE]\n";
 
 static const char help[] =
 	"\nMakes a token for one of the `callers` and prints it, this once, with its digest.\n"
 	"The token goes to the agent, as the API key of its client; the digest goes into the\n"
 	"configuration, from which nobody can learn the token.\n\n"
 	"  --name NAME   the caller's name in the lines for the configuration\n"
-	"  --json        {\"name\", \"token\", \"digest\"} instead\n";
+	"  --json        {\"name\", \"token\", \"digest\"} instead\n"
+	"  -c FILE       is taken, as by every verb, and not read\n";
 
 int
 token_make(struct token *t)
@@ -69,7 +71,9 @@ cli_token(int argc, char **argv)
 			name = argv[++i];
 		} else if (strcmp(argv[i], "--json") == 0) {
 			json = true;
-		} else if (strcmp(argv[i], "--help") == 0) {
+		} else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
+			i++; /* every verb takes it; nothing of it is needed here */
+		} else if (help_is_asked(argv[i])) {
 			printf("%s%s", usage, help);
 			return 0;
 		} else {

@@ -7,6 +7,7 @@
 #include "config/form.h"
 #include "config/reader.h"
 #include "config/signing.h"
+#include "config/syntax.h"
 
 enum {
 	SCALAR_MAX = 64 * 1024,         /* after expansion */
@@ -459,17 +460,6 @@ tree_free(struct pool *pool)
 	pool_free(pool);
 }
 
-static void
-yaml_fault(struct config_faults *faults, const struct yaml_fault *fault)
-{
-	bool colon = strstr(fault->message, "mapping values are not allowed") != NULL;
-
-	fault_add(faults, (struct fault_place){fault->line, fault->column, ""},
-		  colon ? "a value that ends in a colon, such as an ARN with ::, needs quotes"
-			: NULL,
-		  "%s", fault->message);
-}
-
 int
 config_read_text(struct span text, const char *name, const struct environment *env,
 		 struct config **out, struct config_faults *faults)
@@ -487,7 +477,8 @@ config_read_text(struct span text, const char *name, const struct environment *e
 	fault_in(faults, name);
 	root = yaml_read(text, &tree, &fault);
 	if (root == NULL) {
-		yaml_fault(faults, &fault);
+		fault_add(faults, (struct fault_place){fault.line, fault.column, fault.path},
+			  syntax_hint(text, &fault), "%s", fault.message);
 	} else {
 		struct reader r = {env, faults, &c->pool};
 

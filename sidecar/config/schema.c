@@ -170,7 +170,8 @@ static const struct schema_key target_rows[] = {
 	{.name = "headers", .type = SCHEMA_TEMPLATES, .max = 32,
 	    .offset = offsetof(struct config_target, headers),
 	    .help = "Headers to add; a value may hold references: ${arn:…} ${env:NAME} "
-		    "${file:/path}, with ? before } for an optional one."},
+		    "${file:/path}, with ? before } for an optional one. A secret in clear is "
+		    "refused."},
 	{.name = "cloudflareAccess", .type = SCHEMA_SECTION, .of = &access_schema,
 	    .offset = offsetof(struct config_target, access),
 	    .help = "Service token of the Cloudflare Access application in front."},

@@ -39,15 +39,27 @@ signing_host_region(struct span host)
 	return arn_is_region(region) ? region : (struct span){NULL, 0};
 }
 
-/* The region of the target; host: of its apiBase, or empty. False with a fault. */
+struct span
+signing_region(const struct config *c, const struct config_target *t)
+{
+	struct url url = {0};
+
+	if (t->region.len > 0)
+		return t->region;
+	if (t->api_base.len > 0 && url_parse(t->api_base, &url) == URL_OK &&
+	    signing_host_region(url.host).len > 0)
+		return signing_host_region(url.host);
+	return t->aws.region.len > 0 ? t->aws.region : c->aws.identity.region;
+}
+
+/* The region of the target, at host where that is known, or the environment's. False: a fault. */
 static bool
 find_region(struct projector *pr, struct span host, struct span *out)
 {
 	const struct span said[] = {
 		pr->target->region,
 		signing_host_region(host),
-		pr->target->aws.region,
-		pr->c->aws.identity.region,
+		signing_region(pr->c, pr->target),
 		projector_variable(pr, "AWS_REGION"),
 		projector_variable(pr, "AWS_DEFAULT_REGION"),
 	};

@@ -16,6 +16,12 @@ bool signing_is_due(const struct config_target *t);
 struct span signing_host_region(struct span host);
 
 /*
+ * The region that the configuration names for t, which is of Bedrock: its own, its host's, its
+ * identity's, the stores'. A view; empty: none of them.
+ */
+struct span signing_region(const struct config *c, const struct config_target *t);
+
+/*
  * Where the target that is being compiled is: its apiBase, else Bedrock in its region, as the
  * configuration's or the environment's endpoint says. False with a fault.
  */

@@ -350,7 +350,7 @@ check_template(struct reader *r, const struct yaml_item *item, const struct path
 
 static bool
 check_pair(struct reader *r, const struct yaml_item *m, const struct path *path,
-	   const struct schema_key *key, struct span text)
+	   const struct schema_key *key, const struct scalar *value)
 {
 	if (m->key.len > NAME_MAX_BYTES)
 		reader_fault_key(r, m, path, NULL, "too long a name (%d bytes at most)",
@@ -360,7 +360,7 @@ check_pair(struct reader *r, const struct yaml_item *m, const struct path *path,
 	else if (key->type == SCHEMA_TEMPLATES && !header_may_configure(m->key))
 		reader_fault_key(r, m, path, NULL, "not a header that can be set here");
 	else if (key->type == SCHEMA_TEMPLATES)
-		return check_template(r, m, path, text);
+		return literal_check(r, m, path, value) && check_template(r, m, path, value->text);
 	else
 		return true;
 	return false;
@@ -384,8 +384,7 @@ read_pairs(struct reader *r, const struct yaml_item *item, const struct path *pa
 		struct path member = {path, m->key, 0};
 		struct scalar value;
 
-		if (!reader_text(r, m, &member, &value) ||
-		    !check_pair(r, m, &member, key, value.text))
+		if (!reader_text(r, m, &member, &value) || !check_pair(r, m, &member, key, &value))
 			continue;
 		pairs.items[pairs.n].name = pool_copy(r->pool, m->key);
 		pairs.items[pairs.n++].value = value.text;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <yaml.h>
 
 #include "config/yaml.h"
+
+#include "base/buf.h"
 
 /* A map or list that is open, and where its next child goes. */
 struct level {
@@ -26,19 +29,52 @@ struct reader {
 	struct yaml_fault *fault;
 };
 
-static int
-refuse(struct reader *r, const yaml_mark_t *at, const char *message)
+/* The keys and places of what is open and of what is due in it, as far as they fit. */
+static void
+write_path(const struct reader *r, char out[static YAML_PATH_MAX])
 {
-	r->fault->line = (unsigned)at->line + 1;
-	r->fault->column = (unsigned)at->column + 1;
-	r->fault->message = message;
-	return -1;
+	enum { KEY_SHOWN = 80 };
+	struct buf text;
+	int bad = 0;
+
+	buf_init(&text, YAML_PATH_MAX - 1);
+	for (size_t i = 0; i < r->depth && bad == 0; i++) {
+		const struct level *in = &r->levels[i];
+		bool is_open = i + 1 < r->depth; /* what is in it, and counted */
+		struct span key = span_cut(in->key, 0, KEY_SHOWN);
+
+		if (in->item->kind == YAML_LIST)
+			bad = buf_addf(&text, "[%zu]", in->item->n - (is_open ? 1 : 0));
+		else if (is_open || in->has_key)
+			bad = buf_addf(&text, "%s%.*s", i == 0 ? "" : ".", (int)key.len, key.ptr);
+	}
+	snprintf(out, YAML_PATH_MAX, "%.*s", (int)text.len, text.len > 0 ? text.ptr : "");
+	buf_free(&text);
 }
 
 static int
 refuse_at(struct reader *r, unsigned line, unsigned column, const char *message)
 {
-	*r->fault = (struct yaml_fault){line, column, message};
+	*r->fault = (struct yaml_fault){line, column, message, ""};
+	write_path(r, r->fault->path);
+	return -1;
+}
+
+static int
+refuse(struct reader *r, const yaml_mark_t *at, const char *message)
+{
+	return refuse_at(r, (unsigned)at->line + 1, (unsigned)at->column + 1, message);
+}
+
+/* What is no YAML has no place in a tree: libyaml's own words. */
+static int
+refuse_syntax(struct reader *r)
+{
+	const yaml_mark_t *at = &r->parser.problem_mark;
+	const char *problem = r->parser.problem;
+
+	*r->fault = (struct yaml_fault){(unsigned)at->line + 1, (unsigned)at->column + 1,
+					problem != NULL ? problem : "this is not YAML", ""};
 	return -1;
 }
 
@@ -156,11 +192,11 @@ by_key(const void *a, const void *b)
 static int
 on_map_end(struct reader *r)
 {
-	struct yaml_item *map = top(r)->item;
+	struct level *level = top(r);
+	const struct yaml_item *map = level->item;
 	struct yaml_item **sorted;
 	size_t i = 0;
 
-	r->depth--;
 	if (map->n < 2)
 		return 0;
 	sorted = calloc(map->n, sizeof(struct yaml_item *));
@@ -172,9 +208,12 @@ on_map_end(struct reader *r)
 	for (i = 1; i < map->n; i++)
 		if (span_eq(sorted[i - 1]->key, sorted[i]->key))
 			break;
-	if (i < map->n)
+	if (i < map->n) {
+		level->key = sorted[i]->key;
+		level->has_key = true;
 		refuse_at(r, sorted[i]->key_line, sorted[i]->key_column,
 			  "this key stands here a second time");
+	}
 	free(sorted);
 	return i < map->n ? -1 : 0;
 }
@@ -198,7 +237,10 @@ on_event(struct reader *r, const yaml_event_t *e)
 		return on_open(r, e, YAML_LIST, e->data.sequence_start.anchor,
 			       e->data.sequence_start.tag);
 	case YAML_MAPPING_END_EVENT:
-		return on_map_end(r);
+		if (on_map_end(r) != 0)
+			return -1;
+		r->depth--;
+		return 0;
 	case YAML_SEQUENCE_END_EVENT:
 		r->depth--;
 		return 0;
@@ -217,9 +259,7 @@ read_events(struct reader *r)
 		int bad;
 
 		if (!yaml_parser_parse(&r->parser, &e))
-			return refuse(r, &r->parser.problem_mark,
-				      r->parser.problem != NULL ? r->parser.problem
-								: "this is not YAML");
+			return refuse_syntax(r);
 		bad = on_event(r, &e);
 		done = e.type == YAML_STREAM_END_EVENT;
 		yaml_event_delete(&e);

@@ -12,6 +12,7 @@ enum {
 	YAML_BYTES_MAX = 1024 * 1024,
 	YAML_DEPTH_MAX = 32,
 	YAML_NODES_MAX = 100 * 1000,
+	YAML_PATH_MAX = 512,
 };
 
 enum yaml_kind { YAML_TEXT, YAML_MAP, YAML_LIST };
@@ -30,7 +31,8 @@ struct yaml_item {
 
 struct yaml_fault {
 	unsigned line, column;
-	const char *message; /* a literal, of ours or of libyaml's: never text of the file */
+	const char *message;      /* a literal, of ours or of libyaml's: never text of the file */
+	char path[YAML_PATH_MAX]; /* of the key, as targets.a.headers; empty: no key, no YAML */
 };
 
 /* What a pool needs for the tree of len bytes: no node or text comes of less than one byte. */

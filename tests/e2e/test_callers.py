@@ -375,9 +375,43 @@ def test_route(tmp_path: Path) -> None:
     assert status == 1 and "model_not_allowed" in said and 'The caller "a"' in said
     status, said = route("--caller", "b")
     assert status == 0 and re.search(r"^caller +b$", said, re.MULTILINE)
-    for wrong in ((), ("--caller", "nobody")):
-        status, said = route(*wrong)
-        assert status == 2 and "--caller" in said
+    for nobody in ("nobody", "local"):
+        status, said = route("--caller", nobody)
+        assert status == 2 and said == "sidekey route: --caller: these are configured: a, b\n"
+
+
+def test_route_of_a_call_without_a_token(tmp_path: Path) -> None:
+    """Who names no caller is told what comes of a call of nobody's, and of which rule."""
+    target = {"provider": "openai", "apiBase": "https://api.example/v1", "apiKey": "env:KEY"}
+    callers = [{"name": "a", "token": "env:T"}, {"name": "b", "uids": [1]}]
+    path = tmp_path / "sidekey.yaml"
+    path.write_text(yaml.safe_dump({"targets": {"main": target}, "callers": callers}))
+    path.chmod(0o600)
+    done = run("route", "POST", CHAT, "-c", str(path), "--json")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["verdict"], said["status"]) == (1, "caller_unauthenticated", 401)
+    assert "Only the configured `callers` may call here" in said["why"]
+    assert said["rule"] == "callers: this call is of none of them"
+    assert said["hint"] == "--caller says who calls: a, b"
+    assert "caller" not in said and "url" not in said
+    plain = run("route", "POST", CHAT, "-c", str(path)).stdout
+    assert "verdict    caller_unauthenticated\nstatus     401 Unauthorized\n" in plain
+    aws = run("route", "POST", "/bedrock/model/m/converse", "-c", str(path), "--json")
+    assert json.loads(aws.stdout)["status"] == 401
+
+
+def test_route_of_everybody(tmp_path: Path) -> None:
+    """Without `callers` there is one, of the name that the log has for it."""
+    target = {"provider": "openai", "apiBase": "https://api.example/v1", "apiKey": "env:KEY"}
+    path = tmp_path / "sidekey.yaml"
+    path.write_text(yaml.safe_dump({"targets": {"main": target}}))
+    path.chmod(0o600)
+    route = ("route", "POST", CHAT, "-c", str(path))
+    named = run(*route, "--caller", "local")
+    assert named.returncode == 0 and named.stdout == run(*route).stdout
+    other = run(*route, "--caller", "b")
+    assert other.returncode == 2
+    assert 'no callers are configured: everybody is "local"' in other.stdout
 
 
 def test_operations(plain_world: World, start) -> None:

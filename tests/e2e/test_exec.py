@@ -198,6 +198,39 @@ def test_bedrock(make: Make, options, plain_world: World) -> None:
         assert bedrock.calls[-1].principal == plain_world.principal.arn
 
 
+@pytest.mark.parametrize(
+    ("target", "aws", "env", "region"),
+    [
+        ({"region": "eu-west-1"}, {}, {"AWS_REGION": "us-west-2"}, "eu-west-1"),
+        ({"apiBase": "https://bedrock-runtime.eu-west-2.amazonaws.com"}, {}, {}, "eu-west-2"),
+        ({"apiBase": "https://gateway.example/bedrock"}, {"region": "eu-west-3"}, {}, "eu-west-3"),
+        ({"aws": {"region": "eu-north-1"}}, {"region": "eu-west-3"}, {}, "eu-north-1"),
+        ({}, {}, {"AWS_REGION": "us-west-2"}, "us-west-2"),
+        ({"apiBase": "https://gateway.example/bedrock"}, {}, {}, "us-east-1"),
+        (
+            {"deployments": [{"region": "ca-central-1"}, {"region": "us-east-2"}]},
+            {},
+            {"AWS_REGION": "us-west-2"},
+            "ca-central-1",
+        ),
+    ],
+    ids=["target", "host", "stores", "identity", "environment", "nobody", "deployments"],
+)
+@pytest.mark.parametrize("key", [{"apiKey": "env:KEY"}, {}], ids=["key", "signed"])
+def test_region_of_bedrock(make: Make, plain_world: World, target, aws, env, region, key) -> None:
+    """What boto3 is told is what the target says, whether its calls are signed or not."""
+    if region == "us-east-1" and not key:
+        pytest.skip("who signs for no region is refused")
+    if "aws" in target and key:
+        pytest.skip("a key stands in the place of an identity")
+    bedrock = {"provider": "bedrock", **target, **key}
+    targets = {"other": {"apiBase": "https://a.example", "apiKey": "env:KEY"}, "b": bedrock}
+    config = plain_world.config(targets=targets, aws=aws, defaultTarget={"openai": "other"})
+    execs = make(config, {**plain_world.env(), "AWS_REGION": "", "KEY": "k" * 20, **env})
+    done = execs.run("/bin/sh", "-c", "echo $AWS_REGION $AWS_DEFAULT_REGION")
+    assert (done.returncode, done.stdout) == (0, f"{region} {region}\n"), done.stderr
+
+
 @pytest.mark.skipif(not AGENTS.exists(), reason="needs tests/clients/requirements.txt")
 def test_anthropic(make: Make, options) -> None:
     with ApiBase("a-key-of-anthropic-0123", prefix="", key_header="x-api-key") as api:

@@ -350,7 +350,7 @@ def test_route_tells_what_then_happens(
 def test_route_tells_refusals_as_they_would_come(route, arguments, code) -> None:
     status, says = told(route("--json", *arguments))
     assert (status, says["verdict"]) == (1, code)
-    assert says["why"] and "url" not in says
+    assert says["status"] in (400, 403, 404) and says["why"] and "url" not in says
 
 
 @pytest.mark.parametrize(

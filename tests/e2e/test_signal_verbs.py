@@ -9,10 +9,11 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 from fakes.reload import IN_FORCE, SECONDS, generation, rewrite, told, wait_told
 from fakes.secretsmanager import Fault
 from fakes.sidekey import Sidekey, environment, program, run
-from fakes.wire import wait_for
+from fakes.wire import free_port, wait_for
 from fakes.world import World
 
 
@@ -129,6 +130,60 @@ def test_verbs_with_several(own_name: str, world: World, start) -> None:
         assert done.returncode == 1 and f"process {pid} is not a running sidekey" in done.stdout
     done = run("refresh", "-c", "/nowhere.yaml")
     assert done.returncode == 1 and "was started with -c /nowhere.yaml" in done.stdout
+
+
+def by_variable(world: World, folder: Path, name: str = "SIDEKEY_CONFIG") -> Sidekey:
+    """One that is started without -c, and its file (or its text) named by that variable."""
+    ports = free_port(), free_port()
+    listen = {"listen": [f"127.0.0.1:{ports[0]}"], "admin": [f"127.0.0.1:{ports[1]}"]}
+    path = folder / "sidekey.yaml"
+    path.write_text(yaml.safe_dump({**world.config(), **listen}))
+    path.chmod(0o600)
+    value = str(path) if name == "SIDEKEY_CONFIG" else path.read_text()
+    sidekey = Sidekey(None, folder, {**world.env(), name: value})
+    sidekey.port, sidekey.admin_port = ports
+    return sidekey
+
+
+def test_verbs_find_the_file_of_the_environment(world: World, own_name: str, tmp_path: Path):
+    """-c names the file that SIDEKEY_CONFIG named to the one that runs."""
+    with by_variable(world, tmp_path) as sidekey:
+        before = world.store.fetches(world.key_arn)
+        (tmp_path / "other name.yaml").symlink_to(file_of(sidekey))
+        for name in (file_of(sidekey), str(tmp_path / "other name.yaml")):
+            assert run("refresh", "-c", name, env=sidekey.env).returncode == 0
+        wait_for(lambda: world.store.fetches(world.key_arn) > before, SECONDS, "a fresh fetch")
+        done = run("reload", "-c", file_of(sidekey), env=sidekey.env)
+        assert (done.returncode, generation(sidekey)) == (0, 2)
+
+
+def test_verbs_do_not_guess_the_file(world: World, own_name: str, tmp_path: Path) -> None:
+    """Of one whose file cannot be known, they say how to name it."""
+    (tmp_path / "c").mkdir()
+    with by_variable(world, tmp_path) as sidekey:
+        elsewhere = {**sidekey.env, "SIDEKEY_CONFIG": "/nowhere.yaml"}
+        for env in (elsewhere, world.env()):
+            done = run("reload", "-c", file_of(sidekey), env=env)
+            assert done.returncode == 1 and generation(sidekey) == 1
+            assert f"no running sidekey was started with -c {file_of(sidekey)}" in done.stdout
+            assert "SIDEKEY_CONFIG" in done.stdout and "--pid" in done.stdout
+            assert f"  --pid {sidekey.pid}  started without -c\n" in done.stdout
+        done = run("refresh", "-c", "/nowhere.yaml", env=sidekey.env)
+        assert done.returncode == 1
+    with by_variable(world, tmp_path / "c", "SIDEKEY_CONFIG_CONTENT") as sidekey:
+        done = run("reload", "-c", file_of(sidekey), env=sidekey.env)
+        assert (done.returncode, generation(sidekey)) == (1, 1)
+
+
+def test_file_of_c_goes_before_that_of_the_environment(
+    world: World, own_name: str, start, tmp_path: Path
+) -> None:
+    named = start(world.config(), world.env())
+    (tmp_path / "c").mkdir()
+    with by_variable(world, tmp_path / "c") as other:
+        env = {**world.env(), "SIDEKEY_CONFIG": file_of(named)}
+        assert run("reload", "-c", file_of(named), env=env).returncode == 0
+        assert (generation(named), generation(other)) == (2, 1)
 
 
 def test_process_that_has_our_name(world: World, named: Sidekey, own_name: str, tmp_path: Path):

@@ -149,6 +149,7 @@ static const struct {
 	const char *text, *fault;
 } bad[] = {
 	{"x: 1", "t:1:1: x: unknown key"},
+	{ONE "}, a: {}}", "targets.a: this key stands here a second time"},
 	{"{}", "t:1:1: targets: is missing"},
 	{"[1]", "t:1:1: a map of keys is due"},
 	{"targets: {}", "targets: 0 entries; 1 to 256"},
@@ -303,7 +304,19 @@ static const struct {
 	{ONE "}}\nhosts: a", "hosts: a list is due"},
 	{ONE "}}\nsandbox: {require: [lock]}", "not one of: landlock landlockNet secretPages"},
 	{ONE "}}\nlog: {level: '${NOT_SET}'}", "the variable NOT_SET is not set"},
-	{"a: " ARN "x-AbCdEf:k::\n", "needs quotes"},
+	/* what is no YAML, and what to do */
+	{"a: " ARN "x-AbCdEf:k::\n",
+	 "t:1:68: mapping values are not allowed in this context (a value "
+	 "with :: at its end, such as an ARN, needs quotes"},
+	{"a: 1\nb: {k: " ARN "x-AbCdEf:k::}\n", "found unexpected ':' (a value with :: at its end"},
+	{"a: 1\n b: 2\n",
+	 "t:2:3: mapping values are not allowed in this context (indent this line"},
+	{"a: " SECRET ": c\n", "(indent this line as its neighbours are; a value with a colon"},
+	{"a: {A: Bearer ${env:X}}\n", "(within { } a value with ${…} needs quotes"},
+	{"a:\n\tb: 1\n", "t:2:1: found character that cannot start any token (indent with blanks"},
+	{"a: @x\n", "(a value that begins with @, % or ` needs quotes)"},
+	{"a: [{match: *, target: a}]\n", "(a value that begins with * needs quotes)"},
+	{"a: [x\n", "t:2:1: did not find expected ',' or ']'\n"},
 };
 
 static void

@@ -116,11 +116,39 @@ table(void **state)
 	}
 }
 
+static void
+credentials(void **state)
+{
+	static const char *const names[] = {
+		"Authorization",
+		"x-api-key",
+		"API-Key",
+		"x-goog-api-key",
+		"Cookie",
+		"CF-Access-Client-Id",
+		"cf-access-client-secret",
+		"cf-aig-authorization",
+		"x-litellm-api-key",
+		"Ocp-Apim-Subscription-Key",
+	};
+	static const char *const others[] = {"x-team", "accept", "x-api-keys", "anthropic-version",
+					     ""};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!header_is_credential(span_of(names[i])))
+			fail_msg("%s is one", names[i]);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (header_is_credential(span_of(others[i])))
+			fail_msg("%s is none", others[i]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),
+		cmocka_unit_test(credentials),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

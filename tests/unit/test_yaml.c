@@ -85,6 +85,65 @@ static const struct {
 	{"a: \xff\n", 0, 0, NULL},
 };
 
+/* What is read and refused has a path; what is no YAML has none. */
+static const struct {
+	const char *text, *path;
+} placed[] = {
+	{"a: 1\na: 2\n", "a"},
+	{"targets: {m: {x: 1}, m: {x: 2}}", "targets.m"},
+	{"models: [{a: 1}, {match: x, match: y}]", "models[1].match"},
+	{"a: [[1], [{b: {c: 1, c: 2}}]]", "a[1][0].b.c"},
+	{"a: {b: &x 1}", "a.b"},
+	{"a: [1, *x]", "a[1]"},
+	{"a: [!t {b: 1}]", "a[0]"},
+	{"a: {? [b] : 1}", "a"},
+	{"a: 1\n---\nb: 2\n", ""},
+	{"a: b: c\n", ""},
+	{"", ""},
+};
+
+static void
+test_paths(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(placed); i++) {
+		struct fixture f;
+
+		if (read_text(&f, span_of(placed[i].text)) != NULL)
+			fail_msg("accepted: %s", placed[i].text);
+		if (strcmp(f.fault.path, placed[i].path) != 0)
+			fail_msg("%s: %s, not %s", placed[i].text, f.fault.path, placed[i].path);
+		pool_free(&f.pool);
+	}
+}
+
+static void
+repeat(struct buf *out, const char *text, size_t times)
+{
+	for (size_t i = 0; i < times; i++)
+		buf_add_str(out, text);
+}
+
+/* Keys may be as long as the file. */
+static void
+test_long_path(void **state)
+{
+	struct fixture f;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, YAML_BYTES_MAX);
+	for (size_t i = 0; i < YAML_DEPTH_MAX - 1; i++)
+		buf_addf(&b, "{%0100zu: ", i);
+	buf_add_str(&b, "{x: 1, x: 2");
+	repeat(&b, "}", YAML_DEPTH_MAX);
+	assert_null(read_text(&f, buf_span(&b)));
+	assert_non_null(strstr(f.fault.message, "second time"));
+	assert_in_range(strlen(f.fault.path), 80, YAML_PATH_MAX - 1);
+	pool_free(&f.pool);
+	buf_free(&b);
+}
+
 static void
 test_refused(void **state)
 {
@@ -117,13 +176,6 @@ test_utf16(void **state)
 						"a\0:\0 \0b\0",
 						10}));
 	pool_free(&f.pool);
-}
-
-static void
-repeat(struct buf *out, const char *text, size_t times)
-{
-	for (size_t i = 0; i < times; i++)
-		buf_add_str(out, text);
 }
 
 static void
@@ -189,6 +241,7 @@ main(void)
 		cmocka_unit_test(test_tree),    cmocka_unit_test(test_json),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_utf16),
 		cmocka_unit_test(test_bounds),  cmocka_unit_test(test_many_keys),
+		cmocka_unit_test(test_paths),   cmocka_unit_test(test_long_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Secrets that are written out where other text may stand too. */
+#ifndef CONFIG_LITERAL_H
+#define CONFIG_LITERAL_H
+
+#include "base/span.h"
+
+/* Whether text begins as the keys and tokens of well-known makers do. */
+bool literal_begins_like_key(struct span text);
+
+#endif
