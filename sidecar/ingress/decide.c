@@ -102,18 +102,21 @@ refuse_model(const struct ingress *in, struct span model, struct decision *d)
 {
 	int n = model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX;
 	struct span name = caller_name(in, d->caller);
+	const char *hint = model_is_plain(model, 0)
+				   ? ""
+				   : " A * stands for letters, digits and -._:/@+~ alone.";
 
 	if (!caller_may_name(in, d->caller, model))
 		return decide_refuse(
 			d, VERDICT_MODEL_NOT_ALLOWED,
 			"The caller \"%.*s\" may not use the model \"%.*s\": its `models` do "
-			"not name it.",
-			(int)name.len, name.ptr, n, model.ptr);
+			"not name it.%s",
+			(int)name.len, name.ptr, n, model.ptr, hint);
 	return decide_refuse(
 		d, VERDICT_MODEL_NOT_ALLOWED,
 		"The model \"%.*s\" matches no rule of `models`; use one that is configured, or "
-		"add a rule for it.",
-		n, model.ptr);
+		"add a rule for it.%s",
+		n, model.ptr, hint);
 }
 
 /* Holds model against the rules; *sent is what the target is to be told in its place. */

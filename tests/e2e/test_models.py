@@ -5,6 +5,7 @@ caller sees only the models that it may name."""
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fakes.agent import HELLO, Agent
@@ -177,6 +178,61 @@ def test_path_and_body_may_name_the_same_model(four: Four, sidekey: Sidekey) -> 
     seen = four.apis["azure"].last()
     assert seen.path == "/openai/deployments/deployment-7/chat/completions"
     assert json.loads(seen.body)["model"] == "deployment-7"
+
+
+# ---- what a prefix stands for ----
+
+TOKEN = "t" * 40
+TWO_NAMES = "team-a,gpt-5"  # LiteLLM calls each of them
+
+
+def form_of(**fields: str) -> tuple[bytes, list[tuple[str, str]]]:
+    parts = (
+        f'--xYz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    kind = "multipart/form-data; boundary=xYz"
+    return ("".join(parts) + "--xYz--\r\n").encode(), [("Content-Type", kind)]
+
+
+def named_everywhere(agent: Agent, model: str, headers: list) -> list:
+    """The answers to calls that name it in the body, in a form and in the path."""
+    form, kind = form_of(model=model, file="x")
+    path = f"/v1/models/{quote(model, safe='')}"
+    return [
+        agent.chat({**HELLO, "model": model}, headers),
+        agent.call("POST", "/v1/audio/transcriptions", form, kind + headers),
+        agent.call("GET", path, None, headers),
+    ]
+
+
+@pytest.mark.parametrize("by_caller", [False, True])
+def test_a_prefix_is_of_one_name(four: Four, start, by_caller: bool) -> None:
+    four.targets["litellm"]["operations"] = ["chat", "audio", "models"]
+    caller = {"name": "some", "token": "env:TOKEN", "models": ["team-*"]}
+    config = four.config(defaultTarget={"openai": "litellm"})
+    if by_caller:
+        del config["models"]
+        config["callers"] = [caller]
+    sidekey = start(config, {**four.env, "TOKEN": TOKEN})
+    headers = [("Authorization", f"Bearer {TOKEN}")]
+    with Agent(sidekey.port) as agent:
+        assert [a.status for a in named_everywhere(agent, "team-a:b@c", headers)] == [200] * 3
+        heard = len(four.apis["litellm"].requests)
+        for model in (TWO_NAMES, "team-a, gpt-5", "team-a ", "team-?model=gpt-5", "team-#"):
+            for answer in named_everywhere(agent, model, headers):
+                assert (answer.status, answer.code) == (403, "model_not_allowed"), answer.body
+                assert "A * stands for" in answer.json()["error"]["message"]
+        answer = agent.chat({**HELLO, "model": "team-a\nteam-b"}, headers)
+        assert (answer.status, answer.code) == (403, "model_not_allowed")
+    assert len(four.apis["litellm"].requests) == heard
+
+
+def test_an_exact_rule_is_what_the_operator_wrote(four: Four, start) -> None:
+    models = [{"match": "team-*", "target": "openai"}, {"match": TWO_NAMES, "target": "litellm"}]
+    with Agent(start(four.config(models=models), four.env).port) as agent:
+        assert agent.chat({**HELLO, "model": TWO_NAMES}).status == 200
+    assert json.loads(four.apis["litellm"].last().body)["model"] == TWO_NAMES
 
 
 # ---- the list of models ----
