@@ -39,7 +39,7 @@ note_model(struct decision *d, struct span model)
 	d->model[n] = '\0';
 }
 
-bool
+static bool
 decide_denies(const void *arg, struct span folded_name)
 {
 	const struct ingress *in = arg;
@@ -422,11 +422,23 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 
 /* ---- forms ---- */
 
-/* A file is for no model in particular: one that names one would pass the rules by. */
 static bool
 is_upload(const struct decision *d)
 {
 	return d->route->operation == OPERATION_FILES;
+}
+
+static bool
+denies_of_file(const void *arg, struct span folded_name)
+{
+	return span_is(folded_name, "model") || decide_denies(arg, folded_name);
+}
+
+/* A file is for no model in particular: one that names one would pass the rules by. */
+scan_denies_fn *
+decide_form_denies(const struct ingress *in, const struct decision *d)
+{
+	return is_upload(d) && in->plan.has_models ? denies_of_file : decide_denies;
 }
 
 bool
@@ -443,6 +455,9 @@ decide_awaits_model(const struct ingress *in, const struct decision *d)
 enum verdict
 decide_form_fault(const struct multipart *form, struct decision *d)
 {
+	if (form->fault == MULTIPART_DENIED_FIELD && span_is(span_of(form->current.name), "model"))
+		return decide_refuse(d, VERDICT_FIELD_NOT_ALLOWED,
+				     "A file is for no model in particular; leave \"model\" out.");
 	if (form->fault == MULTIPART_DENIED_FIELD)
 		return decide_refuse(
 			d, VERDICT_FIELD_NOT_ALLOWED,
@@ -459,9 +474,6 @@ decide_form(const struct ingress *in, const struct multipart *form, struct decis
 	struct span model = {form->model, form->has_model ? form->model_len : 0}, sent = model;
 	enum verdict v = decide_begin(in, d);
 
-	if (v == VERDICT_OK && form->has_model && is_upload(d) && in->plan.has_models)
-		return decide_refuse(d, VERDICT_FIELD_NOT_ALLOWED,
-				     "A file is for no model in particular; leave \"model\" out.");
 	if (v == VERDICT_OK && form->has_model) {
 		if (d->model[0] == '\0')
 			note_model(d, model);

@@ -363,6 +363,32 @@ def test_a_file_has_no_model(plain_world: World, ruled: Agent) -> None:
     assert not plain_world.api.requests
 
 
+@pytest.mark.parametrize(
+    "late", [field("model", "mine/m"), field("Model", "x"), field("model[]", "x")]
+)
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_file_has_no_model_behind_it_either(
+    plain_world: World, upstream: Upstream, start, late: bytes, counted: bool
+) -> None:
+    """The file is on its way already: what it would do to the upstream stays undone."""
+    target = plain_world.target(operations=GROUPS, apiBase=upstream.base)
+    config = plain_world.config(
+        target, models=[{"match": "mine/*", "target": "main"}], defaultTarget="main"
+    )
+    good = field("purpose", "batch") + file(b"x" * 1000)
+    with Agent(start(config, plain_world.env()).port) as agent:
+        agent.send(head(FILES, agent, len(good + late + END) if counted else None))
+        agent.send(good if counted else chunk(good))
+        wait_for(lambda: b"x" * 900 in upstream.seen)
+        agent.send(late + END if counted else chunk(late + END) + b"0\r\n\r\n")
+        answer = agent.read()
+        assert (answer.status, answer.code) == (403, "field_not_allowed"), answer.body
+        assert b"no model in particular" in answer.body
+    wait_for(lambda: upstream.ended)
+    assert f"--{BOUNDARY}--".encode() not in upstream.seen
+    assert b"mine/m" not in upstream.seen and not upstream.seen.endswith(b"\r\n0\r\n\r\n")
+
+
 @pytest.mark.parametrize("counted", [True, False])
 def test_limit(plain_world: World, ruled: Agent, counted: bool) -> None:
     frame = field("model", "mine/m") + file(b"") + END
