@@ -35,7 +35,8 @@ enum multipart_fault {
 	MULTIPART_EPILOGUE,  /* bytes behind its end */
 	MULTIPART_SHORT,     /* it ends before its last delimiter */
 	MULTIPART_MODEL_TWICE,
-	MULTIPART_MODEL_TYPE,   /* a file, a list, not plain UTF-8 text, or too long */
+	MULTIPART_MODEL_SPELLING, /* "Model", which some upstreams do not see */
+	MULTIPART_MODEL_TYPE,     /* a file, a list, not plain UTF-8 text, or too long */
 	MULTIPART_DENIED_FIELD, /* one that the caller's predicate denied: named in current.name */
 };
 

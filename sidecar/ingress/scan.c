@@ -289,6 +289,18 @@ unescape(struct span inside, bool folding, char *out, size_t max, size_t *len, b
 	return true;
 }
 
+/* A name that folds to "model": whether it is that to an upstream that minds case, too. */
+static bool
+is_exact_model(struct span inside)
+{
+	char text[sizeof("model")];
+	size_t len;
+	bool cut;
+
+	return unescape(inside, false, text, sizeof(text) - 1, &len, &cut) &&
+	       span_is((struct span){text, len}, "model");
+}
+
 /* The value of "model", at which the scanner stands and where it stays. */
 static bool
 take_model(struct scanner *s)
@@ -345,7 +357,9 @@ take_member(struct scanner *s, struct span inside)
 		s->out->stream = true;
 	if (!span_is(name, "model"))
 		return true;
-	return s->out->has_model ? fail(s, quote, SCAN_MODEL_TWICE) : take_model(s);
+	if (s->out->has_model)
+		return fail(s, quote, SCAN_MODEL_TWICE);
+	return is_exact_model(inside) ? take_model(s) : fail(s, quote, SCAN_MODEL_SPELLING);
 }
 
 /* string ws ":" ws, where a member must begin. */

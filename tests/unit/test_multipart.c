@@ -56,7 +56,7 @@ static const struct row good[] = {
 	{FIELD("file") "\n--Xy\r\n--Xy\r\n\r\n-"
 		       "-\r\n" MODEL("m") END,
 	 MULTIPART_OK, "m", "what begins like the delimiter"},
-	{FIELD("Model") "m\r\n" END, MULTIPART_OK, "m", "a folded name"},
+	{FIELD("File") "m\r\n" END, MULTIPART_OK, NULL, "a folded name"},
 	{FIELD("metadata[model]") "x\r\n" FIELD("image[]") "\r\n" MODEL("m") END, MULTIPART_OK, "m",
 	 "members of other fields"},
 	{PART("Form-Data ; NAME=\"f\" ; FileName=\"a b;c=d\"") "\r\n" END, MULTIPART_OK, NULL,
@@ -147,6 +147,8 @@ static const struct row bad[] = {
 	{FIELD("_charset_") "utf-16\r\n" END, MULTIPART_HEAD, NULL, "another charset for all"},
 	{MODEL("m") MODEL("m") END, MULTIPART_MODEL_TWICE, "m", "two models"},
 	{MODEL("m") FIELD("MODEL") "n\r\n" END, MULTIPART_MODEL_TWICE, "m", "two, one folded"},
+	{FIELD("Model") "m\r\n" END, MULTIPART_MODEL_SPELLING, NULL, "a model to some alone"},
+	{FIELD("MODEL") "m\r\n" MODEL("m") END, MULTIPART_MODEL_SPELLING, NULL, "the first one"},
 	{FIELD("model[]") "m\r\n" END, MULTIPART_MODEL_TYPE, NULL, "a list of models"},
 	{PART("form-data; name=\"model\"; filename=\"\"") "m\r\n" END, MULTIPART_MODEL_TYPE, NULL,
 	 "a model that is a file"},
