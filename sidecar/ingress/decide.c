@@ -483,6 +483,11 @@ decide_form(const struct ingress *in, const struct multipart *form, struct decis
 		if (!span_eq(sent, model))
 			d->rewrite_to = sent;
 	}
+	if (v == VERDICT_OK && !span_eq(sent, model) && form->model_has_length)
+		return decide_refuse(
+			d, VERDICT_MALFORMED_REQUEST,
+			"A rule of `models` renames the form's model, whose part has a "
+			"Content-Length, which would be wrong then; leave that out.");
 	if (v == VERDICT_OK)
 		v = decide_target(in, form->has_model, d);
 	return v != VERDICT_OK ? v : decide_spoken(in, sent, d);

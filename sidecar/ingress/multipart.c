@@ -76,6 +76,7 @@ begin_content(struct multipart *m)
 		fail(m, MULTIPART_MODEL_SPELLING);
 	else if (m->current.is_file || m->current.has_brackets || !m->current.is_text)
 		fail(m, MULTIPART_MODEL_TYPE);
+	m->model_has_length = m->current.has_length;
 	m->model_at = m->content_at;
 	m->model_len = 0;
 }

@@ -62,8 +62,9 @@ struct multipart {
 	bool has_model; /* whole: its end has been seen */
 	char model[MULTIPART_MODEL_MAX + 1];
 	size_t model_len;
-	uint64_t model_at; /* where in the body its value stands */
-	char closing[4];   /* what ends the form: "--", CRLF */
+	bool model_has_length; /* its part says how long it is */
+	uint64_t model_at;     /* where in the body its value stands */
+	char closing[4];       /* what ends the form: "--", CRLF */
 	size_t closing_len;
 };
 

@@ -343,6 +343,20 @@ def test_rewrite(plain_world: World, ruled: Agent, model_first: bool, counted: b
     assert plain_world.api.last().body == sent
 
 
+def test_a_length_that_a_new_name_would_belie(
+    plain_world: World, ruled: Agent, media: Sidekey
+) -> None:
+    """okhttp tells each part's; where the name stays, it is still true."""
+    named = field("model", "mine/m", headers="Content-Length: 6\r\n") + file(b"x") + END
+    answer = send(ruled, named)
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert b"Content-Length" in answer.body
+    assert not plain_world.api.requests
+    with Agent(media.port) as agent:
+        assert send(agent, named).status == 200
+    assert plain_world.api.last().body == named
+
+
 @pytest.mark.parametrize("named", [b"", field("model", "whisper-1"), field("model", "")])
 def test_model_not_allowed(plain_world: World, ruled: Agent, named: bytes) -> None:
     answer = send(ruled, named + file(b"x") + END)
