@@ -8,6 +8,7 @@
 #include "http/grammar.h"
 #include "ingress/include_usage.h"
 #include "ingress/scan.h"
+#include "ingress/walk.h"
 #include "policy/access/paths.h"
 
 enum {
@@ -49,7 +50,7 @@ decide_denies(const void *arg, struct span folded_name)
 }
 
 static enum verdict
-refuse_scan(struct decision *d, enum scan_fault fault, const struct scan *s)
+refuse_scan(struct decision *d, const char *what, enum scan_fault fault, const struct scan *s)
 {
 	static const char *const texts[] = {
 		[SCAN_NOT_JSON] = "is not JSON",
@@ -68,7 +69,7 @@ refuse_scan(struct decision *d, enum scan_fault fault, const struct scan *s)
 			"The body member \"%s\" would steer the upstream or choose another "
 			"model, which the configuration alone decides; leave it out.",
 			s->denied);
-	return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The body %s (near byte %zu).",
+	return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "%s %s (near byte %zu).", what,
 			     texts[fault], s->error_at);
 }
 
@@ -305,7 +306,7 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	enum verdict v;
 
 	if (fault != SCAN_OK)
-		return refuse_scan(d, fault, s);
+		return refuse_scan(d, "The body", fault, s);
 	d->stream = s->stream;
 	if (!s->has_model)
 		return VERDICT_OK;
@@ -316,6 +317,57 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	if (v == VERDICT_OK && !span_eq(*sent, model)) {
 		d->rewrite_at = s->model_raw;
 		d->rewrite_to = *sent;
+	}
+	return v;
+}
+
+/* The model of a tool: it is sent as it is, to where the call goes. */
+static enum verdict
+check_tool_model(const struct ingress *in, struct span model, struct decision *d)
+{
+	long rule;
+
+	if (!may_use(in, d->caller, model, &rule))
+		return refuse_model(in, model, d);
+	if (rule < 0 || (in->plan.models[rule].target == d->target &&
+			 span_eq(model_sent(&in->plan.models[rule], model), model)))
+		return VERDICT_OK;
+	return decide_refuse(d, VERDICT_MODEL_NOT_ALLOWED,
+			     "The rule for the model \"%.*s\", which a tool names, renames it or "
+			     "leads to another target; a tool's model goes as it is to where the "
+			     "call goes, so name one whose rule agrees with that.",
+			     model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX,
+			     model.ptr);
+}
+
+/*
+ * Some tools run on a model of their own: OpenAI's image_generation, Anthropic's advisor. It stands
+ * in the tool itself; what is deeper is a schema's.
+ */
+static enum verdict
+check_tools(const struct ingress *in, struct span body, const struct scan *s, struct decision *d)
+{
+	struct span name, item;
+	struct scan tool;
+	enum verdict v = VERDICT_OK;
+
+	if (s->tools.ptr == NULL || !(in->plan.has_models || caller_has_models(in, d->caller)))
+		return VERDICT_OK;
+	if (s->many_tools)
+		return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The body has \"tools\" twice.");
+	if (s->tools.ptr[0] != '[')
+		return VERDICT_OK;
+	for (size_t at = 1; v == VERDICT_OK && walk_item(s->tools, &at, false, &name, &item);) {
+		enum scan_fault fault;
+
+		if (item.ptr[0] != '{')
+			continue;
+		fault = scan_json(&tool, item, NULL, NULL);
+		tool.error_at += (size_t)(item.ptr - body.ptr);
+		if (fault != SCAN_OK)
+			return refuse_scan(d, "A tool in the body", fault, &tool);
+		if (tool.has_model)
+			v = check_tool_model(in, (struct span){tool.model, tool.model_len}, d);
 	}
 	return v;
 }
@@ -416,6 +468,8 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 		v = decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The form is empty.");
 	if (v == VERDICT_OK)
 		v = decide_target(in, s.has_model, d);
+	if (v == VERDICT_OK && d->body == BODY_JSON)
+		v = check_tools(in, body, &s, d);
 	if (v != VERDICT_OK)
 		return v;
 	want_usage(in, body, &s, d);

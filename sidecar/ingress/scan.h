@@ -33,13 +33,15 @@ enum scan_fault {
 struct scan {
 	bool has_model;
 	struct span model_raw; /* the value with its quotes, in the document */
-	char model[2049];      /* unescaped, NUL-terminated */
 	size_t model_len;
 	bool stream;                    /* a top-level "stream": true (any one of them) */
 	struct span stream_options;     /* the value of the top-level member, a view; or empty */
 	bool many_stream_options;       /* there are several */
+	struct span tools;              /* the same of "tools" */
+	bool many_tools;                /* there are several */
 	char denied[SCAN_NAME_MAX + 1]; /* the folded name, for the message */
 	size_t error_at;                /* byte offset of the first fault */
+	char model[2049];               /* unescaped, NUL-terminated */
 };
 
 /*
