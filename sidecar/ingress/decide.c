@@ -58,8 +58,8 @@ refuse_scan(struct decision *d, const char *what, enum scan_fault fault, const s
 		[SCAN_NOT_UTF8] = "is not UTF-8 without a byte order mark",
 		[SCAN_TOO_DEEP] = "is nested too deeply",
 		[SCAN_MODEL_TWICE] = "names the model twice",
-		[SCAN_MODEL_SPELLING] = "names the model with capitals, which some upstreams do "
-					"not see; write it in lower case, \"model\"",
+		[SCAN_MODEL_SPELLING] =
+			"has a \"model\" with capitals, which some upstreams do not see",
 		[SCAN_MODEL_TYPE] = "has a \"model\" that is not a string, or is too long",
 	};
 

@@ -357,8 +357,7 @@ multipart_fault_text(const struct multipart *m)
 		[MULTIPART_SHORT] = "ends before its last boundary",
 		[MULTIPART_MODEL_TWICE] = "names the model twice",
 		[MULTIPART_MODEL_SPELLING] =
-			"names the model with capitals, which some upstreams do not see; write it "
-			"in lower case, \"model\"",
+			"has a \"model\" with capitals, which some upstreams do not see",
 		[MULTIPART_MODEL_TYPE] =
 			"has a \"model\" that is not one line of UTF-8, or too long",
 		[MULTIPART_DENIED_FIELD] = "has a field that steers the upstream",

@@ -288,7 +288,7 @@ def test_tools_whose_models_may_be_used(four: Four, tooled: Agent, tools: str) -
         ('[{"model":"nice"}]', "model_not_allowed", "renames it"),
         ('[{"model":"mine/x"}]', "model_not_allowed", "renames it"),
         ('[{"model":"far"}]', "model_not_allowed", "another target"),
-        ('[{"Model":"img-1"}]', "malformed_request", "A tool in the body names the model"),
+        ('[{"Model":"img-1"}]', "malformed_request", 'A tool in the body has a "model" with'),
         ('[{"model":"img-1","model":"o3"}]', "malformed_request", "twice"),
         ('[{"model":null}]', "malformed_request", "not a string"),
         ('[{"model":["img-1"]}]', "malformed_request", "not a string"),

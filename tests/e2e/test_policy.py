@@ -217,7 +217,7 @@ def test_a_model_that_not_every_upstream_sees(
         body = b'{"%b":"claude-x","messages":[]}' % name
         answer = agent.chat(body, [("Content-Type", "application/json")])
     assert (answer.status, answer.code) == (400, "malformed_request"), answer.body
-    assert 'lower case, "model"' in answer.json()["error"]["message"]
+    assert '"model" with capitals' in answer.json()["error"]["message"]
     assert not world.api.requests
 
 
