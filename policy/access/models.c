@@ -1,14 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "policy/access/models.h"
 
 #include "policy/access/names.h"
 
-/* A trailing '*' is a prefix of this many further characters, anywhere else a character. */
+/*
+ * What no name of a model has, but a list of names, a path or an address may: LiteLLM calls each
+ * of "a,b", and what follows "huggingface/" as a URL if it is one, the provider's key with it.
+ * Names that need more than these (some have a blank or a '#') get a rule of their own.
+ */
+static bool
+is_name_char(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       (c != '\0' && strchr("-._:/@+~", c) != NULL);
+}
+
+/* No segment "", "." or ".." from at on, where one begins; the last may be empty. */
+static bool
+has_plain_segments(struct span name, size_t at)
+{
+	for (; at < name.len; at++) {
+		size_t end = span_find(name, at, '/');
+		struct span segment = span_cut(name, at, end);
+
+		if (segment.len == 0 || span_is(segment, ".") || span_is(segment, ".."))
+			return false;
+		at = end;
+	}
+	return true;
+}
+
+bool
+model_is_plain(struct span name, size_t from)
+{
+	size_t segment = from;
+
+	for (size_t i = from; i < name.len; i++)
+		if (!is_name_char(name.ptr[i]))
+			return false;
+	while (segment > 0 && name.ptr[segment - 1] != '/')
+		segment--;
+	return has_plain_segments(name, segment);
+}
+
+/* A trailing '*' is the rest of a name, anywhere else a character. */
 static bool
 matches(struct span match, struct span name)
 {
 	if (match.len > 0 && match.ptr[match.len - 1] == '*')
-		return span_starts(name, span_cut(match, 0, match.len - 1));
+		return span_starts(name, span_cut(match, 0, match.len - 1)) &&
+		       model_is_plain(name, match.len - 1);
 	return span_eq(match, name);
 }
 
@@ -109,6 +152,7 @@ static const char *const denied[] = {
 	"content_policy_fallbacks",
 	"fallback_models",
 	"silent_model",
+	"fastest_response", /* LiteLLM's, of a list of models */
 	"base_model",
 	"engine",
 	"deployment_id",

@@ -8,7 +8,7 @@
 #include "base/span.h"
 
 struct model_rule {
-	struct span match; /* exact name, or a prefix with one trailing '*' */
+	struct span match; /* exact name, or a prefix with one trailing '*' (model_is_plain) */
 	uint16_t target;
 	struct span strip_prefix; /* may be empty */
 	struct span send_as;      /* may be empty */
@@ -16,6 +16,12 @@ struct model_rule {
 
 /* The index of the first rule that matches model, or -1. */
 long model_pick(const struct model_rule *rules, size_t n, struct span model);
+
+/*
+ * Whether a '*' may stand for name from that index on: ASCII letters, digits and "-._:/@+~",
+ * without a segment "", "." or ".." of a path.
+ */
+bool model_is_plain(struct span name, size_t from);
 
 /* Whether one of n names, or prefixes with one trailing '*', is model's. */
 bool model_is_listed(const struct span *list, size_t n, struct span model);

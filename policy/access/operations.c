@@ -36,7 +36,10 @@ static const char *const operation_names[OPERATIONS] = {
 #define BIT(name)    (UINT32_C(1) << OPERATION_##name)
 #define SPEAKS(name) (1U << DIALECT_##name)
 
-/* Without server-side state that outlives the call, without multipart, without a nested model. */
+/*
+ * Without server-side state that outlives the call, without multipart, without a nested model but
+ * for tools[].model, which the rules reach.
+ */
 #define SAFE                                                                                       \
 	(BIT(CHAT) | BIT(COMPLETIONS) | BIT(RESPONSES) | BIT(EMBEDDINGS) | BIT(MODELS) |           \
 	 BIT(MODERATIONS) | BIT(RERANK) | BIT(MESSAGES) | BIT(COUNT_TOKENS) | BIT(CONVERSE) |      \

@@ -133,7 +133,8 @@ judge_form(struct routed *r)
 {
 	static struct multipart form; /* the decision has views into it */
 
-	multipart_init(&form, SPAN(BOUNDARY), decide_denies, &r->in);
+	multipart_init(&form, SPAN(BOUNDARY), decide_form_denies(&r->in, &r->call.decision),
+		       &r->in);
 	(void)multipart_feed(&form, r->call.content);
 	if (multipart_end(&form) != MULTIPART_OK)
 		return decide_form_fault(&form, &r->call.decision);

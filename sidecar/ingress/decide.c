@@ -8,6 +8,7 @@
 #include "http/grammar.h"
 #include "ingress/include_usage.h"
 #include "ingress/scan.h"
+#include "ingress/walk.h"
 #include "policy/access/paths.h"
 
 enum {
@@ -39,7 +40,7 @@ note_model(struct decision *d, struct span model)
 	d->model[n] = '\0';
 }
 
-bool
+static bool
 decide_denies(const void *arg, struct span folded_name)
 {
 	const struct ingress *in = arg;
@@ -49,7 +50,7 @@ decide_denies(const void *arg, struct span folded_name)
 }
 
 static enum verdict
-refuse_scan(struct decision *d, enum scan_fault fault, const struct scan *s)
+refuse_scan(struct decision *d, const char *what, enum scan_fault fault, const struct scan *s)
 {
 	static const char *const texts[] = {
 		[SCAN_NOT_JSON] = "is not JSON",
@@ -57,6 +58,8 @@ refuse_scan(struct decision *d, enum scan_fault fault, const struct scan *s)
 		[SCAN_NOT_UTF8] = "is not UTF-8 without a byte order mark",
 		[SCAN_TOO_DEEP] = "is nested too deeply",
 		[SCAN_MODEL_TWICE] = "names the model twice",
+		[SCAN_MODEL_SPELLING] =
+			"has a \"model\" with capitals, which some upstreams do not see",
 		[SCAN_MODEL_TYPE] = "has a \"model\" that is not a string, or is too long",
 	};
 
@@ -66,7 +69,7 @@ refuse_scan(struct decision *d, enum scan_fault fault, const struct scan *s)
 			"The body member \"%s\" would steer the upstream or choose another "
 			"model, which the configuration alone decides; leave it out.",
 			s->denied);
-	return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The body %s (near byte %zu).",
+	return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "%s %s (near byte %zu).", what,
 			     texts[fault], s->error_at);
 }
 
@@ -102,18 +105,21 @@ refuse_model(const struct ingress *in, struct span model, struct decision *d)
 {
 	int n = model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX;
 	struct span name = caller_name(in, d->caller);
+	const char *hint = model_is_plain(model, 0)
+				   ? ""
+				   : " A * stands for letters, digits and -._:/@+~ alone.";
 
 	if (!caller_may_name(in, d->caller, model))
 		return decide_refuse(
 			d, VERDICT_MODEL_NOT_ALLOWED,
 			"The caller \"%.*s\" may not use the model \"%.*s\": its `models` do "
-			"not name it.",
-			(int)name.len, name.ptr, n, model.ptr);
+			"not name it.%s",
+			(int)name.len, name.ptr, n, model.ptr, hint);
 	return decide_refuse(
 		d, VERDICT_MODEL_NOT_ALLOWED,
 		"The model \"%.*s\" matches no rule of `models`; use one that is configured, or "
-		"add a rule for it.",
-		n, model.ptr);
+		"add a rule for it.%s",
+		n, model.ptr, hint);
 }
 
 /* Holds model against the rules; *sent is what the target is to be told in its place. */
@@ -300,7 +306,7 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	enum verdict v;
 
 	if (fault != SCAN_OK)
-		return refuse_scan(d, fault, s);
+		return refuse_scan(d, "The body", fault, s);
 	d->stream = s->stream;
 	if (!s->has_model)
 		return VERDICT_OK;
@@ -311,6 +317,57 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	if (v == VERDICT_OK && !span_eq(*sent, model)) {
 		d->rewrite_at = s->model_raw;
 		d->rewrite_to = *sent;
+	}
+	return v;
+}
+
+/* The model of a tool: it is sent as it is, to where the call goes. */
+static enum verdict
+check_tool_model(const struct ingress *in, struct span model, struct decision *d)
+{
+	long rule;
+
+	if (!may_use(in, d->caller, model, &rule))
+		return refuse_model(in, model, d);
+	if (rule < 0 || (in->plan.models[rule].target == d->target &&
+			 span_eq(model_sent(&in->plan.models[rule], model), model)))
+		return VERDICT_OK;
+	return decide_refuse(d, VERDICT_MODEL_NOT_ALLOWED,
+			     "The rule for the model \"%.*s\", which a tool names, renames it or "
+			     "leads to another target; a tool's model goes as it is to where the "
+			     "call goes, so name one whose rule agrees with that.",
+			     model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX,
+			     model.ptr);
+}
+
+/*
+ * Some tools run on a model of their own: OpenAI's image_generation, Anthropic's advisor. It stands
+ * in the tool itself; what is deeper is a schema's.
+ */
+static enum verdict
+check_tools(const struct ingress *in, struct span body, const struct scan *s, struct decision *d)
+{
+	struct span name, item;
+	struct scan tool;
+	enum verdict v = VERDICT_OK;
+
+	if (s->tools.ptr == NULL || !(in->plan.has_models || caller_has_models(in, d->caller)))
+		return VERDICT_OK;
+	if (s->many_tools)
+		return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The body has \"tools\" twice.");
+	if (s->tools.ptr[0] != '[')
+		return VERDICT_OK;
+	for (size_t at = 1; v == VERDICT_OK && walk_item(s->tools, &at, false, &name, &item);) {
+		enum scan_fault fault;
+
+		if (item.ptr[0] != '{')
+			continue;
+		fault = scan_json(&tool, item, NULL, NULL);
+		tool.error_at += (size_t)(item.ptr - body.ptr);
+		if (fault != SCAN_OK)
+			return refuse_scan(d, "A tool in the body", fault, &tool);
+		if (tool.has_model)
+			v = check_tool_model(in, (struct span){tool.model, tool.model_len}, d);
 	}
 	return v;
 }
@@ -424,6 +481,8 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 		v = decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The form is empty.");
 	if (v == VERDICT_OK)
 		v = decide_target(in, s.has_model, d);
+	if (v == VERDICT_OK && d->body == BODY_JSON)
+		v = check_tools(in, body, &s, d);
 	if (v != VERDICT_OK)
 		return v;
 	want_usage(in, body, &s, d);
@@ -432,11 +491,23 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 
 /* ---- forms ---- */
 
-/* A file is for no model in particular: one that names one would pass the rules by. */
 static bool
 is_upload(const struct decision *d)
 {
 	return d->route->operation == OPERATION_FILES;
+}
+
+static bool
+denies_of_file(const void *arg, struct span folded_name)
+{
+	return span_is(folded_name, "model") || decide_denies(arg, folded_name);
+}
+
+/* A file is for no model in particular: one that names one would pass the rules by. */
+scan_denies_fn *
+decide_form_denies(const struct ingress *in, const struct decision *d)
+{
+	return is_upload(d) && in->plan.has_models ? denies_of_file : decide_denies;
 }
 
 bool
@@ -453,6 +524,9 @@ decide_awaits_model(const struct ingress *in, const struct decision *d)
 enum verdict
 decide_form_fault(const struct multipart *form, struct decision *d)
 {
+	if (form->fault == MULTIPART_DENIED_FIELD && span_is(span_of(form->current.name), "model"))
+		return decide_refuse(d, VERDICT_FIELD_NOT_ALLOWED,
+				     "A file is for no model in particular; leave \"model\" out.");
 	if (form->fault == MULTIPART_DENIED_FIELD)
 		return decide_refuse(
 			d, VERDICT_FIELD_NOT_ALLOWED,
@@ -469,9 +543,6 @@ decide_form(const struct ingress *in, const struct multipart *form, struct decis
 	struct span model = {form->model, form->has_model ? form->model_len : 0}, sent = model;
 	enum verdict v = decide_begin(in, d);
 
-	if (v == VERDICT_OK && form->has_model && is_upload(d) && in->plan.has_models)
-		return decide_refuse(d, VERDICT_FIELD_NOT_ALLOWED,
-				     "A file is for no model in particular; leave \"model\" out.");
 	if (v == VERDICT_OK && form->has_model) {
 		if (d->model[0] == '\0')
 			note_model(d, model);
@@ -479,6 +550,11 @@ decide_form(const struct ingress *in, const struct multipart *form, struct decis
 		if (!span_eq(sent, model))
 			d->rewrite_to = sent;
 	}
+	if (v == VERDICT_OK && !span_eq(sent, model) && form->model_has_length)
+		return decide_refuse(
+			d, VERDICT_MALFORMED_REQUEST,
+			"A rule of `models` renames the form's model, whose part has a "
+			"Content-Length, which would be wrong then; leave that out.");
 	if (v == VERDICT_OK)
 		v = decide_target(in, form->has_model, d);
 	return v != VERDICT_OK ? v : decide_spoken(in, sent, d);

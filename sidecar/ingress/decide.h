@@ -46,8 +46,11 @@ enum verdict decide_head(const struct ingress *in, const struct ingress_listener
  */
 enum verdict decide_body(const struct ingress *in, struct span body, struct decision *d);
 
-/* Whether a form's field or a body's member is refused: a scan_denies_fn on struct ingress. */
-bool decide_denies(const void *in, struct span folded_name);
+/*
+ * Which fields of a form are refused, in front of its files or behind them: for multipart_init,
+ * with in as its arg.
+ */
+scan_denies_fn *decide_form_denies(const struct ingress *in, const struct decision *d);
 
 /*
  * Whether a form cannot be sent on before its model is known: rules for models, or a target whose

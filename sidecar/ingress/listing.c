@@ -13,81 +13,13 @@
 
 #include "ingress/decide.h"
 #include "ingress/scan.h"
+#include "ingress/walk.h"
 
 enum { ID_MAX = 2048 };
 
 static const char no_list[] =
 	"The upstream's answer is not a list of models ({\"data\": [{\"id\": …}]}), so that it "
 	"cannot be held against `models`; the operator must check the default target's `apiBase`.";
-
-/* ---- a walk over JSON that is known to be good ---- */
-
-static size_t
-skip_blanks(struct span s, size_t at)
-{
-	while (at < s.len && strchr(" \t\r\n", s.ptr[at]) != NULL)
-		at++;
-	return at;
-}
-
-static size_t
-skip_string(struct span s, size_t at)
-{
-	for (at++; s.ptr[at] != '"'; at++)
-		if (s.ptr[at] == '\\')
-			at++;
-	return at + 1;
-}
-
-/* Behind the value at at. */
-static size_t
-skip_value(struct span s, size_t at)
-{
-	size_t depth = 0;
-
-	do {
-		char c = s.ptr[at];
-
-		if (c == '"') {
-			at = skip_string(s, at);
-			continue;
-		}
-		if (depth == 0 && c != '{' && c != '[') {
-			while (at < s.len && strchr(" \t\r\n,]}", s.ptr[at]) == NULL)
-				at++;
-			return at;
-		}
-		depth += c == '{' || c == '[' ? 1 : 0;
-		depth -= c == '}' || c == ']' ? 1 : 0;
-		at++;
-	} while (depth > 0);
-	return at;
-}
-
-/*
- * The next item of the object or array whose first item *at was set behind the opening of; *at is
- * then behind it. A member's name stays in its quotes; an array's items have none.
- */
-static bool
-next_item(struct span s, size_t *at, bool object, struct span *name, struct span *value)
-{
-	size_t from = skip_blanks(s, *at), end;
-
-	if (s.ptr[from] == ',')
-		from = skip_blanks(s, from + 1);
-	if (s.ptr[from] == ']' || s.ptr[from] == '}')
-		return false;
-	*name = (struct span){"", 0};
-	if (object) {
-		end = skip_string(s, from);
-		*name = span_cut(s, from, end);
-		from = skip_blanks(s, skip_blanks(s, end) + 1);
-	}
-	end = skip_value(s, from);
-	*value = span_cut(s, from, end);
-	*at = end;
-	return true;
-}
 
 /* The one member of that name. False: there is none, or two (readers differ on which counts). */
 static bool
@@ -99,7 +31,7 @@ find_member(struct span object, const char *wanted, struct span *out)
 
 	if (object.len == 0 || object.ptr[0] != '{')
 		return false;
-	while (next_item(object, &at, true, &name, &value)) {
+	while (walk_item(object, &at, true, &name, &value)) {
 		if (!scan_string_text(name, text, sizeof(text) - 1, &len) ||
 		    !span_is((struct span){text, len}, wanted))
 			continue;
@@ -219,8 +151,8 @@ listing_filter(const struct ingress *in, long caller, uint16_t target, struct sp
 
 	if (scan_json(&checked, document, NULL, NULL) != SCAN_OK)
 		return no_list;
-	at = skip_blanks(document, 0);
-	top = span_cut(document, at, skip_value(document, at));
+	at = walk_blanks(document, 0);
+	top = span_cut(document, at, walk_value(document, at));
 	if (!find_member(top, "data", &data) || data.ptr[0] != '[')
 		return no_list;
 	l.listed = calloc(in->plan.nmodels + 1, sizeof(*l.listed));
@@ -228,7 +160,7 @@ listing_filter(const struct ingress *in, long caller, uint16_t target, struct sp
 		abort();
 	add(&l, span_cut(document, 0, (size_t)(data.ptr - document.ptr) + 1));
 	at = 1;
-	while (next_item(data, &at, false, &name, &entry))
+	while (walk_item(data, &at, false, &name, &entry))
 		add_by_rules(&l, entry);
 	add_named(&l);
 	add(&l, span_cut(document, (size_t)(data.ptr - document.ptr) + data.len - 1, document.len));

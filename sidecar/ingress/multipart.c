@@ -72,8 +72,11 @@ begin_content(struct multipart *m)
 		return;
 	if (m->has_model)
 		fail(m, MULTIPART_MODEL_TWICE);
+	else if (m->current.has_capitals)
+		fail(m, MULTIPART_MODEL_SPELLING);
 	else if (m->current.is_file || m->current.has_brackets || !m->current.is_text)
 		fail(m, MULTIPART_MODEL_TYPE);
+	m->model_has_length = m->current.has_length;
 	m->model_at = m->content_at;
 	m->model_len = 0;
 }
@@ -353,6 +356,8 @@ multipart_fault_text(const struct multipart *m)
 		[MULTIPART_EPILOGUE] = "goes on behind its last boundary",
 		[MULTIPART_SHORT] = "ends before its last boundary",
 		[MULTIPART_MODEL_TWICE] = "names the model twice",
+		[MULTIPART_MODEL_SPELLING] =
+			"has a \"model\" with capitals, which some upstreams do not see",
 		[MULTIPART_MODEL_TYPE] =
 			"has a \"model\" that is not one line of UTF-8, or too long",
 		[MULTIPART_DENIED_FIELD] = "has a field that steers the upstream",

@@ -35,7 +35,8 @@ enum multipart_fault {
 	MULTIPART_EPILOGUE,  /* bytes behind its end */
 	MULTIPART_SHORT,     /* it ends before its last delimiter */
 	MULTIPART_MODEL_TWICE,
-	MULTIPART_MODEL_TYPE,   /* a file, a list, not plain UTF-8 text, or too long */
+	MULTIPART_MODEL_SPELLING, /* "Model", which some upstreams do not see */
+	MULTIPART_MODEL_TYPE,     /* a file, a list, not plain UTF-8 text, or too long */
 	MULTIPART_DENIED_FIELD, /* one that the caller's predicate denied: named in current.name */
 };
 
@@ -61,8 +62,9 @@ struct multipart {
 	bool has_model; /* whole: its end has been seen */
 	char model[MULTIPART_MODEL_MAX + 1];
 	size_t model_len;
-	uint64_t model_at; /* where in the body its value stands */
-	char closing[4];   /* what ends the form: "--", CRLF */
+	bool model_has_length; /* its part says how long it is */
+	uint64_t model_at;     /* where in the body its value stands */
+	char closing[4];       /* what ends the form: "--", CRLF */
 	size_t closing_len;
 };
 

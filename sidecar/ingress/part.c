@@ -115,6 +115,7 @@ take_name(struct part *p, struct span name)
 	for (size_t i = 0; i < n; i++) {
 		char c = name.ptr[i];
 
+		p->has_capitals |= c >= 'A' && c <= 'Z';
 		p->name[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 	}
 	p->name[n] = '\0';

@@ -31,6 +31,7 @@ enum part_fault {
 
 struct part {                         /* all zero at first */
 	char name[PART_NAME_MAX + 1]; /* folded, up to the first bracket */
+	bool has_capitals;            /* which were folded */
 	bool has_brackets;            /* the name went on: a member of a list or of an object */
 	bool is_file;
 	bool is_text; /* no type, or text/plain in UTF-8 */

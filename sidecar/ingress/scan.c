@@ -9,6 +9,7 @@
  *	            [ ( "e" / "E" ) [ "+" / "-" ] 1*DIGIT ]
  *	string    = DQUOTE *( %x20-21 / %x23-5B / %x5D-10FFFF / "\" escape ) DQUOTE
  */
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ struct scanner {
 	scan_denies_fn *denies;
 	const void *arg;
 	enum scan_fault fault;
-	bool in_options; /* the value of "stream_options" has begun, and not ended */
+	struct span *noted; /* the member of out whose value has begun, and not ended */
 	size_t depth;
 	char open[SCAN_DEPTH]; /* '{' or '[' for each level */
 };
@@ -289,6 +290,18 @@ unescape(struct span inside, bool folding, char *out, size_t max, size_t *len, b
 	return true;
 }
 
+/* A name that folds to "model": whether it is that to an upstream that minds case, too. */
+static bool
+is_exact_model(struct span inside)
+{
+	char text[sizeof("model")];
+	size_t len;
+	bool cut;
+
+	return unescape(inside, false, text, sizeof(text) - 1, &len, &cut) &&
+	       span_is((struct span){text, len}, "model");
+}
+
 /* The value of "model", at which the scanner stands and where it stays. */
 static bool
 take_model(struct scanner *s)
@@ -314,12 +327,13 @@ take_model(struct scanner *s)
 	return true;
 }
 
+/* The value at which the scanner stands is to be a view in the end. */
 static void
-note_options(struct scanner *s)
+note(struct scanner *s, struct span *value, bool *many)
 {
-	s->out->many_stream_options = s->out->stream_options.ptr != NULL;
-	s->out->stream_options.ptr = (const char *)s->at;
-	s->in_options = true;
+	*many = value->ptr != NULL;
+	value->ptr = (const char *)s->at;
+	s->noted = value;
 }
 
 /* A member of the top-level object: its name is read, the scanner stands at its value. */
@@ -340,12 +354,16 @@ take_member(struct scanner *s, struct span inside)
 	if (cut)
 		return true;
 	if (span_is(name, "stream_options"))
-		note_options(s);
+		note(s, &s->out->stream_options, &s->out->many_stream_options);
+	if (span_is(name, "tools"))
+		note(s, &s->out->tools, &s->out->many_tools);
 	if (span_is(name, "stream") && stands_here(s, SPAN("true")))
 		s->out->stream = true;
 	if (!span_is(name, "model"))
 		return true;
-	return s->out->has_model ? fail(s, quote, SCAN_MODEL_TWICE) : take_model(s);
+	if (s->out->has_model)
+		return fail(s, quote, SCAN_MODEL_TWICE);
+	return is_exact_model(inside) ? take_model(s) : fail(s, quote, SCAN_MODEL_SPELLING);
 }
 
 /* string ws ":" ws, where a member must begin. */
@@ -420,11 +438,9 @@ static bool
 scan_on(struct scanner *s)
 {
 	while (s->depth > 0) {
-		if (s->in_options && s->depth == 1) {
-			struct span *options = &s->out->stream_options;
-
-			options->len = (size_t)((const char *)s->at - options->ptr);
-			s->in_options = false;
+		if (s->noted != NULL && s->depth == 1) {
+			s->noted->len = (size_t)((const char *)s->at - s->noted->ptr);
+			s->noted = NULL;
 		}
 		skip_blanks(s);
 		if (is_close(s)) {
@@ -464,7 +480,8 @@ scan_json(struct scan *out, struct span document, scan_denies_fn *denies, const 
 	const unsigned char *start = (const unsigned char *)document.ptr;
 	struct scanner s = {.out = out, .denies = denies, .arg = arg, .start = start};
 
-	memset(out, 0, sizeof(*out));
+	/* Not the whole of it: tools are scanned one by one, and a body can have millions. */
+	memset(out, 0, offsetof(struct scan, model) + 1);
 	if (document.len == 0)
 		return SCAN_NOT_JSON;
 	s.at = start;

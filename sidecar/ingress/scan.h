@@ -24,21 +24,24 @@ enum scan_fault {
 	SCAN_NOT_OBJECT,
 	SCAN_NOT_UTF8, /* or it begins with a byte order mark */
 	SCAN_TOO_DEEP,
-	SCAN_MODEL_TWICE,  /* two members that fold to "model" */
-	SCAN_MODEL_TYPE,   /* "model" is not a string, or longer than 2048 bytes */
-	SCAN_DENIED_FIELD, /* a member that the caller's predicate denied; see denied */
+	SCAN_MODEL_TWICE,    /* two members that fold to "model" */
+	SCAN_MODEL_SPELLING, /* one that folds to "model" and is another word, such as "Model" */
+	SCAN_MODEL_TYPE,     /* "model" is not a string, or longer than 2048 bytes */
+	SCAN_DENIED_FIELD,   /* a member that the caller's predicate denied; see denied */
 };
 
 struct scan {
 	bool has_model;
 	struct span model_raw; /* the value with its quotes, in the document */
-	char model[2049];      /* unescaped, NUL-terminated */
 	size_t model_len;
 	bool stream;                    /* a top-level "stream": true (any one of them) */
 	struct span stream_options;     /* the value of the top-level member, a view; or empty */
 	bool many_stream_options;       /* there are several */
+	struct span tools;              /* the same of "tools" */
+	bool many_tools;                /* there are several */
 	char denied[SCAN_NAME_MAX + 1]; /* the folded name, for the message */
 	size_t error_at;                /* byte offset of the first fault */
+	char model[2049];               /* unescaped, NUL-terminated */
 };
 
 /*

@@ -217,7 +217,7 @@ upload_begin(struct conn *c)
 	if (u == NULL)
 		abort();
 	call->upload = u;
-	multipart_init(&u->form, boundary, decide_denies, c->in);
+	multipart_init(&u->form, boundary, decide_form_denies(c->in, &call->decision), c->in);
 	u->left = u->length = call->request.framing == HTTP_LENGTH ? call->request.length : 0;
 	chunked_init(&call->chunked, max);
 	buf_init(&call->body, c->in->plan.body_bytes + BODY_READ_BYTES + sizeof(u->form.closing));

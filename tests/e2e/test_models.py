@@ -5,6 +5,7 @@ caller sees only the models that it may name."""
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fakes.agent import HELLO, Agent
@@ -177,6 +178,153 @@ def test_path_and_body_may_name_the_same_model(four: Four, sidekey: Sidekey) -> 
     seen = four.apis["azure"].last()
     assert seen.path == "/openai/deployments/deployment-7/chat/completions"
     assert json.loads(seen.body)["model"] == "deployment-7"
+
+
+# ---- what a prefix stands for ----
+
+TOKEN = "t" * 40
+TWO_NAMES = "team-a,gpt-5"  # LiteLLM calls each of them
+
+
+def form_of(**fields: str) -> tuple[bytes, list[tuple[str, str]]]:
+    parts = (
+        f'--xYz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    kind = "multipart/form-data; boundary=xYz"
+    return ("".join(parts) + "--xYz--\r\n").encode(), [("Content-Type", kind)]
+
+
+def named_everywhere(agent: Agent, model: str, headers: list) -> list:
+    """The answers to calls that name it in the body, in a form and in the path."""
+    form, kind = form_of(model=model, file="x")
+    path = f"/v1/models/{quote(model, safe='')}"
+    return [
+        agent.chat({**HELLO, "model": model}, headers),
+        agent.call("POST", "/v1/audio/transcriptions", form, kind + headers),
+        agent.call("GET", path, None, headers),
+    ]
+
+
+@pytest.mark.parametrize("by_caller", [False, True])
+def test_a_prefix_is_of_one_name(four: Four, start, by_caller: bool) -> None:
+    four.targets["litellm"]["operations"] = ["chat", "audio", "models"]
+    caller = {"name": "some", "token": "env:TOKEN", "models": ["team-*"]}
+    config = four.config(defaultTarget={"openai": "litellm"})
+    if by_caller:
+        del config["models"]
+        config["callers"] = [caller]
+    sidekey = start(config, {**four.env, "TOKEN": TOKEN})
+    headers = [("Authorization", f"Bearer {TOKEN}")]
+    with Agent(sidekey.port) as agent:
+        assert [a.status for a in named_everywhere(agent, "team-a:b@c", headers)] == [200] * 3
+        heard = len(four.apis["litellm"].requests)
+        for model in (TWO_NAMES, "team-a, gpt-5", "team-a ", "team-?model=gpt-5", "team-#"):
+            for answer in named_everywhere(agent, model, headers):
+                assert (answer.status, answer.code) == (403, "model_not_allowed"), answer.body
+                assert "A * stands for" in answer.json()["error"]["message"]
+        answer = agent.chat({**HELLO, "model": "team-a\nteam-b"}, headers)
+        assert (answer.status, answer.code) == (403, "model_not_allowed")
+    assert len(four.apis["litellm"].requests) == heard
+
+
+def test_an_exact_rule_is_what_the_operator_wrote(four: Four, start) -> None:
+    models = [{"match": "team-*", "target": "openai"}, {"match": TWO_NAMES, "target": "litellm"}]
+    with Agent(start(four.config(models=models), four.env).port) as agent:
+        assert agent.chat({**HELLO, "model": TWO_NAMES}).status == 200
+    assert json.loads(four.apis["litellm"].last().body)["model"] == TWO_NAMES
+
+
+# ---- models of tools ----
+
+RENAMED = {"match": "nice", "target": "openai", "sendAs": "gpt-image-1"}
+TOOL_RULES = [
+    {"match": "gpt-4o", "target": "openai"},
+    {"match": "img-*", "target": "openai"},
+    {"match": "mine/*", "target": "openai", "stripPrefix": "mine/"},
+    {"match": "far", "target": "litellm"},
+    {"match": "same", "target": "openai", "sendAs": "same"},
+    RENAMED,
+]
+
+
+@pytest.fixture
+def tooled(four: Four, start) -> Iterator[Agent]:
+    with Agent(start(four.config(models=TOOL_RULES), four.env).port) as agent:
+        yield agent
+
+
+def ask_with(agent: Agent, tools: str, path: str = "/v1/responses"):
+    body = f'{{"model":"gpt-4o","input":"x","tools":{tools},"z":1}}'.encode()
+    answer = agent.call("POST", path, body, [("Content-Type", "application/json")])
+    return body, answer
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        "[]",
+        "null",
+        '[ {"type":"web_search"} , 7, "model", [], {} ]',
+        '[{"type":"image_generation","model":"img-1"}]',
+        '[{"type":"image_generation", "mod\\u0065l" : "same"}, {"model":"gpt-4o"}]',
+        '[{"type":"function","name":"f","parameters":{"properties":{"model":{"type":"x"}}}}]',
+    ],
+)
+def test_tools_whose_models_may_be_used(four: Four, tooled: Agent, tools: str) -> None:
+    for path in ("/v1/responses", "/v1/chat/completions"):
+        body, answer = ask_with(tooled, tools, path)
+        assert answer.status == 200, answer.body
+        assert four.apis["openai"].last().body == body
+
+
+@pytest.mark.parametrize(
+    ("tools", "code", "said"),
+    [
+        ('[{"type":"image_generation","model":"gpt-image-1"}]', "model_not_allowed", "no rule"),
+        ('[{},{"model":"img-1"},{"a":[{}],"model":"o3"}]', "model_not_allowed", '"o3"'),
+        ('[{"mod\\u0065l":"o3"}]', "model_not_allowed", '"o3"'),
+        ('[{"model":"img-1,o3"}]', "model_not_allowed", "A * stands for"),
+        ('[{"model":"nice"}]', "model_not_allowed", "renames it"),
+        ('[{"model":"mine/x"}]', "model_not_allowed", "renames it"),
+        ('[{"model":"far"}]', "model_not_allowed", "another target"),
+        ('[{"Model":"img-1"}]', "malformed_request", 'A tool in the body has a "model" with'),
+        ('[{"model":"img-1","model":"o3"}]', "malformed_request", "twice"),
+        ('[{"model":null}]', "malformed_request", "not a string"),
+        ('[{"model":["img-1"]}]', "malformed_request", "not a string"),
+        ('[{"model\\u0000":"o3"}]', "malformed_request", "A tool in the body"),
+        ('[],"tools":[{"model":"o3"}]', "malformed_request", '"tools" twice'),
+        ('[{"model":"o3"}],"Tools":[]', "malformed_request", '"tools" twice'),
+    ],
+)
+def test_tools_whose_models_may_not_be_used(four, tooled: Agent, tools, code, said) -> None:
+    for path in ("/v1/responses", "/v1/chat/completions", "/v1/responses/compact"):
+        _, answer = ask_with(tooled, tools, path)
+        assert answer.code == code, answer.body
+        assert said in answer.json()["error"]["message"]
+    assert not any(four.heard().values())
+
+
+def test_a_tool_s_model_is_the_caller_s(four: Four, start) -> None:
+    caller = {"name": "some", "token": "env:TOKEN", "models": ["claude-*", "gpt-4o"]}
+    config = {**four.config(callers=[caller])}
+    del config["models"]
+    sidekey = start(config, {**four.env, "TOKEN": TOKEN})
+    with Agent(sidekey.port) as agent:
+        for model, code in (("claude-x", None), ("o3", "model_not_allowed")):
+            body = {"model": "gpt-4o", "tools": [{"type": "image_generation", "model": model}]}
+            answer = agent.call("POST", "/v1/responses", body, [("x-api-key", TOKEN)])
+            assert answer.code == code, answer.body
+            body = {**HELLO, "model": "claude-x", "tools": [{"type": "advisor", "model": model}]}
+            answer = agent.call("POST", "/v1/messages", body, [("x-api-key", TOKEN)])
+            assert answer.code == code, answer.body
+
+
+def test_without_rules_a_tool_has_any_model(four: Four, start) -> None:
+    config = four.config()
+    del config["models"]
+    with Agent(start(config, four.env).port) as agent:
+        assert ask_with(agent, '[{"model":"o3"}, {"Model":null}]')[1].status == 200
 
 
 # ---- the list of models ----

@@ -343,6 +343,20 @@ def test_rewrite(plain_world: World, ruled: Agent, model_first: bool, counted: b
     assert plain_world.api.last().body == sent
 
 
+def test_a_length_that_a_new_name_would_belie(
+    plain_world: World, ruled: Agent, media: Sidekey
+) -> None:
+    """okhttp tells each part's; where the name stays, it is still true."""
+    named = field("model", "mine/m", headers="Content-Length: 6\r\n") + file(b"x") + END
+    answer = send(ruled, named)
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert b"Content-Length" in answer.body
+    assert not plain_world.api.requests
+    with Agent(media.port) as agent:
+        assert send(agent, named).status == 200
+    assert plain_world.api.last().body == named
+
+
 @pytest.mark.parametrize("named", [b"", field("model", "whisper-1"), field("model", "")])
 def test_model_not_allowed(plain_world: World, ruled: Agent, named: bytes) -> None:
     answer = send(ruled, named + file(b"x") + END)
@@ -361,6 +375,32 @@ def test_a_file_has_no_model(plain_world: World, ruled: Agent) -> None:
     answer = send(ruled, field("model", "mine/m") + file(b"x") + END, FILES)
     assert (answer.status, answer.code) == (403, "field_not_allowed")
     assert not plain_world.api.requests
+
+
+@pytest.mark.parametrize(
+    "late", [field("model", "mine/m"), field("Model", "x"), field("model[]", "x")]
+)
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_file_has_no_model_behind_it_either(
+    plain_world: World, upstream: Upstream, start, late: bytes, counted: bool
+) -> None:
+    """The file is on its way already: what it would do to the upstream stays undone."""
+    target = plain_world.target(operations=GROUPS, apiBase=upstream.base)
+    config = plain_world.config(
+        target, models=[{"match": "mine/*", "target": "main"}], defaultTarget="main"
+    )
+    good = field("purpose", "batch") + file(b"x" * 1000)
+    with Agent(start(config, plain_world.env()).port) as agent:
+        agent.send(head(FILES, agent, len(good + late + END) if counted else None))
+        agent.send(good if counted else chunk(good))
+        wait_for(lambda: b"x" * 900 in upstream.seen)
+        agent.send(late + END if counted else chunk(late + END) + b"0\r\n\r\n")
+        answer = agent.read()
+        assert (answer.status, answer.code) == (403, "field_not_allowed"), answer.body
+        assert b"no model in particular" in answer.body
+    wait_for(lambda: upstream.ended)
+    assert f"--{BOUNDARY}--".encode() not in upstream.seen
+    assert b"mine/m" not in upstream.seen and not upstream.seen.endswith(b"\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize("counted", [True, False])

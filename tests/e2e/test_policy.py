@@ -290,6 +290,21 @@ def test_model_that_matches_nothing(world: World, ruled: Sidekey, asked: str) ->
     assert not world.api.requests
 
 
+@pytest.mark.parametrize("name", [b"MODEL", b"Model", b"\\u004dodel"])
+@pytest.mark.parametrize("with_rules", [True, False])
+def test_a_model_that_not_every_upstream_sees(
+    world: World, request: pytest.FixtureRequest, name: bytes, with_rules: bool
+) -> None:
+    """One that minds case would take its default, which no rule knows."""
+    sidekey = request.getfixturevalue("ruled" if with_rules else "sidekey")
+    with Agent(sidekey.port) as agent:
+        body = b'{"%b":"claude-x","messages":[]}' % name
+        answer = agent.chat(body, [("Content-Type", "application/json")])
+    assert (answer.status, answer.code) == (400, "malformed_request"), answer.body
+    assert '"model" with capitals' in answer.json()["error"]["message"]
+    assert not world.api.requests
+
+
 def test_call_without_a_model_goes_to_the_default_target(world: World, ruled: Sidekey) -> None:
     with Agent(ruled.port) as agent:
         assert agent.call("GET", "/v1/models").status == 200

@@ -14,6 +14,7 @@
 
 #include "http/grammar.h"
 #include "ingress/scan.h"
+#include "ingress/walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -194,6 +195,28 @@ check_oracle(const struct scan *out, enum scan_fault fault, struct span document
 	free(copy.to);
 }
 
+/* The walk over a list of tools must keep to it, and find values. */
+static void
+check_tools(struct span tools)
+{
+	struct span name, item;
+	struct scan tool;
+	size_t at = 1;
+
+	if (tools.ptr == NULL || tools.ptr[0] != '[')
+		return;
+	while (walk_item(tools, &at, false, &name, &item)) {
+		enum scan_fault fault;
+
+		assert(at < tools.len && item.len > 0 && item.ptr + item.len == tools.ptr + at);
+		fault = scan_json(&tool, item, NULL, NULL);
+		/* Names are looked at closer now: one with a strange escape is refused. */
+		assert(fault != SCAN_NOT_UTF8 && fault != SCAN_TOO_DEEP);
+		assert(fault != SCAN_NOT_JSON || memchr(item.ptr, '\\', item.len) != NULL);
+	}
+	assert(tools.ptr[walk_blanks(tools, at)] == ']');
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -207,8 +230,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data, size);
 	fault = scan_json(&out, document, denies, NULL);
 	assert(out.error_at <= size && out.model_len == strlen(out.model));
-	if (fault == SCAN_OK)
+	if (fault == SCAN_OK) {
 		assert(grammar_is_utf8(document));
+		check_tools(out.tools);
+	}
 	if (fault == SCAN_OK && out.has_model)
 		assert(out.model_raw.len >= 2 && out.model_raw.ptr[0] == '"');
 	if (memchr(copy, '\0', size) != NULL) /* jansson loses one behind a number */

@@ -57,7 +57,102 @@ rules(void **state)
 	assert_int_equal(model_pick(NULL, 0, SPAN("a")), -1);
 }
 
+#define TEXT(literal)                                                                              \
+	{                                                                                          \
+		literal, sizeof(literal) - 1                                                       \
+	}
+
+/* Names of models in use, as they stand in front of and behind a prefix's '*'. */
+static const char *const plain[] = {
+	"",
+	"gpt-4o",
+	"ft:gpt-4o-mini-2024-07-18:my-org:suffix_1:id",
+	"us.anthropic.claude-sonnet-4-20250514-v1:0",
+	"arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2",
+	"arn:aws-us-gov:sagemaker:us-gov-west-1:123456789012:endpoint/my.endpoint",
+	"claude-3-5-sonnet@20240620",
+	"meta-llama/Llama-3.1-8B-Instruct:free",
+	"@cf/meta/llama-3-8b",
+	"hf.co/a/b:Q4_K_M",
+	"~anthropic/claude-latest",
+	"a+b",
+	"..a",
+	"a..b/.c",
+};
+
+static const struct {
+	struct span rest;
+	const char *why;
+} odd[] = {
+	{TEXT("x,gpt-5"), "LiteLLM calls every name of such a list"},
+	{TEXT(","), "an empty one too"},
+	{TEXT("x, gpt-5"), "with a blank"},
+	{TEXT("x;gpt-5"), "another list"},
+	{TEXT("x|gpt-5"), "and another"},
+	{TEXT(" x"), "a blank in front"},
+	{TEXT("x "), "behind"},
+	{TEXT("x y"), "between"},
+	{TEXT("x\t"), "a tab"},
+	{TEXT("x\ngpt-5"), "a line end"},
+	{TEXT("x\r"), "half of one"},
+	{TEXT("x\0gpt-5"), "what ends a C string"},
+	{TEXT("x\x7f"), "a control character"},
+	{TEXT("x\x1b[0m"), "another"},
+	{TEXT("x?model=gpt-5"), "a query, where the name goes into a path"},
+	{TEXT("x#y"), "the end of a path"},
+	{TEXT("x%2cgpt-5"), "an escape that somebody undoes"},
+	{TEXT("x%2F.."), "another"},
+	{TEXT("x&model=gpt-5"), "a form's next field"},
+	{TEXT("x\\..\\y"), "backslashes"},
+	{TEXT("x/../gpt-5"), "a way out of a path"},
+	{TEXT("x/./y"), "a segment that goes"},
+	{TEXT("x/.."), "the last one"},
+	{TEXT("/.."), "the first one"},
+	{TEXT("x//y"), "an empty one"},
+	{TEXT("/https://evil.example/x"), "an address, which LiteLLM calls with the key"},
+	{TEXT("x*"), "many names"},
+	{TEXT("x\""), "a quote"},
+	{TEXT("${x}"), "what a template fills in"},
+	{TEXT("<x>"), "brackets"},
+	{TEXT("x\xc2\xa0"), "a blank that is not ASCII"},
+	{TEXT("x\xef\xbc\x8cy"), "a wide comma"},
+	{TEXT("x\xff"), "not UTF-8"},
+};
+
+/* A '*' stands for the rest of one name: not for several, nor for what is no name. */
+static void
+prefixes(void **state)
+{
+	const struct model_rule rule = RULE("a/b*", 1, "", ""), any = RULE("*", 1, "", "");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		char name[128] = "a/b";
+
+		strcat(name, plain[i]);
+		if (model_pick(&rule, 1, span_of(name)) != 0 ||
+		    !model_is_listed(&rule.match, 1, span_of(name)) ||
+		    model_pick(&any, 1, span_of(plain[i])) != 0)
+			fail_msg("%s", plain[i]);
+	}
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		char text[128] = "a/b";
+		struct span name = {text, 3 + odd[i].rest.len};
+		struct model_rule exact = rule;
+
+		memcpy(text + 3, odd[i].rest.ptr, odd[i].rest.len);
+		exact.match = name;
+		if (model_pick(&rule, 1, name) >= 0 || model_is_listed(&rule.match, 1, name))
+			fail_msg("%s (%s)", text, odd[i].why);
+		if (!span_ends(name, SPAN("*")) && model_pick(&exact, 1, name) != 0)
+			fail_msg("%s: the operator wrote it (%s)", text, odd[i].why);
+	}
+	assert_int_equal(model_pick(&any, 1, SPAN("..")), -1);
+	assert_int_equal(model_pick(&any, 1, SPAN("//evil.example")), -1);
+}
+
 static const char *const steering[] = {
+	"fastest_response",
 	"api_base",
 	"base_url",
 	"api_key",
@@ -162,6 +257,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules),
+		cmocka_unit_test(prefixes),
 		cmocka_unit_test(fields),
 	};
 

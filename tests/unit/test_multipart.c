@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "ingress/multipart.h"
+#include "ingress/decide.h"
+#include "ingress/ingress.h"
 
 static bool
 denies(const void *arg, struct span name)
@@ -55,7 +56,7 @@ static const struct row good[] = {
 	{FIELD("file") "\n--Xy\r\n--Xy\r\n\r\n-"
 		       "-\r\n" MODEL("m") END,
 	 MULTIPART_OK, "m", "what begins like the delimiter"},
-	{FIELD("Model") "m\r\n" END, MULTIPART_OK, "m", "a folded name"},
+	{FIELD("File") "m\r\n" END, MULTIPART_OK, NULL, "a folded name"},
 	{FIELD("metadata[model]") "x\r\n" FIELD("image[]") "\r\n" MODEL("m") END, MULTIPART_OK, "m",
 	 "members of other fields"},
 	{PART("Form-Data ; NAME=\"f\" ; FileName=\"a b;c=d\"") "\r\n" END, MULTIPART_OK, NULL,
@@ -146,6 +147,8 @@ static const struct row bad[] = {
 	{FIELD("_charset_") "utf-16\r\n" END, MULTIPART_HEAD, NULL, "another charset for all"},
 	{MODEL("m") MODEL("m") END, MULTIPART_MODEL_TWICE, "m", "two models"},
 	{MODEL("m") FIELD("MODEL") "n\r\n" END, MULTIPART_MODEL_TWICE, "m", "two, one folded"},
+	{FIELD("Model") "m\r\n" END, MULTIPART_MODEL_SPELLING, NULL, "a model to some alone"},
+	{FIELD("MODEL") "m\r\n" MODEL("m") END, MULTIPART_MODEL_SPELLING, NULL, "the first one"},
 	{FIELD("model[]") "m\r\n" END, MULTIPART_MODEL_TYPE, NULL, "a list of models"},
 	{PART("form-data; name=\"model\"; filename=\"\"") "m\r\n" END, MULTIPART_MODEL_TYPE, NULL,
 	 "a model that is a file"},
@@ -217,6 +220,40 @@ test_places(void **state)
 	assert_int_equal(m.at, strlen(form));
 	assert_int_equal(m.closing_len, 4);
 	assert_int_equal(m.parts, 2);
+}
+
+/* Where there are rules for models, a file names none: in front of it or behind it. */
+static void
+test_files_name_no_model(void **state)
+{
+	static const char *const forms[] = {
+		FIELD("purpose") "batch\r\n" MODEL("m") FIELD("file") "x\r\n" END,
+		FIELD("purpose") "batch\r\n" FIELD("file") "x\r\n" MODEL("m") END,
+		FIELD("file") "--Xy\r\n\r\n" FIELD("MODEL[]") "m\r\n" END,
+	};
+	const struct route files = {.operation = OPERATION_FILES}, audio = {.operation = 0};
+	struct ingress in = {.plan.has_models = true}, free = {.plan.has_models = false};
+	struct decision d = {.route = &files}, other = {.route = &audio};
+	static struct multipart m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct span form = span_of(forms[i]);
+
+		for (size_t first = 0; first <= form.len; first++) {
+			multipart_init(&m, SPAN("XyZ"), decide_form_denies(&in, &d), &in);
+			(void)multipart_feed(&m, span_cut(form, 0, first));
+			(void)multipart_feed(&m, span_cut(form, first, form.len));
+			assert_int_equal(multipart_end(&m), MULTIPART_DENIED_FIELD);
+			assert_string_equal(m.current.name, "model");
+			assert_int_equal(decide_form_fault(&m, &d), VERDICT_FIELD_NOT_ALLOWED);
+			assert_non_null(strstr(d.why, "no model in particular"));
+		}
+	}
+	multipart_init(&m, SPAN("XyZ"), decide_form_denies(&free, &d), &free);
+	assert_int_equal(multipart_feed(&m, span_of(forms[0])), MULTIPART_OK);
+	multipart_init(&m, SPAN("XyZ"), decide_form_denies(&in, &other), &in);
+	assert_int_equal(multipart_feed(&m, span_of(forms[0])), MULTIPART_OK);
 }
 
 static enum multipart_fault
@@ -336,7 +373,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),      cmocka_unit_test(test_no_forms),
 		cmocka_unit_test(test_places),     cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_boundaries),
+		cmocka_unit_test(test_boundaries), cmocka_unit_test(test_files_name_no_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

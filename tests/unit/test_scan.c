@@ -108,11 +108,11 @@ static const struct row rows[] = {
 	{"{\"model\":\"a\",\"model\":\"a\"}", SCAN_MODEL_TWICE, "twice, though equal"},
 	{"{\"model\":\"a\",\"Model\":\"b\"}", SCAN_MODEL_TWICE, "in other case"},
 	{"{\"model\":\"a\",\"mod\\u0065l\":\"b\"}", SCAN_MODEL_TWICE, "escaped"},
-	{"{\"MODEL\":\"a\",\"\\u004dodel\":\"b\"}", SCAN_MODEL_TWICE, "both"},
+	{"{\"MODEL\":\"a\",\"\\u004dodel\":\"b\"}", SCAN_MODEL_SPELLING, "both"},
 	{"{\"model\":1}", SCAN_MODEL_TYPE, "a number"},
 	{"{\"model\":null}", SCAN_MODEL_TYPE, "null"},
 	{"{\"model\":[\"a\"]}", SCAN_MODEL_TYPE, "an array"},
-	{"{\"Model\":{}}", SCAN_MODEL_TYPE, "an object"},
+	{"{\"model\":{}}", SCAN_MODEL_TYPE, "an object"},
 	{"{\"model\":\"\\ud800\"}", SCAN_MODEL_TYPE, "a lone surrogate"},
 	{"{\"model\":\"a\\u0000b\"}", SCAN_MODEL_TYPE, "a NUL"},
 	{"{\"model\":\"a", SCAN_NOT_JSON, "an open model"},
@@ -185,6 +185,40 @@ reports(void **state)
 	assert_int_equal(out.error_at, 8);
 	assert_int_equal(scan_json(&out, SPAN("{\"a\":tru}"), NULL, NULL), SCAN_NOT_JSON);
 	assert_int_equal(out.error_at, 5);
+}
+
+/* The values that a second look is worth: views of all their bytes. */
+static void
+views(void **state)
+{
+	static const struct {
+		const char *text, *options, *tools; /* NULL: none */
+		bool many;
+	} cases[] = {
+		{"{\"model\":\"a\"}", NULL, NULL, false},
+		{"{\"x\":{\"tools\":[]}}", NULL, NULL, false},
+		{"{\"tools\":[]}", NULL, "[]", false},
+		{"{\"tools\" : 1.5 }", NULL, "1.5", false},
+		{"{\"tools\":[{\"tools\":[1]}, 2 ] , \"a\":[3]}", NULL, "[{\"tools\":[1]}, 2 ]",
+		 false},
+		{"{\"t\\u006fols\":\"[]\",\"stream_options\":{\"a\":{}}}", "{\"a\":{}}", "\"[]\"",
+		 false},
+		{"{\"stream_options\":null,\"tools\":{}}", "null", "{}", false},
+		{"{\"tools\":[],\"Tool\\u017f\":[1]}", NULL, "[1]", true},
+	};
+	struct scan out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(scan_json(&out, span_of(cases[i].text), NULL, NULL), SCAN_OK);
+		assert_int_equal(out.stream_options.ptr != NULL, cases[i].options != NULL);
+		assert_int_equal(out.tools.ptr != NULL, cases[i].tools != NULL);
+		if (cases[i].options != NULL)
+			assert_true(span_is(out.stream_options, cases[i].options));
+		if (cases[i].tools != NULL)
+			assert_true(span_is(out.tools, cases[i].tools));
+		assert_int_equal(out.many_tools, cases[i].many);
+	}
 }
 
 static void
@@ -295,6 +329,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),
 		cmocka_unit_test(reports),
+		cmocka_unit_test(views),
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(agrees_with_jansson),
 	};

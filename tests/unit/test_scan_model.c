@@ -27,8 +27,15 @@ static const struct {
 	{"{" M ",\"\\u006dodel\":\"b\"}", SCAN_MODEL_TWICE, "one letter escaped"},
 	{"{" M ",\"\\u004Dodel\":\"b\"}", SCAN_MODEL_TWICE, "an escaped capital"},
 	{"{" M ",\"\\u006d\\u006f\\u0064\\u0065\\u006c\":\"b\"}", SCAN_MODEL_TWICE, "all of it"},
-	{"{\"\\u006d\\u004F\\u0064\\u0045\\u006C\":\"gpt\"," M "}", SCAN_MODEL_TWICE,
+	{"{\"\\u006d\\u006F\\u0064\\u0065\\u006C\":\"gpt\"," M "}", SCAN_MODEL_TWICE,
 	 "the first one"},
+	{"{\"\\u006d\\u004F\\u0064\\u0045\\u006C\":\"gpt\"," M "}", SCAN_MODEL_SPELLING,
+	 "the first one, with capitals"},
+	{"{\"MODEL\":\"gpt\"}", SCAN_MODEL_SPELLING, "who minds case sees no model"},
+	{"{\"Model\":1}", SCAN_MODEL_SPELLING, "of any type"},
+	{"{\"\\u004Dodel\":\"gpt\"}", SCAN_MODEL_SPELLING, "an escaped capital alone"},
+	{"{\"mod\\u0065l\":\"gpt\"}", SCAN_OK, "escaped, it is the same to all"},
+	{"{\"x\":{\"Model\":1}}", SCAN_OK, "nested, it is free"},
 	{"{" M ",\"x\":{" M "}}", SCAN_OK, "a nested one is not the call's"},
 	{"{" M ",\"x\":[{" M "}]}", SCAN_OK, "nor one in a list"},
 	{"{\"x\":{" M "}}", SCAN_OK, "a nested one alone: the call names none"},
@@ -87,7 +94,7 @@ static void
 far_apart(void **state)
 {
 	enum { PAD = 1024 * 1024 };
-	static const char head[] = "{\"pad\":\"", tail[] = "\",\"Model\":\"late\"}";
+	static const char head[] = "{\"pad\":\"", tail[] = "\",\"mod\\u0065l\":\"late\"}";
 	static struct scan out;
 	size_t n = 0;
 	char *text = malloc(PAD + 256);
