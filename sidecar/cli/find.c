@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/num.h"
 #include "box/spawn.h"
+#include "cli/printable.h"
 #include "config/config.h"
 
 enum { RUNNING_MAX = 16, FILE_BYTES = 2 * RUNNING_CONFIG_MAX };
@@ -127,9 +128,12 @@ is_same_file(const char *a, const char *b)
 static void
 list(const struct running *found, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		fprintf(stderr, "  --pid %d  started %s%s\n", (int)found[i].pid,
-			found[i].config[0] != '\0' ? "with -c " : "without -c", found[i].config);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(stderr, "  --pid %d  started %s", (int)found[i].pid,
+			found[i].config[0] != '\0' ? "with -c " : "without -c");
+		printable_put(span_of(found[i].config), stderr);
+		putc('\n', stderr);
+	}
 }
 
 /* Whether config is the file that one reads which is started without -c, in this environment. */

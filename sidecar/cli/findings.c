@@ -5,6 +5,8 @@
 
 #include "cli/findings.h"
 
+#include "cli/printable.h"
+
 enum { ROWS_MAX = 512, TEXT_MAX = 1024, JSON_MAX = ROWS_MAX * 8 * TEXT_MAX };
 
 struct row {
@@ -47,15 +49,6 @@ findings_free(struct findings *f)
 	free(f);
 }
 
-/* A terminal obeys escape sequences, and an agent may name its processes and files. */
-static void
-make_printable(char *text)
-{
-	for (; *text != '\0'; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 /* Where the next row goes. When all are taken, one that says ok gives way to one that does not. */
 static struct row *
 place(struct findings *f, enum finding_weight weight)
@@ -82,8 +75,9 @@ findings_add(struct findings *f, enum finding_weight weight, const char *name, c
 	vsnprintf(r->found, sizeof(r->found), format, args);
 	va_end(args);
 	snprintf(r->remedy, sizeof(r->remedy), "%s", remedy == NULL ? "" : remedy);
-	make_printable(r->found);
-	make_printable(r->remedy);
+	/* An agent may name its processes and files. */
+	printable_copy(r->found, span_of(r->found));
+	printable_copy(r->remedy, span_of(r->remedy));
 }
 
 size_t

@@ -9,6 +9,7 @@
 #include "cli/ask.h"
 #include "cli/help.h"
 #include "cli/open.h"
+#include "cli/printable.h"
 #include "cli/table.h"
 
 enum { REFUSALS_SHOWN = 10 };
@@ -245,8 +246,9 @@ print_all(const struct json *doc)
 	struct table t;
 
 	span_text(number(doc, "uptime_seconds"), uptime);
-	printf("sidekey %.*s, generation %.0f, up %s: %s\n\n", (int)version.len, version.ptr,
-	       number(doc, "generation"), uptime,
+	printf("sidekey ");
+	printable_put(version, stdout);
+	printf(", generation %.0f, up %s: %s\n\n", number(doc, "generation"), uptime,
 	       json_doc_is_true(doc, "draining") ? "ending"
 	       : json_doc_is_true(doc, "ready")  ? "ready"
 						 : "not ready");
@@ -290,7 +292,9 @@ explain(unsigned status, struct span body)
 	struct json *doc = json_doc_parse(body);
 	struct span why = string(doc, "error");
 
-	fprintf(stderr, "sidekey status: the answer is %u: %.*s\n", status, (int)why.len, why.ptr);
+	fprintf(stderr, "sidekey status: the answer is %u: ", status);
+	printable_put(why, stderr);
+	putc('\n', stderr);
 	if (status == 401)
 		fprintf(stderr, "sidekey status: set SIDEKEY_ADMIN_TOKEN to that token\n");
 	json_doc_free(doc);

@@ -5,6 +5,8 @@
 
 #include "cli/table.h"
 
+#include "cli/printable.h"
+
 enum { CELLS_MAX = 4 * 1024 * 1024 };
 
 void
@@ -26,8 +28,7 @@ table_cell(struct table *t, struct span text)
 
 	if (cell == NULL)
 		return;
-	for (size_t i = 0; i < n; i++)
-		cell[i] = (char)(text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?');
+	printable_copy(cell, span_cut(text, 0, n));
 	if (n < text.len)
 		memset(cell + n - 2, '.', 2);
 	cell[n] = '\0';

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from fakes.agent import HELLO, Agent, Answer
 from fakes.sidekey import Sidekey, run
-from fakes.wire import free_port, wait_for
+from fakes.wire import Connection, Request, Server, free_port, wait_for
 from fakes.world import World
 
 TOKEN = "operator-" + "t" * 32
@@ -256,6 +256,33 @@ def test_verb_does_not_hand_an_agent_the_terminal(
         assert agent.chat({**HELLO, "model": "\x1b]0;owned\x07\x1b[2J\u202e\n"}).status == 403
     wait_for(lambda: ask_socket(socket_path)["calls"]["total"] == 1, 5)
     shown = run("status", *file_of(sidekey)).stdout
+    assert "?]0;owned" in shown
+    assert all(c == "\n" or " " <= c <= "~" for c in shown)
+
+
+class Impostor(Server):
+    """Whoever took the admin port while sidekey was down."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+    async def handle(self, request: Request, connection: Connection) -> None:
+        evil = "\x1b]0;owned\x07\x1b[31mrun this\x1b[0m\u202e"
+        connection.answer_json(self.status, {"error": evil, "version": evil})
+        connection.abort()
+
+
+@pytest.mark.parametrize("status", [200, 401, 503])
+def test_verb_does_not_hand_an_impostor_the_terminal(
+    plain_world: World, start, status: int
+) -> None:
+    sidekey = begin(start, plain_world, adminToken="env:ADMIN_TOKEN")
+    with Impostor(status) as impostor:
+        config = sidekey.folder / "other.yaml"
+        text = (sidekey.folder / "sidekey.yaml").read_text()
+        config.write_text(text.replace(str(sidekey.admin_port), str(impostor.port)))
+        shown = run("status", "-c", str(config), env=plain_world.env(ADMIN_TOKEN=TOKEN)).stdout
     assert "?]0;owned" in shown
     assert all(c == "\n" or " " <= c <= "~" for c in shown)
 
