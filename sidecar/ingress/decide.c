@@ -58,8 +58,6 @@ refuse_scan(struct decision *d, const char *what, enum scan_fault fault, const s
 		[SCAN_NOT_UTF8] = "is not UTF-8 without a byte order mark",
 		[SCAN_TOO_DEEP] = "is nested too deeply",
 		[SCAN_MODEL_TWICE] = "names the model twice",
-		[SCAN_MODEL_SPELLING] =
-			"has a \"model\" with capitals, which some upstreams do not see",
 		[SCAN_MODEL_TYPE] = "has a \"model\" that is not a string, or is too long",
 	};
 
@@ -296,6 +294,21 @@ check_target(const struct ingress *in, struct decision *d)
 	return check_credentials(in, d->target, d);
 }
 
+/* Under rules it counts for something which model that is: the upstream has to see it, too. */
+static enum verdict
+refuse_folded(struct decision *d, const char *what)
+{
+	return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+			     "%s has a \"model\" with capitals, which some upstreams do not see.",
+			     what);
+}
+
+static bool
+has_rules(const struct ingress *in, const struct decision *d)
+{
+	return in->plan.has_models || caller_has_models(in, d->caller);
+}
+
 /* The model of a JSON body, and what is to stand there instead; *sent its final name. */
 static enum verdict
 decide_json(const struct ingress *in, struct span body, struct scan *s, struct decision *d,
@@ -314,6 +327,8 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	if (d->model[0] == '\0')
 		note_model(d, model);
 	v = pick_by_model(in, model, d, sent);
+	if (v == VERDICT_OK && s->model_is_folded && has_rules(in, d))
+		return refuse_folded(d, "The body");
 	if (v == VERDICT_OK && !span_eq(*sent, model)) {
 		d->rewrite_at = s->model_raw;
 		d->rewrite_to = *sent;
@@ -351,7 +366,7 @@ check_tools(const struct ingress *in, struct span body, const struct scan *s, st
 	struct scan tool;
 	enum verdict v = VERDICT_OK;
 
-	if (s->tools.ptr == NULL || !(in->plan.has_models || caller_has_models(in, d->caller)))
+	if (s->tools.ptr == NULL || !has_rules(in, d))
 		return VERDICT_OK;
 	if (s->many_tools)
 		return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The body has \"tools\" twice.");
@@ -366,6 +381,8 @@ check_tools(const struct ingress *in, struct span body, const struct scan *s, st
 		tool.error_at += (size_t)(item.ptr - body.ptr);
 		if (fault != SCAN_OK)
 			return refuse_scan(d, "A tool in the body", fault, &tool);
+		if (tool.has_model && tool.model_is_folded)
+			return refuse_folded(d, "A tool in the body");
 		if (tool.has_model)
 			v = check_tool_model(in, (struct span){tool.model, tool.model_len}, d);
 	}
@@ -378,8 +395,8 @@ is_listing(const struct ingress *in, const struct decision *d)
 {
 	struct span id;
 
-	return (in->plan.has_models || caller_has_models(in, d->caller)) &&
-	       d->route->operation == OPERATION_MODELS && !route_model(d->route, d->rest, &id);
+	return has_rules(in, d) && d->route->operation == OPERATION_MODELS &&
+	       !route_model(d->route, d->rest, &id);
 }
 
 /* Where the target's configuration wants usage in every stream of chat. */
@@ -517,8 +534,7 @@ decide_awaits_model(const struct ingress *in, const struct decision *d)
 
 	if (is_upload(d))
 		return false;
-	return in->plan.has_models || caller_has_models(in, d->caller) ||
-	       (target != PLAN_NONE && in->plan.targets[target].classic);
+	return has_rules(in, d) || (target != PLAN_NONE && in->plan.targets[target].classic);
 }
 
 enum verdict

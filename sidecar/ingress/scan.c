@@ -363,7 +363,8 @@ take_member(struct scanner *s, struct span inside)
 		return true;
 	if (s->out->has_model)
 		return fail(s, quote, SCAN_MODEL_TWICE);
-	return is_exact_model(inside) ? take_model(s) : fail(s, quote, SCAN_MODEL_SPELLING);
+	s->out->model_is_folded = !is_exact_model(inside);
+	return take_model(s);
 }
 
 /* string ws ":" ws, where a member must begin. */

@@ -24,14 +24,14 @@ enum scan_fault {
 	SCAN_NOT_OBJECT,
 	SCAN_NOT_UTF8, /* or it begins with a byte order mark */
 	SCAN_TOO_DEEP,
-	SCAN_MODEL_TWICE,    /* two members that fold to "model" */
-	SCAN_MODEL_SPELLING, /* one that folds to "model" and is another word, such as "Model" */
-	SCAN_MODEL_TYPE,     /* "model" is not a string, or longer than 2048 bytes */
-	SCAN_DENIED_FIELD,   /* a member that the caller's predicate denied; see denied */
+	SCAN_MODEL_TWICE,  /* two members that fold to "model" */
+	SCAN_MODEL_TYPE,   /* "model" is not a string, or longer than 2048 bytes */
+	SCAN_DENIED_FIELD, /* a member that the caller's predicate denied; see denied */
 };
 
 struct scan {
 	bool has_model;
+	bool model_is_folded;  /* its name is "Model", say, which some upstreams do not see */
 	struct span model_raw; /* the value with its quotes, in the document */
 	size_t model_len;
 	bool stream;                    /* a top-level "stream": true (any one of them) */

@@ -85,22 +85,6 @@ def test_nothing_is_added_to_a_bare_request(world: World, agent: Agent) -> None:
     assert wanted <= set(world.api.last().names())
 
 
-@pytest.mark.parametrize("version", [None, "2026-10-21"])
-def test_anthropic_s_version_is_the_agent_s(
-    plain_world: World, start, version: str | None
-) -> None:
-    """It is demanded: 2023-06-01 stands in where the client forgot it, and nowhere else."""
-    api = plain_world.api
-    api.key_header, api.prefix = "x-api-key", ""
-    target = plain_world.target(provider="anthropic", apiBase=api.base)
-    sidekey = start(plain_world.config(target), plain_world.env())
-    body = {"model": "claude-x", "max_tokens": 5, "messages": HELLO["messages"]}
-    given = [("anthropic-version", version)] if version else []
-    with Agent(sidekey.port) as agent:
-        assert agent.call("POST", "/v1/messages", body, given).status == 200
-    assert api.last().all("anthropic-version") == [version or "2023-06-01"]
-
-
 def test_a_nominated_header_is_hop_by_hop(world: World, agent: Agent) -> None:
     named = [
         ("Connection", "keep-alive, x-client-request-id"),

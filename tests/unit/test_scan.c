@@ -108,7 +108,7 @@ static const struct row rows[] = {
 	{"{\"model\":\"a\",\"model\":\"a\"}", SCAN_MODEL_TWICE, "twice, though equal"},
 	{"{\"model\":\"a\",\"Model\":\"b\"}", SCAN_MODEL_TWICE, "in other case"},
 	{"{\"model\":\"a\",\"mod\\u0065l\":\"b\"}", SCAN_MODEL_TWICE, "escaped"},
-	{"{\"MODEL\":\"a\",\"\\u004dodel\":\"b\"}", SCAN_MODEL_SPELLING, "both"},
+	{"{\"MODEL\":\"a\",\"\\u004dodel\":\"b\"}", SCAN_MODEL_TWICE, "both"},
 	{"{\"model\":1}", SCAN_MODEL_TYPE, "a number"},
 	{"{\"model\":null}", SCAN_MODEL_TYPE, "null"},
 	{"{\"model\":[\"a\"]}", SCAN_MODEL_TYPE, "an array"},

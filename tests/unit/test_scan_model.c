@@ -29,11 +29,9 @@ static const struct {
 	{"{" M ",\"\\u006d\\u006f\\u0064\\u0065\\u006c\":\"b\"}", SCAN_MODEL_TWICE, "all of it"},
 	{"{\"\\u006d\\u006F\\u0064\\u0065\\u006C\":\"gpt\"," M "}", SCAN_MODEL_TWICE,
 	 "the first one"},
-	{"{\"\\u006d\\u004F\\u0064\\u0045\\u006C\":\"gpt\"," M "}", SCAN_MODEL_SPELLING,
+	{"{\"\\u006d\\u004F\\u0064\\u0045\\u006C\":\"gpt\"," M "}", SCAN_MODEL_TWICE,
 	 "the first one, with capitals"},
-	{"{\"MODEL\":\"gpt\"}", SCAN_MODEL_SPELLING, "who minds case sees no model"},
-	{"{\"Model\":1}", SCAN_MODEL_SPELLING, "of any type"},
-	{"{\"\\u004Dodel\":\"gpt\"}", SCAN_MODEL_SPELLING, "an escaped capital alone"},
+	{"{\"Model\":1}", SCAN_MODEL_TYPE, "with a capital alone, of another type"},
 	{"{\"mod\\u0065l\":\"gpt\"}", SCAN_OK, "escaped, it is the same to all"},
 	{"{\"x\":{\"Model\":1}}", SCAN_OK, "nested, it is free"},
 	{"{" M ",\"x\":{" M "}}", SCAN_OK, "a nested one is not the call's"},
@@ -89,12 +87,39 @@ attacks(void **state)
 	}
 }
 
+static const struct {
+	const char *name;
+	bool is_folded;
+} names[] = {
+	{"model", false},      {"mod\\u0065l", false}, {"\\u006d\\u006F\\u0064\\u0065l", false},
+	{"Model", true},       {"MODEL", true},        {"\\u004Dodel", true},
+	{"mode\\u004c", true},
+};
+
+/* An upstream that minds case sees no model in those. */
+static void
+tells_how_the_model_is_spelt(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		static struct scan out;
+		char text[64];
+
+		snprintf(text, sizeof(text), "{\"%s\":\"gpt\"}", names[i].name);
+		assert_int_equal(scan_json(&out, span_of(text), denies, NULL), SCAN_OK);
+		assert_true(out.has_model);
+		assert_string_equal(out.model, "gpt");
+		if (out.model_is_folded != names[i].is_folded)
+			fail_msg("%s", text);
+	}
+}
+
 /* A member's place does not matter: before, between and behind a mebibyte of others. */
 static void
 far_apart(void **state)
 {
 	enum { PAD = 1024 * 1024 };
-	static const char head[] = "{\"pad\":\"", tail[] = "\",\"mod\\u0065l\":\"late\"}";
+	static const char head[] = "{\"pad\":\"", tail[] = "\",\"Model\":\"late\"}";
 	static struct scan out;
 	size_t n = 0;
 	char *text = malloc(PAD + 256);
@@ -136,6 +161,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attacks),
+		cmocka_unit_test(tells_how_the_model_is_spelt),
 		cmocka_unit_test(far_apart),
 		cmocka_unit_test(nested_200_levels),
 	};
