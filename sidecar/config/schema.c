@@ -326,7 +326,7 @@ static const struct schema_key limit_rows[] = {
 	    .help = "Memory for the bodies of all calls together."},
 	{.name = "connections", .type = SCHEMA_INTEGER, .fallback = "1024", .min = 1,
 	    .max = 65536, .offset = offsetof(struct config_limits, connections),
-	    .help = "Connections of agents at a time."},
+	    .help = "Connections of agents at a time. Beyond it an idle one makes room."},
 	{.name = "headerTimeout", .type = SCHEMA_DURATION, .fallback = "10s", .min = 100,
 	    .max = 10 * MINUTE, .offset = offsetof(struct config_limits, header_timeout_ms),
 	    .help = "For a request's head to arrive."},

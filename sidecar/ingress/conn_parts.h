@@ -46,6 +46,7 @@ struct conn {
 	uint64_t left;  /* bytes of a counted answer that are still due */
 	unsigned minor; /* the client speaks HTTP/1.minor */
 	bool head_relayed, answer_done;
+	bool served; /* an upstream has answered a call of it */
 	bool close;  /* the connection ends with this answer */
 	bool unread; /* not all of the request was read */
 };

@@ -45,7 +45,7 @@ greet(struct listener *l, int fd)
 {
 	int on = 1;
 
-	if (is_full(l)) {
+	if (is_full(l) && !conn_make_room(l->in)) {
 		(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		close(fd);
 		return;
