@@ -343,6 +343,8 @@ take_member(struct scanner *s, struct span inside)
 		note_options(s);
 	if (span_is(name, "stream") && stands_here(s, SPAN("true")))
 		s->out->stream = true;
+	if (span_is(name, "background") && !stands_here(s, SPAN("false")))
+		s->out->background = true;
 	if (!span_is(name, "model"))
 		return true;
 	return s->out->has_model ? fail(s, quote, SCAN_MODEL_TWICE) : take_model(s);

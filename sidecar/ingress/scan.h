@@ -35,6 +35,7 @@ struct scan {
 	char model[2049];      /* unescaped, NUL-terminated */
 	size_t model_len;
 	bool stream;                    /* a top-level "stream": true (any one of them) */
+	bool background;                /* a top-level "background" that is not false */
 	struct span stream_options;     /* the value of the top-level member, a view; or empty */
 	bool many_stream_options;       /* there are several */
 	char denied[SCAN_NAME_MAX + 1]; /* the folded name, for the message */
