@@ -118,6 +118,16 @@ conn_state(struct conn *c, enum conn_state state)
 		timer_set(c->in->loop, &c->timer, ms);
 }
 
+void
+conn_body_came(struct conn *c, size_t n)
+{
+	uint64_t now = loop_now(c->in->loop), left = c->timer.at > now ? c->timer.at - now : 0;
+
+	left += n / BODY_RATE + 1;
+	c->call->patience_ms = left < BODY_TIMEOUT_MS ? left : BODY_TIMEOUT_MS;
+	timer_set(c->in->loop, &c->timer, c->call->patience_ms);
+}
+
 /* ---- towards the client ---- */
 
 /* false: the client is gone. */
@@ -214,7 +224,7 @@ read_chunks(struct conn *c)
 
 	if (!client_is_here(c, n) || n < 0)
 		return;
-	timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
+	conn_body_came(c, (size_t)n);
 	request_chunks(c, (struct span){came, (size_t)n});
 }
 
@@ -239,20 +249,31 @@ read_head(struct conn *c)
 		conn_abort(c, "client_gone");
 }
 
+/* Memory follows what has come, not what was announced: it doubles. */
+static size_t
+room_for_more(const struct buf *body)
+{
+	size_t left = body->max - body->len, room = body->cap - body->len;
+
+	if (room == 0)
+		room = body->len < BODY_READ_BYTES ? BODY_READ_BYTES : body->len;
+	return left < room ? left : room;
+}
+
 /* A counted body is read into its own buffer, and never beyond its end. */
 static void
 read_counted(struct conn *c)
 {
 	struct buf *body = &c->call->body;
-	size_t room = body->max - body->len;
+	size_t room = room_for_more(body);
 	char *at = buf_room(body, room);
 	ssize_t n = at == NULL ? 0 : recv(c->client.fd, at, room, 0);
 
 	if (!client_is_here(c, n) || n < 0)
 		return;
 	buf_grew(body, (size_t)n);
-	timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
-	request_advance(c);
+	conn_body_came(c, (size_t)n);
+	request_counted(c, (size_t)n);
 }
 
 static void

@@ -124,10 +124,9 @@ def test_slow_loris(plain_world: World, start) -> None:
 
 
 def test_slow_bodies(plain_world: World, plain_sidekey: Sidekey) -> None:
-    """Bodies that do not come: what is announced is not kept before it is there, though it is
-    reserved of bufferTotal (twice, for egress has a copy)."""
+    """Bodies that do not come: what is announced is neither kept nor reserved before it is there."""
     before = memory(plain_sidekey)
-    count = 12
+    count = 100
     with others_are_served(plain_sidekey), connections(plain_sidekey.port, count) as slow:
         for one in slow:
             one.sendall(head(plain_sidekey, 8 * MIB) + b"{")
