@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/access/names.h"
 
+static char
+fold(struct span name, size_t at)
+{
+	char c = at < name.len ? name.ptr[at] : '\0';
+
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 bool
 names_have(const char *const *list, size_t n, struct span name)
 {
-	char first = name.len > 0 ? name.ptr[0] : '\0';
+	char first = fold(name, 0), second = fold(name, 1);
 
-	if (first >= 'A' && first <= 'Z')
-		first = (char)(first - 'A' + 'a');
 	for (size_t i = 0; i < n; i++) {
+		const char *e = list[i];
 		struct span entry;
 
 		/* Most entries end here: every name of every message is held against a list. */
-		if (list[i][0] != first)
+		if (e[0] != first || (e[1] != second && e[1] != '*'))
 			continue;
-		entry = span_of(list[i]);
+		entry = span_of(e);
 		if (entry.ptr[entry.len - 1] == '*') {
 			if (span_istarts(name, span_cut(entry, 0, entry.len - 1)))
 				return true;

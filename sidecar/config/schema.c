@@ -324,10 +324,11 @@ static const struct schema_key limit_rows[] = {
 	    .help = "Largest multipart upload, which passes without being kept."},
 	{.name = "bufferTotal", .type = SCHEMA_SIZE, .fallback = "256MiB", .min = MIB,
 	    .max = 64 * (uint64_t)GIB, .offset = offsetof(struct config_limits, buffer_total),
-	    .help = "Memory for the bodies of all calls together."},
+	    .help = "Memory for the bodies of all calls together. Of several callers "
+	            "each has half at most."},
 	{.name = "connections", .type = SCHEMA_INTEGER, .fallback = "1024", .min = 1,
 	    .max = 65536, .offset = offsetof(struct config_limits, connections),
-	    .help = "Connections of agents at a time."},
+	    .help = "Connections of agents at a time. Beyond it an idle one makes room."},
 	{.name = "headerTimeout", .type = SCHEMA_DURATION, .fallback = "10s", .min = 100,
 	    .max = 10 * MINUTE, .offset = offsetof(struct config_limits, header_timeout_ms),
 	    .help = "For a request's head to arrive."},

@@ -19,7 +19,8 @@ int
 admission_start(struct ingress *in)
 {
 	in->counters = calloc(in->plan.ncallers + 1, sizeof(struct limits_caller *));
-	if (in->counters == NULL)
+	in->buffered_by = calloc(in->plan.ncallers + 1, sizeof(*in->buffered_by));
+	if (in->counters == NULL || in->buffered_by == NULL)
 		abort();
 	for (size_t i = 0; i < in->plan.ncallers; i++) {
 		in->counters[i] = limits_caller(in->limits, in->plan.callers[i].name);
@@ -68,7 +69,7 @@ say_limit(struct call *c, struct span name, enum limit over, const struct caller
 }
 
 static enum verdict
-ask(const struct ingress *in, struct call *c, bool take)
+ask(const struct ingress *in, struct call *c, bool enters)
 {
 	const struct ingress_caller *caller;
 	struct limits_caller *counters;
@@ -80,8 +81,8 @@ ask(const struct ingress *in, struct call *c, bool take)
 	assert(c->decision.caller != CALLER_NONE);
 	caller = &in->plan.callers[c->decision.caller];
 	counters = in->counters[c->decision.caller];
-	over = take ? limits_take(counters, &caller->limits, now_ms, &wait_ms)
-		    : limits_look(counters, &caller->limits, now_ms, &wait_ms);
+	over = enters ? limits_enter(counters, &caller->limits, now_ms, &wait_ms)
+		      : limits_take(counters, &caller->limits, now_ms, &wait_ms);
 	if (over == LIMIT_NONE)
 		return VERDICT_OK;
 	if (over == LIMIT_BUDGET) {
@@ -95,18 +96,18 @@ ask(const struct ingress *in, struct call *c, bool take)
 }
 
 enum verdict
-admission_look(const struct ingress *in, struct call *c)
-{
-	return ask(in, c, false);
-}
-
-enum verdict
-admission_take(const struct ingress *in, struct call *c)
+admission_enter(const struct ingress *in, struct call *c)
 {
 	enum verdict v = ask(in, c, true);
 
 	c->admitted = v == VERDICT_OK && in->plan.ncallers > 0;
 	return v;
+}
+
+enum verdict
+admission_take(const struct ingress *in, struct call *c)
+{
+	return ask(in, c, false);
 }
 
 void

@@ -33,7 +33,7 @@ call_free(struct ingress *in, struct call *c)
 	if (c == NULL)
 		return;
 	admission_give(in, c);
-	in->buffered -= c->reserved;
+	call_release(in, c, c->reserved);
 	buf_free(&c->body);
 	buf_free(&c->list_head);
 	buf_free(&c->list);
@@ -47,14 +47,42 @@ call_id(const struct call *c)
 	return (struct span){c->id, CALL_ID_LEN};
 }
 
+/* Whether n more would leave less than half to the other callers. */
+static bool
+is_greedy(const struct ingress *in, const struct call *c, uint64_t n)
+{
+	uint64_t held = in->buffered_by[c->decision.caller + 1];
+
+	return in->plan.ncallers > 1 && held > c->reserved && held + n > in->plan.buffer_total / 2;
+}
+
 bool
 call_reserve(struct ingress *in, struct call *c, uint64_t n)
 {
+	struct span name = caller_name(in, c->decision.caller);
+
 	if (n > in->plan.buffer_total / 2 || in->buffered > in->plan.buffer_total - 2 * n)
 		return false;
+	if (is_greedy(in, c, 2 * n)) {
+		snprintf(c->decision.why, sizeof(c->decision.why),
+			 "The bodies of the caller \"%.*s\" would take more than half of "
+			 "`limits.bufferTotal`; send fewer large ones at a time, or ask the "
+			 "operator to raise it.",
+			 (int)name.len, name.ptr);
+		return false;
+	}
 	in->buffered += 2 * n;
+	in->buffered_by[c->decision.caller + 1] += 2 * n;
 	c->reserved += 2 * n;
 	return true;
+}
+
+void
+call_release(struct ingress *in, struct call *c, uint64_t n)
+{
+	in->buffered -= n;
+	in->buffered_by[c->decision.caller + 1] -= n;
+	c->reserved -= n;
 }
 
 void
@@ -64,8 +92,7 @@ call_handed_over(struct ingress *in, struct call *c)
 		return;
 	buf_free(&c->body);
 	c->content.ptr = NULL;
-	in->buffered -= c->reserved / 2;
-	c->reserved -= c->reserved / 2;
+	call_release(in, c, c->reserved / 2);
 }
 
 struct edit {

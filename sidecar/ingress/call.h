@@ -25,7 +25,8 @@ struct call {
 	struct span content;    /* the body: a view into the input, or body */
 	size_t sent;            /* bytes of content framed for egress */
 	uint64_t reserved;      /* of limits.bufferTotal */
-	bool admitted;          /* it counts against its caller's limits (admission.h) */
+	uint64_t patience_ms;   /* how long more of the body is waited for (conn_body_came) */
+	bool admitted;          /* it is one of its caller's under way (admission.h) */
 	unsigned retry_seconds; /* for Retry-After of a refusal; 0: no particular time */
 	struct upload *upload;  /* a form: body is then what waits for egress; else NULL */
 	bool end_sent;
@@ -55,10 +56,14 @@ void call_free(struct ingress *in, struct call *c);
 struct span call_id(const struct call *c);
 
 /*
- * Takes room for n more bytes of the body from limits.bufferTotal, twice: egress keeps a copy until
- * the call has ended, to be able to send it again. False when there is none left.
+ * Takes room for n bytes of the body that have come from limits.bufferTotal, twice: egress keeps a
+ * copy until the call has ended, to be able to send it again. False when there is none left, or
+ * when, of several callers, this one's bodies would hold more than half of it (why is set then). A
+ * caller's only body may be as large as any.
  */
 bool call_reserve(struct ingress *in, struct call *c, uint64_t n);
+/* Gives n bytes of what it reserved back. */
+void call_release(struct ingress *in, struct call *c, uint64_t n);
 /* All of the body is with egress: frees our copy, and gives back the room of it. */
 void call_handed_over(struct ingress *in, struct call *c);
 

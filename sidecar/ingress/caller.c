@@ -266,6 +266,14 @@ caller_may_call(const struct ingress *in, long caller, enum operation operation)
 	return (may >> operation & 1) != 0;
 }
 
+bool
+caller_counts_tokens(const struct ingress *in, long caller)
+{
+	const struct ingress_caller *c = rules_of(in, caller);
+
+	return c != NULL && (c->limits.budget_tokens > 0 || c->limits.tokens_per_minute > 0);
+}
+
 /* ---- their tokens ---- */
 
 bool

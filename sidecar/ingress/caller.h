@@ -51,6 +51,8 @@ bool caller_may_name(const struct ingress *in, long caller, struct span model);
 bool caller_may_call(const struct ingress *in, long caller, enum operation operation);
 /* Whether its calls must name a model, since only some are allowed. */
 bool caller_has_models(const struct ingress *in, long caller);
+/* Whether what its calls use is counted against limits of its own. */
+bool caller_counts_tokens(const struct ingress *in, long caller);
 
 /* Whether each caller with a token can be known by it … */
 bool caller_tokens_are_known(const struct ingress *in);

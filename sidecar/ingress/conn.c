@@ -14,7 +14,7 @@ enum {
 	DOWN_MAX = 2 * (FRAME_HEADER + FRAME_HEAD_MAX),
 	LINGER_MS = 2 * 1000,
 	LINGER_BYTES = 16 * 1024,
-	IDLE_LEAST_MS = 1000, /* what was just accepted may be about to send */
+	YOUNG_MS = 1000, /* what has just become idle may be about to send */
 };
 
 /* What a state waits for from the client, and how long (0: no limit of ours). */
@@ -95,19 +95,37 @@ conn_abort(struct conn *c, const char *code)
 	conn_drop(c);
 }
 
-void
-conn_state(struct conn *c, enum conn_state state)
+static uint64_t
+deadline_ms(const struct conn *c, enum conn_state state)
 {
 	uint64_t ms = rows[state].deadline_ms;
 
+	if (ms != UINT64_MAX)
+		return ms;
+	return state == CONN_IDLE ? c->in->plan.keep_alive_ms : c->in->plan.header_timeout_ms;
+}
+
+void
+conn_state(struct conn *c, enum conn_state state)
+{
+	uint64_t ms = deadline_ms(c, state);
+
 	c->state = state;
-	if (ms == UINT64_MAX)
-		ms = state == CONN_IDLE ? c->in->plan.keep_alive_ms : c->in->plan.header_timeout_ms;
 	watch_set(c->in->loop, &c->client, rows[state].wants);
 	if (ms == 0)
 		timer_stop(c->in->loop, &c->timer);
 	else
 		timer_set(c->in->loop, &c->timer, ms);
+}
+
+void
+conn_body_came(struct conn *c, size_t n)
+{
+	uint64_t now = loop_now(c->in->loop), left = c->timer.at > now ? c->timer.at - now : 0;
+
+	left += n / BODY_RATE + 1;
+	c->call->patience_ms = left < BODY_TIMEOUT_MS ? left : BODY_TIMEOUT_MS;
+	timer_set(c->in->loop, &c->timer, c->call->patience_ms);
 }
 
 /* ---- towards the client ---- */
@@ -124,6 +142,7 @@ conn_send(struct conn *c)
 void
 conn_finished(struct conn *c)
 {
+	c->served |= c->call != NULL && c->call->first_byte_us != 0;
 	end_call(c);
 	if (c->head_relayed)
 		conn_end_by_reset(c, false);
@@ -206,7 +225,7 @@ read_chunks(struct conn *c)
 
 	if (!client_is_here(c, n) || n < 0)
 		return;
-	timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
+	conn_body_came(c, (size_t)n);
 	request_chunks(c, (struct span){came, (size_t)n});
 }
 
@@ -231,20 +250,31 @@ read_head(struct conn *c)
 		conn_abort(c, "client_gone");
 }
 
+/* Memory follows what has come, not what was announced: it doubles. */
+static size_t
+room_for_more(const struct buf *body)
+{
+	size_t left = body->max - body->len, room = body->cap - body->len;
+
+	if (room == 0)
+		room = body->len < BODY_READ_BYTES ? BODY_READ_BYTES : body->len;
+	return left < room ? left : room;
+}
+
 /* A counted body is read into its own buffer, and never beyond its end. */
 static void
 read_counted(struct conn *c)
 {
 	struct buf *body = &c->call->body;
-	size_t room = body->max - body->len;
+	size_t room = room_for_more(body);
 	char *at = buf_room(body, room);
 	ssize_t n = at == NULL ? 0 : recv(c->client.fd, at, room, 0);
 
 	if (!client_is_here(c, n) || n < 0)
 		return;
 	buf_grew(body, (size_t)n);
-	timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
-	request_advance(c);
+	conn_body_came(c, (size_t)n);
+	request_counted(c, (size_t)n);
 }
 
 static void
@@ -347,19 +377,59 @@ conn_count_calls(const struct ingress *in)
 	return n;
 }
 
+/* How readily a connection is ended for a new one. */
+enum parting {
+	NEVER,
+	YOUNG,  /* it was never served, and its head may be on its way */
+	SERVED, /* kept for later calls: a client expects to lose such a one */
+	SILENT, /* it was never served, though it had the time */
+};
+
+/* When c came into its state, which is one of those with a deadline. */
+static uint64_t
+since(const struct conn *c)
+{
+	return c->timer.at - deadline_ms(c, c->state);
+}
+
+static enum parting
+parting_of(const struct conn *c)
+{
+	bool is_head = c->state == CONN_HEAD && !c->served;
+	bool is_idle = is_head || c->state == CONN_IDLE || c->state == CONN_LINGER;
+	bool is_young = is_idle && since(c) + YOUNG_MS > loop_now(c->in->loop);
+
+	if (!is_idle || (c->served && is_young))
+		return NEVER;
+	return c->served ? SERVED : is_young ? YOUNG : SILENT;
+}
+
+/* Many that come at once have sent their heads before any of them was read. */
+static bool
+has_come(const struct conn *c)
+{
+	char byte;
+
+	return recv(c->client.fd, &byte, 1, MSG_PEEK) > 0;
+}
+
 bool
 conn_make_room(struct ingress *in)
 {
+	enum parting best = NEVER;
 	struct conn *first = NULL;
 
-	for (struct conn *c = in->conns; c != NULL; c = c->next)
-		if (c->state == CONN_IDLE && (first == NULL || c->timer.at < first->timer.at))
+	for (struct conn *c = in->conns; c != NULL; c = c->next) {
+		enum parting p = parting_of(c);
+
+		if (p > best || (p == best && first != NULL && since(c) <= since(first))) {
 			first = c;
-	/* The deadline of an idle connection tells since when it is. */
-	if (first == NULL ||
-	    first->timer.at + IDLE_LEAST_MS > loop_now(in->loop) + in->plan.keep_alive_ms)
+			best = p;
+		}
+	}
+	if (first == NULL || (best == YOUNG && has_come(first)))
 		return false;
-	conn_drop(first);
+	conn_abort(first, "overloaded");
 	return true;
 }
 

@@ -15,8 +15,10 @@ void conn_new(struct ingress *in, const struct ingress_listener *l, int fd);
 size_t conn_count_calls(const struct ingress *in);
 
 /*
- * No descriptor is left: ends the connection that has been idle for longest, if one has been for a
- * second. A client expects as much of a connection that it keeps.
+ * There is no room for another connection: ends one that is not at work. First those that were
+ * never served, though they have been there for a second (silent, with half a head, or refused),
+ * then what is kept for later calls and has been idle for a second, then what has just come and
+ * said nothing; of each kind the oldest. False: there is none.
  */
 bool conn_make_room(struct ingress *in);
 

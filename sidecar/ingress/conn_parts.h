@@ -15,6 +15,7 @@ enum {
 	READ_BYTES = 16 * 1024,
 	BODY_READ_BYTES = 64 * 1024,
 	BODY_TIMEOUT_MS = 60 * 1000, /* nginx's client_body_timeout */
+	BODY_RATE = 4,               /* the least, bytes a ms: a byte a minute is no body */
 	SEND_TIMEOUT_MS = 600 * 1000,
 };
 
@@ -46,6 +47,7 @@ struct conn {
 	uint64_t left;  /* bytes of a counted answer that are still due */
 	unsigned minor; /* the client speaks HTTP/1.minor */
 	bool head_relayed, answer_done;
+	bool served; /* an upstream has answered a call of it */
 	bool close;  /* the connection ends with this answer */
 	bool unread; /* not all of the request was read */
 };
@@ -54,6 +56,11 @@ struct conn {
 
 /* The one place where a state changes: sets what is waited for, and how long. */
 void conn_state(struct conn *c, enum conn_state state);
+/*
+ * n more bytes of the body have come. Of the BODY_TIMEOUT_MS that are its own, waiting for them has
+ * taken some, and they bring some back, at BODY_RATE.
+ */
+void conn_body_came(struct conn *c, size_t n);
 /* Sends what is gathered for the client; false when it is gone. */
 bool conn_send(struct conn *c);
 /* Ends the connection and frees it. */
@@ -85,6 +92,8 @@ void conn_refuse(struct conn *c, enum verdict v, const char *why, bool whole);
 
 /* Acts on the bytes of the client that are here. May free c. */
 void request_advance(struct conn *c);
+/* Has n more bytes of a counted body in call->body. May free c. */
+void request_counted(struct conn *c, size_t n);
 /*
  * The same with more of a chunked body, which is never kept with the head (views point into
  * that). May free c.

@@ -309,6 +309,26 @@ has_rules(const struct ingress *in, const struct decision *d)
 	return in->plan.has_models || caller_has_models(in, d->caller);
 }
 
+/*
+ * What a response in the background uses is told when it is asked for later, as often as it is
+ * asked for: it could be charged to nobody.
+ */
+static enum verdict
+check_background(const struct ingress *in, const struct scan *s, struct decision *d)
+{
+	struct span name = caller_name(in, d->caller);
+
+	if (!s->background || d->route->operation != OPERATION_RESPONSES ||
+	    !caller_counts_tokens(in, d->caller))
+		return VERDICT_OK;
+	return decide_refuse(
+		d, VERDICT_FIELD_NOT_ALLOWED,
+		"The caller \"%.*s\" has a `tokenBudget` or `tokensPerMinute`, and the answer to a "
+		"call with \"background\" does not tell what it will use; leave \"background\" "
+		"out, or set it to false.",
+		(int)name.len, name.ptr);
+}
+
 /* The model of a JSON body, and what is to stand there instead; *sent its final name. */
 static enum verdict
 decide_json(const struct ingress *in, struct span body, struct scan *s, struct decision *d,
@@ -321,8 +341,9 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	if (fault != SCAN_OK)
 		return refuse_scan(d, "The body", fault, s);
 	d->stream = s->stream;
-	if (!s->has_model)
-		return VERDICT_OK;
+	v = check_background(in, s, d);
+	if (v != VERDICT_OK || !s->has_model)
+		return v;
 	model.len = s->model_len;
 	if (d->model[0] == '\0')
 		note_model(d, model);

@@ -59,9 +59,10 @@ struct ingress {
 	size_t nconns, ncalls;
 	struct conn *conns; /* all of them, for draining */
 	uint64_t buffered;  /* bytes of request bodies, against limits.bufferTotal (call_reserve) */
-	bool retiring;      /* no new connection, and every answer is the last of its own */
-	bool draining;      /* nor a new call */
-	bool started;       /* it has been ready once */
+	uint64_t *buffered_by; /* the same of each caller: the first of nobody in particular */
+	bool retiring;         /* no new connection, and every answer is the last of its own */
+	bool draining;         /* nor a new call */
+	bool started;          /* it has been ready once */
 	void (*idle)(struct ingress *in); /* while retiring: called when a connection has gone */
 	uint64_t id_prefix, id_count;
 };

@@ -193,6 +193,7 @@ wait_for_budget(struct limits_caller *c, const struct caller_limits *rules, uint
 
 /* ---- calls ---- */
 
+/* Everything but concurrentRequests. */
 static enum limit
 judge(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
       uint64_t *wait_ms)
@@ -210,26 +211,29 @@ judge(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_m
 		*wait_ms = calls > tokens ? calls : tokens;
 		return calls > tokens ? LIMIT_REQUESTS : LIMIT_TOKENS;
 	}
-	if (rules->concurrent_requests > 0 && c->running >= rules->concurrent_requests) {
-		*wait_ms = CONCURRENT_WAIT_MS;
-		return LIMIT_CONCURRENT;
-	}
 	return LIMIT_NONE;
 }
 
+/* Counted without a rule too: the next generation may have one. */
 enum limit
-limits_look(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
-	    uint64_t *wait_ms)
+limits_enter(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
+	     uint64_t *wait_ms)
 {
 	enum limit over;
 
 	lock(&c->lock);
 	over = judge(c, rules, now_ms, wait_ms);
+	if (over == LIMIT_NONE && rules->concurrent_requests > 0 &&
+	    c->running >= rules->concurrent_requests) {
+		*wait_ms = CONCURRENT_WAIT_MS;
+		over = LIMIT_CONCURRENT;
+	}
+	if (over == LIMIT_NONE)
+		c->running++;
 	unlock(&c->lock);
 	return over;
 }
 
-/* Counted without a rule too: the next generation may have one. */
 enum limit
 limits_take(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
 	    uint64_t *wait_ms)
@@ -238,10 +242,8 @@ limits_take(struct limits_caller *c, const struct caller_limits *rules, uint64_t
 
 	lock(&c->lock);
 	over = judge(c, rules, now_ms, wait_ms);
-	if (over == LIMIT_NONE) {
+	if (over == LIMIT_NONE)
 		used_at(c, now_ms)->calls++;
-		c->running++;
-	}
 	unlock(&c->lock);
 	return over;
 }

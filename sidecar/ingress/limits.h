@@ -37,13 +37,15 @@ struct limits_caller *limits_caller(struct limits *l, struct span name);
  * May the caller make a call now? LIMIT_NONE, or the limit that it is over, with *wait_ms until
  * there may be room again. Exact over all processes: N may be made, never one more, in any minute
  * or at a time. Tokens are known when an answer ends, so calls under way may overdraw.
+ *
+ * One that enters is under way from now on, until limits_give.
  */
-enum limit limits_look(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
-		       uint64_t *wait_ms);
-/* The same, and makes it: it counts from now on, until limits_give. */
+enum limit limits_enter(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
+			uint64_t *wait_ms);
+/* One that has entered is made: asked again, since time has passed, and counted in its minute. */
 enum limit limits_take(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms,
 		       uint64_t *wait_ms);
-/* A call that was taken is over. */
+/* A call that had entered is over. */
 void limits_give(struct limits_caller *c);
 
 /* The caller has used tokens. The first of a budget's begin its period. */

@@ -75,7 +75,7 @@ greet(struct listener *l, int fd)
 {
 	int on = 1;
 
-	if (is_full(l)) {
+	if (is_full(l) && !conn_make_room(l->in)) {
 		refuse(l->in, fd);
 		return;
 	}

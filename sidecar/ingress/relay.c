@@ -230,7 +230,7 @@ balance(struct conn *c)
 	if (stream_is_open(&c->stream))
 		stream_hold(&c->stream, full);
 	if (wants)
-		timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
+		timer_set(c->in->loop, &c->timer, c->call->patience_ms);
 	else if (c->out.len > 0 && c->timer.slot == 0)
 		timer_set(c->in->loop, &c->timer, SEND_TIMEOUT_MS);
 	else if (c->out.len == 0)
@@ -314,8 +314,8 @@ send_call(struct conn *c)
 		return;
 	}
 	if (c->call->upload != NULL) {
-		c->in->buffered -= c->call->reserved; /* egress keeps no copy of a form */
-		c->call->reserved = 0;
+		call_release(c->in, c->call,
+			     c->call->reserved); /* egress keeps no copy of a form */
 		buf_clear(&c->call->body, upload_is_open(c) ? BODY_READ_BYTES : 0);
 	}
 	if (upload_is_open(c)) {

@@ -43,28 +43,42 @@ body_too_large(struct conn *c)
 	conn_refuse(c, VERDICT_BODY_TOO_LARGE, NULL, false);
 }
 
-/* A body that is here whole is used where it is; head_len then covers it. */
+/* Room for n bytes that have come of a body that is kept whole. False: it was refused. */
+static bool
+reserve(struct conn *c, size_t n)
+{
+	if (call_reserve(c->in, c->call, n))
+		return true;
+	conn_refuse(c, VERDICT_OVERLOADED, NULL, false);
+	return false;
+}
+
+/* What came with the head. A body that is here whole is used where it is; head_len covers it. */
 static void
 take_counted(struct conn *c)
 {
 	struct call *call = c->call;
 	size_t have = c->inb.len - call->head_len, want = (size_t)call->request.length;
 
-	if (call->body.max == 0 && have >= want) {
+	if (!reserve(c, have < want ? have : want))
+		return;
+	if (have >= want) {
 		call->content = (struct span){c->inb.ptr + call->head_len, want};
 		call->head_len += want;
 		body_complete(c, have > want);
 		return;
 	}
-	if (call->body.max == 0) {
-		buf_init(&call->body, want);
-		(void)buf_room(&call->body, want);
-	}
-	if (have > want - call->body.len)
-		have = want - call->body.len;
+	buf_init(&call->body, want);
 	(void)buf_add(&call->body, c->inb.ptr + call->head_len, have);
-	buf_keep(&c->inb, c->inb.len - have);
-	if (call->body.len < want)
+	buf_keep(&c->inb, call->head_len);
+}
+
+void
+request_counted(struct conn *c, size_t n)
+{
+	struct call *call = c->call;
+
+	if (!reserve(c, n) || call->body.len < call->body.max)
 		return;
 	call->content = buf_span(&call->body);
 	body_complete(c, false);
@@ -85,10 +99,8 @@ request_chunks(struct conn *c, struct span in)
 		at += used;
 		if (ev != CHUNKED_DATA)
 			continue;
-		if (!call_reserve(c->in, call, data.len)) {
-			conn_refuse(c, VERDICT_OVERLOADED, NULL, false);
+		if (!reserve(c, data.len))
 			return;
-		}
 		if (buf_add_span(&call->body, data) != 0)
 			ev = CHUNKED_TOO_LARGE;
 	} while (ev == CHUNKED_DATA);
@@ -102,19 +114,14 @@ request_chunks(struct conn *c, struct span in)
 	}
 }
 
-/* Makes sure that a body can be kept whole. False: it was refused. */
+/* A body that is kept whole: by its length it can be. False: it was refused. */
 static bool
-reserve_body(struct conn *c, uint64_t max)
+keep_begin(struct conn *c, uint64_t max)
 {
 	struct call *call = c->call;
 
 	if (call->request.framing == HTTP_LENGTH && call->request.length > max) {
 		body_too_large(c);
-		return false;
-	}
-	if (call->request.framing == HTTP_LENGTH &&
-	    !call_reserve(c->in, call, call->request.length)) {
-		conn_refuse(c, VERDICT_OVERLOADED, NULL, false);
 		return false;
 	}
 	if (call->request.framing == HTTP_CHUNKED) {
@@ -149,7 +156,7 @@ body_start(struct conn *c)
 
 	if (form && !upload_begin(c))
 		return;
-	if (!form && !reserve_body(c, c->in->plan.body_bytes))
+	if (!form && !keep_begin(c, c->in->plan.body_bytes))
 		return;
 	if (call->request.expect_continue && c->inb.len == call->head_len)
 		(void)buf_add_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -158,6 +165,7 @@ body_start(struct conn *c)
 		return;
 	}
 	conn_state(c, CONN_BODY);
+	call->patience_ms = BODY_TIMEOUT_MS;
 	if (form || call->request.framing == HTTP_CHUNKED)
 		take_early(c, form);
 	else
@@ -250,7 +258,7 @@ head_complete(struct conn *c)
 	if (!is_turned_away(v) && answer_self(c))
 		return;
 	if (v == VERDICT_OK)
-		v = admission_look(c->in, call);
+		v = admission_enter(c->in, call);
 	if (v != VERDICT_OK) {
 		refuse_early(c, v);
 		return;
@@ -292,16 +300,6 @@ take_head(struct conn *c)
 void
 request_advance(struct conn *c)
 {
-	switch (c->state) {
-	case CONN_IDLE:
-	case CONN_HEAD:
-		if (c->inb.len > 0)
-			take_head(c);
-		break;
-	case CONN_BODY:
-		take_counted(c);
-		break;
-	default:
-		break;
-	}
+	if ((c->state == CONN_IDLE || c->state == CONN_HEAD) && c->inb.len > 0)
+		take_head(c);
 }

@@ -359,6 +359,8 @@ take_member(struct scanner *s, struct span inside)
 		note(s, &s->out->tools, &s->out->many_tools);
 	if (span_is(name, "stream") && stands_here(s, SPAN("true")))
 		s->out->stream = true;
+	if (span_is(name, "background") && !stands_here(s, SPAN("false")))
+		s->out->background = true;
 	if (!span_is(name, "model"))
 		return true;
 	if (s->out->has_model)

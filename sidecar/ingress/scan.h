@@ -35,6 +35,7 @@ struct scan {
 	struct span model_raw; /* the value with its quotes, in the document */
 	size_t model_len;
 	bool stream;                    /* a top-level "stream": true (any one of them) */
+	bool background;                /* a top-level "background" that is not false */
 	struct span stream_options;     /* the value of the top-level member, a view; or empty */
 	bool many_stream_options;       /* there are several */
 	struct span tools;              /* the same of "tools" */

@@ -239,7 +239,7 @@ upload_read(struct conn *c)
 		conn_abort(c, "client_gone");
 		return;
 	}
-	timer_set(c->in->loop, &c->timer, BODY_TIMEOUT_MS);
+	conn_body_came(c, (size_t)n);
 	upload_came(c, (struct span){came, (size_t)n});
 }
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import stat
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
-from fakes.agent import CHAT, STREAM, Agent, Closed
+from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act
 from fakes.sidekey import ROLES, SANITIZED, Sidekey, run
 from fakes.wire import wait_for
@@ -266,9 +267,11 @@ def test_idle_connection_is_closed(world: World, start) -> None:
 def test_connections_have_a_limit(world: World, start) -> None:
     """Beyond limits.connections somebody is told so or waits; those that are in work on."""
     sidekey = start(world.config(limits={"connections": 4}), world.env())
-    agents = [Agent(sidekey.port, timeout=2) for _ in range(4)]
+    world.api.models["held"] = Act(stall=600)
+    agents = [Agent(sidekey.port) for _ in range(4)]
     for agent in agents:
-        assert agent.chat().status == 200
+        agent.begin("POST", CHAT, {**HELLO, "model": "held"})
+    wait_for(lambda: len(world.api.executed) == 4, 10, "all are at work")
     outcomes: list[object] = []
 
     def late() -> None:
@@ -282,6 +285,6 @@ def test_connections_have_a_limit(world: World, start) -> None:
     thread.start()
     thread.join(5)
     assert outcomes and outcomes[0] is not None, "the fifth got through"
+    assert not select.select([agent.socket for agent in agents], [], [], 0)[0]
     for agent in agents:
-        assert agent.chat().status == 200
         agent.close()

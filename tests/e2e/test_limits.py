@@ -293,6 +293,41 @@ def test_unknown_is_charged(plain_world: World, start, way: str) -> None:
     spent(ask(sidekey))
 
 
+@pytest.mark.parametrize("limit", ["tokenBudget", "tokensPerMinute", "requestsPerMinute"])
+def test_background_is_refused(plain_world: World, start, limit: str) -> None:
+    """What a response in the background uses is told to whoever asks for it later: where tokens
+    are counted there is none, however it is written."""
+    tokens = {"tokens": 1000, "period": "1h"} if limit == "tokenBudget" else 1000
+    sidekey = begin(start, plain_world, **{limit: tokens})
+    body = b'{"model":"gpt-4o","input":"hi",%b}'
+    bad = [
+        b'"background":true',
+        b'"background" : 1',
+        b'"background":null',
+        b'"background":"false"',
+        b'"background":{}',
+        b'"Back\\u0067round":true',
+        '"bac\N{KELVIN SIGN}ground":true'.encode(),
+        b'"background":false,"background":true',
+        b'"background":true,"background":false',
+    ]
+    good = [b'"background":false', b'"metadata":{"background":"true"}', b'"user":"background"']
+    headers = [*AUTH, ("Content-Type", "application/json")]
+    with Agent(sidekey.port) as agent:
+        for text in bad + good:
+            answer = agent.call("POST", "/v1/responses", body % text, headers)
+            if text in good or limit == "requestsPerMinute":
+                assert answer.status == 200, text
+                continue
+            assert (answer.status, answer.code) == (403, "field_not_allowed"), text
+            message = answer.json()["error"]["message"]
+            assert '"a"' in message and "`tokenBudget`" in message and "leave" in message
+        chat = b'{"model":"gpt-4o","messages":[],"background":true}'
+        assert agent.call("POST", CHAT, chat, headers).status == 200, "of responses alone"
+    done = len(good) if limit != "requestsPerMinute" else len(bad + good)
+    assert len(plain_world.api.executed) == done + 1
+
+
 def test_output_is_charged(plain_world: World, start) -> None:
     """A small question with a long answer, left before its end."""
     sidekey = begin(start, plain_world, tokenBudget={"tokens": 5000, "period": "1h"})
@@ -383,7 +418,8 @@ def told_so(agent: Agent) -> str | None:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("framing", ["counted", "chunked"])
 def test_buffer_total(plain_world: World, start, framing: str) -> None:
-    """1,000 callers with 32 MiB each: few get through at a time, the rest is told at once."""
+    """1,000 calls of 32 MiB each, all at once: as many get through as there is room for, and the
+    rest is told as soon as there is none."""
     limits = {"connections": UPLOADS + 50, "bodyBytes": "32MiB", "bufferTotal": "128MiB"}
     sidekey = begin(start, plain_world, limits=limits)
     plain_world.api.models["stuck"] = Act(stall=600)
@@ -406,9 +442,8 @@ def test_buffer_total(plain_world: World, start, framing: str) -> None:
         assert codes.count("overloaded") > UPLOADS / 2 and set(codes) <= {"overloaded", None}
         for agent in left:
             feed(agent, b"0\r\n\r\n" if framing == "chunked" else b"")
-        if framing == "counted":
-            assert len(left) == TOTAL // (2 * BODY)
-            wait_for(lambda: len(plain_world.api.executed) == len(left), 60, "those got through")
+        through = TOTAL // (2 * BODY)
+        wait_for(lambda: len(plain_world.api.executed) == through, 60, "those got through")
         if not SANITIZED:
             assert peak(sidekey) - before < TOTAL + SLACK, "held at its peak"
     wait_for(lambda: inflight(sidekey) == 0, 30, "all are gone")

@@ -24,6 +24,7 @@ FEWER = 1000  # under the sanitizers
 IDLE_KEPT = 4 * 1024  # bytes of each idle connection, by all processes
 HALF_KEPT = 16 * 1024  # the same of a request that has begun, whatever it announces
 SLACK = 1024 * 1024
+TOKEN = "sk-sidekey-" + "5e" * 32
 MIB = 1024 * 1024
 pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("root")]
 
@@ -123,10 +124,9 @@ def test_slow_loris(plain_world: World, start) -> None:
 
 
 def test_slow_bodies(plain_world: World, plain_sidekey: Sidekey) -> None:
-    """Bodies that do not come: what is announced is not kept before it is there, though it is
-    reserved of bufferTotal (twice, for egress has a copy)."""
+    """Bodies that do not come: what is announced is neither kept nor reserved before it is there."""
     before = memory(plain_sidekey)
-    count = 12
+    count = 100
     with others_are_served(plain_sidekey), connections(plain_sidekey.port, count) as slow:
         for one in slow:
             one.sendall(head(plain_sidekey, 8 * MIB) + b"{")
@@ -211,11 +211,15 @@ def test_half_open_requests(plain_world: World, start, kind: str) -> None:
 
 
 def test_more_than_the_limit(plain_world: World, start) -> None:
-    """Whoever is too many is told so, with a remedy; those that are in are served."""
+    """Whoever is too many is told so, with a remedy; those that are at work go on."""
     limit = 50
     sidekey = start(plain_world.config(limits={"connections": limit}), plain_world.env())
-    with Agent(sidekey.port) as inside, connections(sidekey.port, limit - 1) as idle:
-        assert inside.chat().status == 200
+    plain_world.api.models["stuck"] = Act(stall=600)
+    with contextlib.ExitStack() as stack:
+        inside = [stack.enter_context(Agent(sidekey.port)) for _ in range(limit)]
+        for agent in inside:
+            agent.begin("POST", CHAT, {**HELLO, "model": "stuck"})
+        wait_for(lambda: len(plain_world.api.executed) == limit, 20, "all are at work")
         for _ in range(3):
             with connections(sidekey.port, limit) as late:
                 wait_for(lambda those=late: ended(those) == limit, 10, "they are told")
@@ -226,12 +230,63 @@ def test_more_than_the_limit(plain_world: World, start) -> None:
                     assert b"x-sidekey-error: overloaded" in told
                     assert b"Content-Length: %d\r\n" % len(text) in told
                     assert b"limits.connections" in text
-            assert inside.chat().status == 200
         assert sidekey.readiness() == 200, "health checks get through"
-        assert ended(idle) == 0
-        for one in idle:
-            one.close()
-        wait_for(lambda: served(sidekey), 10, "there is room again")
+        assert ended([agent.socket for agent in inside]) == 0
+    wait_for(lambda: served(sidekey), 10, "there is room again")
+
+
+@pytest.mark.parametrize("says", ["nothing", "half a head", "a bad head", "no token"])
+def test_nobody_takes_all_connections(plain_world: World, start, says: str) -> None:
+    """More than there may be, of somebody without a token: he gives way to the callers, the
+    longest there first, and whoever has been served keeps his."""
+    limit = 50
+    callers = [{"name": "a", "token": "env:TOKEN"}]
+    config = plain_world.config(callers=callers, limits={"connections": limit})
+    sidekey = start(config, plain_world.env(TOKEN=TOKEN))
+    raw = {
+        "nothing": b"",
+        "half a head": head(sidekey, 2)[:40],
+        "a bad head": b"GARBAGE\r\n\r\n",
+        "no token": head(sidekey, 1000),
+    }[says]
+    auth = [("Authorization", f"Bearer {TOKEN}")]
+    with Agent(sidekey.port) as kept:
+        assert kept.chat(headers=auth).status == 200
+        with connections(sidekey.port, 3 * limit, raw) as silent:
+            for _ in range(5):
+                with Agent(sidekey.port) as late:
+                    assert late.chat(headers=auth).status == 200
+                    assert late.chat(headers=auth).status == 200
+            assert kept.chat(headers=auth).status == 200, "on its old connection"
+            wait_for(lambda: ended(silent) >= 2 * limit, 10, "most had to go")
+        assert sidekey.readiness() == 200
+
+
+def test_idle_ones_give_way(plain_world: World, start) -> None:
+    """Connections that are kept for later calls keep nobody out once they have been idle for a
+    second; those that have been so for longest go first."""
+    half = 4
+    sidekey = start(plain_world.config(limits={"connections": 2 * half}), plain_world.env())
+    with contextlib.ExitStack() as stack:
+
+        def comes() -> bool:
+            """Another one, who stays when he is served."""
+            agent = Agent(sidekey.port)
+            with contextlib.suppress(Closed, ConnectionError):
+                if agent.chat().status == 200:
+                    stack.enter_context(agent)
+                    return True
+            agent.close()
+            return False
+
+        kept = [stack.enter_context(Agent(sidekey.port)) for _ in range(2 * half)]
+        for agent in kept:
+            assert agent.chat().status == 200
+        for count in range(1, half + 1):
+            wait_for(comes, 20, "somebody has been idle for long enough")
+            assert ended([agent.socket for agent in kept[:half]]) == count
+            for agent in kept[half:]:
+                assert agent.chat().status == 200
 
 
 def served(sidekey: Sidekey) -> bool:

@@ -23,6 +23,31 @@ set_up(void **state)
 	return 0;
 }
 
+/* A call whose body is there with its head. */
+static enum limit
+take(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms, uint64_t *wait_ms)
+{
+	enum limit over = limits_enter(c, rules, now_ms, wait_ms);
+
+	if (over != LIMIT_NONE)
+		return over;
+	over = limits_take(c, rules, now_ms, wait_ms);
+	if (over != LIMIT_NONE)
+		limits_give(c);
+	return over;
+}
+
+/* One that comes to nothing. */
+static enum limit
+look(struct limits_caller *c, const struct caller_limits *rules, uint64_t now_ms, uint64_t *wait_ms)
+{
+	enum limit over = limits_enter(c, rules, now_ms, wait_ms);
+
+	if (over == LIMIT_NONE)
+		limits_give(c);
+	return over;
+}
+
 /* ---- the pages ---- */
 
 static void
@@ -101,7 +126,7 @@ minute(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		uint64_t wait = 0;
 
-		if (limits_take(c, &rules, rows[i].at_ms, &wait) != rows[i].over ||
+		if (take(c, &rules, rows[i].at_ms, &wait) != rows[i].over ||
 		    wait != rows[i].wait_ms)
 			fail_msg("%s: row %zu, wait %llu", rows[i].why, i,
 				 (unsigned long long)wait);
@@ -122,7 +147,7 @@ any_minute(void **state)
 	for (size_t i = 0; i < TRIES; i++) {
 		step = (step * 1103515245 + 12345) % 2147483648U;
 		now += step % 3000;
-		if (limits_take(c, &rules, now, &wait) != LIMIT_NONE)
+		if (take(c, &rules, now, &wait) != LIMIT_NONE)
 			continue;
 		admitted[n++] = now;
 		if (n > N)
@@ -140,14 +165,14 @@ waits(void **state)
 	uint64_t now = 1000, wait = 0;
 
 	for (int i = 0; i < 200; i++) {
-		if (limits_take(c, &rules, now, &wait) == LIMIT_NONE) {
+		if (take(c, &rules, now, &wait) == LIMIT_NONE) {
 			now += 777;
 			continue;
 		}
-		assert_int_equal(limits_look(c, &rules, now + wait - 1, &wait), LIMIT_REQUESTS);
-		(void)limits_look(c, &rules, now, &wait);
+		assert_int_equal(look(c, &rules, now + wait - 1, &wait), LIMIT_REQUESTS);
+		(void)look(c, &rules, now, &wait);
 		now += wait;
-		assert_int_equal(limits_look(c, &rules, now, &wait), LIMIT_NONE);
+		assert_int_equal(look(c, &rules, now, &wait), LIMIT_NONE);
 	}
 }
 
@@ -159,10 +184,10 @@ behind(void **state)
 	struct limits_caller *c = limits_caller(*state, SPAN("a"));
 	uint64_t wait;
 
-	assert_int_equal(limits_take(c, &rules, 70000, &wait), LIMIT_NONE);
-	assert_int_equal(limits_take(c, &rules, 69999, &wait), LIMIT_NONE);
-	assert_int_equal(limits_take(c, &rules, 69999, &wait), LIMIT_REQUESTS);
-	assert_int_equal(limits_take(c, &rules, 70000, &wait), LIMIT_REQUESTS);
+	assert_int_equal(take(c, &rules, 70000, &wait), LIMIT_NONE);
+	assert_int_equal(take(c, &rules, 69999, &wait), LIMIT_NONE);
+	assert_int_equal(take(c, &rules, 69999, &wait), LIMIT_REQUESTS);
+	assert_int_equal(take(c, &rules, 70000, &wait), LIMIT_REQUESTS);
 }
 
 /* ---- at a time ---- */
@@ -174,19 +199,19 @@ concurrent(void **state)
 	struct limits_caller *c = limits_caller(*state, SPAN("a"));
 	uint64_t wait = 0;
 
-	assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_NONE);
-	assert_int_equal(limits_take(c, &none, 0, &wait), LIMIT_NONE); /* counted without a rule */
-	assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_CONCURRENT);
+	assert_int_equal(take(c, &rules, 0, &wait), LIMIT_NONE);
+	assert_int_equal(take(c, &none, 0, &wait), LIMIT_NONE); /* counted without a rule */
+	assert_int_equal(take(c, &rules, 0, &wait), LIMIT_CONCURRENT);
 	assert_int_equal(wait, 1000);
 	limits_give(c);
-	assert_int_equal(limits_look(c, &rules, 0, &wait), LIMIT_NONE); /* a look takes nothing */
-	assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_NONE);
+	assert_int_equal(look(c, &rules, 0, &wait), LIMIT_NONE); /* a look takes nothing */
+	assert_int_equal(take(c, &rules, 0, &wait), LIMIT_NONE);
 	limits_give(c);
 	limits_give(c);
 	limits_give(c); /* one too many makes no room for a third */
-	assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_NONE);
-	assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_NONE);
-	assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_CONCURRENT);
+	assert_int_equal(take(c, &rules, 0, &wait), LIMIT_NONE);
+	assert_int_equal(take(c, &rules, 0, &wait), LIMIT_NONE);
+	assert_int_equal(take(c, &rules, 0, &wait), LIMIT_CONCURRENT);
 }
 
 /* A call that is refused counts nowhere. */
@@ -197,13 +222,13 @@ refused_is_free(void **state)
 	struct limits_caller *c = limits_caller(*state, SPAN("a"));
 	uint64_t wait;
 
-	assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_NONE);
+	assert_int_equal(take(c, &rules, 0, &wait), LIMIT_NONE);
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_CONCURRENT);
+		assert_int_equal(take(c, &rules, 0, &wait), LIMIT_CONCURRENT);
 	limits_give(c);
-	assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_NONE);
+	assert_int_equal(take(c, &rules, 0, &wait), LIMIT_NONE);
 	limits_give(c);
-	assert_int_equal(limits_take(c, &rules, 0, &wait), LIMIT_REQUESTS);
+	assert_int_equal(take(c, &rules, 0, &wait), LIMIT_REQUESTS);
 }
 
 /* ---- tokens ---- */
@@ -216,12 +241,12 @@ tokens(void **state)
 	uint64_t wait = 0;
 
 	limits_spend(c, &rules, 99, 1000);
-	assert_int_equal(limits_take(c, &rules, 1000, &wait), LIMIT_NONE); /* below: one more */
-	limits_spend(c, &rules, UINT64_MAX, 20000);                        /* may overdraw */
-	assert_int_equal(limits_take(c, &rules, 20000, &wait), LIMIT_TOKENS);
+	assert_int_equal(take(c, &rules, 1000, &wait), LIMIT_NONE); /* below: one more */
+	limits_spend(c, &rules, UINT64_MAX, 20000);                 /* may overdraw */
+	assert_int_equal(take(c, &rules, 20000, &wait), LIMIT_TOKENS);
 	assert_int_equal(wait, 61000);
-	assert_int_equal(limits_take(c, &rules, 80999, &wait), LIMIT_TOKENS);
-	assert_int_equal(limits_take(c, &rules, 81000, &wait), LIMIT_NONE);
+	assert_int_equal(take(c, &rules, 80999, &wait), LIMIT_TOKENS);
+	assert_int_equal(take(c, &rules, 81000, &wait), LIMIT_NONE);
 }
 
 static void
@@ -231,9 +256,9 @@ longer_wait(void **state)
 	struct limits_caller *c = limits_caller(*state, SPAN("a"));
 	uint64_t wait = 0;
 
-	assert_int_equal(limits_take(c, &rules, 1000, &wait), LIMIT_NONE);
+	assert_int_equal(take(c, &rules, 1000, &wait), LIMIT_NONE);
 	limits_spend(c, &rules, 5, 9000);
-	assert_int_equal(limits_look(c, &rules, 9000, &wait), LIMIT_TOKENS);
+	assert_int_equal(look(c, &rules, 9000, &wait), LIMIT_TOKENS);
 	assert_int_equal(wait, 61000);
 }
 
@@ -244,20 +269,19 @@ budget(void **state)
 	struct limits_caller *c = limits_caller(*state, SPAN("a"));
 	uint64_t wait = 0, start = 5000000;
 
-	assert_int_equal(limits_take(c, &rules, 1, &wait), LIMIT_NONE); /* starts nothing */
-	limits_spend(c, &rules, 0, 2);                                  /* nor does nothing */
+	assert_int_equal(take(c, &rules, 1, &wait), LIMIT_NONE); /* starts nothing */
+	limits_spend(c, &rules, 0, 2);                           /* nor does nothing */
 	limits_spend(c, &rules, 60, start);
 	limits_spend(c, &rules, 39, start + HOUR_MS - 1);
-	assert_int_equal(limits_look(c, &rules, start + HOUR_MS - 1, &wait), LIMIT_NONE);
+	assert_int_equal(look(c, &rules, start + HOUR_MS - 1, &wait), LIMIT_NONE);
 	limits_spend(c, &rules, 1, start + HOUR_MS - 1);
-	assert_int_equal(limits_look(c, &rules, start + HOUR_MS - 1, &wait), LIMIT_BUDGET);
+	assert_int_equal(look(c, &rules, start + HOUR_MS - 1, &wait), LIMIT_BUDGET);
 	assert_int_equal(wait, 1);
-	assert_int_equal(limits_look(c, &rules, start + HOUR_MS, &wait), LIMIT_NONE);
+	assert_int_equal(look(c, &rules, start + HOUR_MS, &wait), LIMIT_NONE);
 	/* The next period begins with its own first spend, not with the end of the last. */
 	limits_spend(c, &rules, UINT64_MAX, start + 3 * (uint64_t)HOUR_MS);
 	limits_spend(c, &rules, UINT64_MAX, start + 3 * (uint64_t)HOUR_MS); /* no wrap to little */
-	assert_int_equal(limits_look(c, &rules, start + 3 * (uint64_t)HOUR_MS + 1, &wait),
-			 LIMIT_BUDGET);
+	assert_int_equal(look(c, &rules, start + 3 * (uint64_t)HOUR_MS + 1, &wait), LIMIT_BUDGET);
 	assert_int_equal(wait, HOUR_MS - 1);
 }
 
@@ -271,10 +295,10 @@ new_rules(void **state)
 	uint64_t wait;
 
 	limits_spend(c, &before, 150, 1000);
-	assert_int_equal(limits_look(c, &before, 1000, &wait), LIMIT_BUDGET);
-	assert_int_equal(limits_look(c, &after, 1000, &wait), LIMIT_NONE);
+	assert_int_equal(look(c, &before, 1000, &wait), LIMIT_BUDGET);
+	assert_int_equal(look(c, &after, 1000, &wait), LIMIT_NONE);
 	limits_spend(c, &after, 50, 1000);
-	assert_int_equal(limits_look(c, &after, 1000, &wait), LIMIT_BUDGET);
+	assert_int_equal(look(c, &after, 1000, &wait), LIMIT_BUDGET);
 }
 
 /* ---- two processes on one page ---- */
@@ -286,7 +310,7 @@ take_many(struct limits_caller *c, const struct caller_limits *rules, bool give)
 	uint64_t wait;
 
 	for (int i = 0; i < 20000; i++) {
-		if (limits_take(c, rules, 1000, &wait) != LIMIT_NONE)
+		if (take(c, rules, 1000, &wait) != LIMIT_NONE)
 			continue;
 		got++;
 		if (give)
@@ -318,8 +342,8 @@ processes(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	assert_int_equal(ours + *theirs, 30001); /* never one more, and none lost */
-	assert_int_equal(limits_take(c, &one, 1000, &wait), LIMIT_NONE); /* all are given back */
-	assert_int_equal(limits_take(c, &one, 1000, &wait), LIMIT_CONCURRENT);
+	assert_int_equal(take(c, &one, 1000, &wait), LIMIT_NONE); /* all are given back */
+	assert_int_equal(take(c, &one, 1000, &wait), LIMIT_CONCURRENT);
 	munmap(theirs, sizeof(*theirs));
 }
 
