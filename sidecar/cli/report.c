@@ -75,6 +75,9 @@ take_identity(struct line *l, const struct msg_report_identity *m)
 static void
 take_slot(struct line *l, const struct msg_report_slot *m)
 {
+	uint64_t now = now_s(),
+		 age = now > m->created_s ? now - m->created_s : 0; /* of two clocks */
+
 	l->good = m->state == SLOT_FRESH;
 	add_text(l, "state", span_of(slot_state_name((enum slot_state)m->state)));
 	if (!l->good) {
@@ -86,11 +89,11 @@ take_slot(struct line *l, const struct msg_report_slot *m)
 	if (m->version_id.len > 0)
 		(void)buf_addf(&l->detail, "version %.*s, ", (int)m->version_id.len,
 			       m->version_id.ptr);
-	if (m->created_s > 0 && m->created_s <= now_s()) {
+	if (m->created_s > 0) {
 		(void)buf_add_str(&l->detail, "age ");
-		add_span_of_time(&l->detail, now_s() - m->created_s);
+		add_span_of_time(&l->detail, age);
 		(void)buf_add_str(&l->detail, ", ");
-		add_number(l, "age_seconds", now_s() - m->created_s);
+		add_number(l, "age_seconds", age);
 	}
 	(void)buf_addf(&l->detail, "%u bytes, sha256 %.*s…", m->length, (int)m->fingerprint.len,
 		       m->fingerprint.ptr);

@@ -14,6 +14,7 @@
 enum {
 	READ_BYTES = 16 * 1024,
 	BODY_READ_BYTES = 64 * 1024,
+	BODY_AT_ONCE = 1024 * 1024,
 	BODY_TIMEOUT_MS = 60 * 1000, /* nginx's client_body_timeout */
 	BODY_RATE = 4,               /* the least, bytes a ms: a byte a minute is no body */
 	SEND_TIMEOUT_MS = 600 * 1000,
