@@ -69,7 +69,7 @@ take_counted(struct conn *c)
 		return;
 	}
 	buf_init(&call->body, want);
-	/* Addresses at once, so that a body of usual size is not copied; pages as they are filled. */
+	/* Addresses at once, so that a usual body is not copied; pages as they are filled. */
 	(void)buf_room(&call->body, want < BODY_AT_ONCE ? want : BODY_AT_ONCE);
 	(void)buf_add(&call->body, c->inb.ptr + call->head_len, have);
 	buf_keep(&c->inb, call->head_len);
