@@ -8,7 +8,7 @@
 #include "ev/loop.h"
 #include "http/grammar.h"
 
-enum { DAYS = 2, DAY_LEN = 8 };
+enum { DAYS = 2, DAY_LEN = 8, DAY_S = 24 * 60 * 60, EDGE_S = 60 * 60 };
 
 struct held_keys {
 	struct signer_loan *days[DAYS]; /* of one version */
@@ -175,21 +175,51 @@ signers_take(struct signers *s, const struct msg_signing *m)
 	return NULL;
 }
 
+/* The key of the day of now_s. */
+static struct signer_loan *
+key_of(const struct held_keys *h, uint64_t now_s)
+{
+	char day[17];
+
+	date_to_basic(now_s, day);
+	for (size_t i = 0; i < DAYS; i++)
+		if (is_of_day(h->days[i], (struct span){day, DAY_LEN}))
+			return h->days[i];
+	return NULL;
+}
+
+/*
+ * The key of *now_s; or, at the edge of a day for which there is none, that of the day beside it
+ * with its nearest second: a clock that is off has led there, and AWS's answer will say by how
+ * much.
+ */
+static struct signer_loan *
+nearest_key(const struct held_keys *h, uint64_t *now_s)
+{
+	uint64_t midnight = *now_s - *now_s % DAY_S;
+	struct signer_loan *key = key_of(h, *now_s);
+
+	if (key == NULL && *now_s - midnight < EDGE_S) {
+		key = key_of(h, midnight - 1);
+		*now_s = key == NULL ? *now_s : midnight - 1;
+	} else if (key == NULL && midnight + DAY_S - *now_s < EDGE_S) {
+		key = key_of(h, midnight + DAY_S);
+		*now_s = key == NULL ? *now_s : midnight + DAY_S;
+	}
+	return key;
+}
+
 struct signer_loan *
 signers_lend(struct signers *s, size_t target, uint64_t *now_s)
 {
 	struct held_keys *h = &s->items[target];
-	char today[17];
+	struct signer_loan *loan;
 
 	*now_s = (uint64_t)(wall_s() + h->offset_s);
-	date_to_basic(*now_s, today);
-	for (size_t i = 0; i < DAYS; i++) {
-		if (!is_of_day(h->days[i], (struct span){today, DAY_LEN}))
-			continue;
-		h->days[i]->refs++;
-		return h->days[i];
-	}
-	return NULL;
+	loan = nearest_key(h, now_s);
+	if (loan != NULL)
+		loan->refs++;
+	return loan;
 }
 
 enum signing_state

@@ -29,7 +29,10 @@ struct signers *signers_new(const struct egress_plan *plan);
  */
 const char *signers_take(struct signers *s, const struct msg_signing *m);
 
-/* Today's signer of target with a reference for the caller, or NULL; *now_s is AWS's time. */
+/*
+ * Today's signer of target with a reference for the caller, or NULL; *now_s is AWS's time. Within
+ * an hour of the day that it has a key of, that one's, and *now_s the second of it that is nearest.
+ */
 struct signer_loan *signers_lend(struct signers *s, size_t target, uint64_t *now_s);
 void signers_release(struct signer_loan *loan);
 

@@ -17,9 +17,9 @@ enum { DAY_S = 86400 };
 	{                                                                                          \
 		.is_signed = true, .region = TEXT("us-east-1"), .service = TEXT("bedrock")         \
 	}
-enum { TWO_DAYS, CLOCK, VERSION, TAKEN_BACK, UNUSABLE, PLAIN, TARGETS };
-static struct egress_target targets[TARGETS] = {SIGNED, SIGNED, SIGNED,
-						SIGNED, SIGNED, {.is_signed = false}};
+enum { TWO_DAYS, CLOCK, VERSION, TAKEN_BACK, UNUSABLE, EDGE, PLAIN, TARGETS };
+static struct egress_target targets[TARGETS] = {
+	SIGNED, SIGNED, SIGNED, SIGNED, SIGNED, SIGNED, {.is_signed = false}};
 static const struct egress_plan plan = {.targets = targets, .ntargets = COUNT(targets)};
 static struct signers *s;
 static const char key[SIGV4_KEY_LEN] = "a key of thirty-two bytes, made";
@@ -68,10 +68,10 @@ two_days_are_held(void **state)
 	assert_int_equal(signers_state(s, TWO_DAYS), SIGNING_AWAITED);
 	assert_int_equal(signers_state(s, PLAIN), SIGNING_GOOD);
 	assert_null(put(TWO_DAYS, 1, 0, 0));
-	assert_null(put(TWO_DAYS, 1, 1, 0));
+	assert_null(put(TWO_DAYS, 1, 2, 0));
 	assert_true(can_sign(TWO_DAYS));
 	assert_int_equal(signers_state(s, TWO_DAYS), SIGNING_GOOD);
-	assert_null(put(TWO_DAYS, 1, 2, 0));
+	assert_null(put(TWO_DAYS, 1, 3, 0));
 	assert_false(can_sign(TWO_DAYS));
 	assert_int_equal(signers_state(s, TWO_DAYS), SIGNING_AWAITED);
 }
@@ -94,6 +94,42 @@ the_day_is_by_aws_s_clock(void **state)
 	signers_release(loan);
 }
 
+static const struct {
+	int64_t from_midnight_s; /* AWS's time, as it seems */
+	int key;                 /* the day that there is a key of, from that */
+	int64_t signed_s;        /* from that midnight; FAR: there is no signing */
+	const char *why;
+} edges[] = {
+#define FAR INT64_MAX
+	{600, 0, 600, "the key of the day"},       {600, -1, -1, "just beyond it: its last second"},
+	{-600, 1, 0, "just before it: its first"}, {3500, -1, -1, "an hour beyond, almost"},
+	{3601, -1, FAR, "more than an hour"},      {-3601, 1, FAR, "more than an hour before"},
+	{600, 1, FAR, "the other edge is far"},    {600, -2, FAR, "a day between"},
+};
+
+/* A clock that was set near midnight seems to be in a day of which nobody has a key. */
+static void
+the_edge_of_a_day(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(edges); i++) {
+		uint64_t now = now_s(), midnight = now - now % DAY_S + 2 * DAY_S, got;
+		int64_t seems = (int64_t)midnight + edges[i].from_midnight_s;
+		struct signer_loan *loan;
+
+		assert_null(put(EDGE, (uint32_t)i + 1, edges[i].key, seems - (int64_t)now));
+		loan = signers_lend(s, EDGE, &got);
+		if ((loan == NULL) != (edges[i].signed_s == FAR))
+			fail_msg("%s", edges[i].why);
+		if (loan == NULL)
+			continue;
+		assert_in_range(got, midnight + (uint64_t)edges[i].signed_s,
+				midnight + (uint64_t)edges[i].signed_s +
+					(edges[i].key == 0 ? 60 : 0));
+		signers_release(loan);
+	}
+}
+
 /* Other keys end the use of those before; a call in hand keeps its own to its end. */
 static void
 another_version_replaces_all(void **state)
@@ -103,11 +139,11 @@ another_version_replaces_all(void **state)
 
 	(void)state;
 	assert_null(put(VERSION, 1, 0, 0));
-	assert_null(put(VERSION, 1, 1, 0));
+	assert_null(put(VERSION, 1, 2, 0));
 	loan = signers_lend(s, VERSION, &now);
 	assert_non_null(loan);
 	assert_false(signers_is_newer(s, VERSION, loan->version));
-	assert_null(put(VERSION, 2, 1, 0));
+	assert_null(put(VERSION, 2, 2, 0));
 	assert_false(can_sign(VERSION));
 	assert_true(signers_is_newer(s, VERSION, loan->version));
 	assert_memory_equal(secret_span(loan->signer.key).ptr, key, sizeof(key));
@@ -168,6 +204,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_days_are_held),
 		cmocka_unit_test(the_day_is_by_aws_s_clock),
+		cmocka_unit_test(the_edge_of_a_day),
 		cmocka_unit_test(another_version_replaces_all),
 		cmocka_unit_test(keys_are_taken_back),
 		cmocka_unit_test(what_cannot_be_used_is_not_taken),
