@@ -9,8 +9,9 @@ from pathlib import Path
 import openai
 import pytest
 from fakes.agent import Agent
+from fakes.clock import Clock
 from fakes.cloud import Cloud
-from fakes.sidekey import Sidekey
+from fakes.sidekey import ROOT, Sidekey
 from fakes.world import World
 
 Start = Callable[..., Sidekey]
@@ -51,6 +52,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 def sidekey(world: World, start: Start) -> Sidekey:
     return start(world.config(), world.env())
+
+
+@pytest.fixture
+def clock(plain_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clocks of the test build, which is what the test then starts."""
+    hooked = os.environ.get("SIDEKEY_TEST") or ROOT / "build" / "sidekey-test"
+    monkeypatch.setenv("SIDEKEY", str(hooked))
+    return Clock(tmp_path, plain_world.store)
 
 
 @pytest.fixture

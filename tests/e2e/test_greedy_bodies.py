@@ -3,16 +3,14 @@
 neither room nor time from the others; one on a slow line gets through."""
 
 import contextlib
-import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from fakes.agent import CHAT, HELLO, Agent, Answer, Closed
 from fakes.apibase import Act
 from fakes.clock import Clock
-from fakes.sidekey import ROOT, Sidekey
+from fakes.sidekey import Sidekey
 from fakes.toxic import RESET
 from fakes.wire import wait_for
 from fakes.world import World
@@ -160,14 +158,6 @@ def test_an_only_body_may_be_the_largest(plain_world: World, start) -> None:
 
 
 # ---- how it comes ----
-
-
-@pytest.fixture
-def clock(plain_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Of the test build, which is what these tests start."""
-    hooked = os.environ.get("SIDEKEY_TEST") or ROOT / "build" / "sidekey-test"
-    monkeypatch.setenv("SIDEKEY", str(hooked))
-    return Clock(tmp_path, plain_world.store)
 
 
 def chunk(data: bytes) -> bytes:

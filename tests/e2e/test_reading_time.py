@@ -4,18 +4,16 @@ not read for ten minutes is cut off, and its upstream let go."""
 
 import array
 import fcntl
-import os
 import socket
 import termios
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fakes.agent import CHAT, HELLO, Agent
 from fakes.apibase import Act
 from fakes.clock import Clock
-from fakes.sidekey import ROOT, SANITIZED, Sidekey
+from fakes.sidekey import SANITIZED, Sidekey
 from fakes.toxic import RESET
 from fakes.wire import wait_for
 from fakes.world import World
@@ -25,14 +23,6 @@ MIB = 1024 * 1024
 SIZE = 24 * MIB
 TAKEN = 6 * MIB  # at a time: more than the kernel keeps, so that sidekey sees it go
 MINUTE = 1 / 60
-
-
-@pytest.fixture
-def clock(plain_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Of the test build, which is what these tests start."""
-    hooked = os.environ.get("SIDEKEY_TEST") or ROOT / "build" / "sidekey-test"
-    monkeypatch.setenv("SIDEKEY", str(hooked))
-    return Clock(tmp_path, plain_world.store)
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@
 import os
 
 import pytest
-from e2e.conftest import plain_world, root, start, world
+from e2e.conftest import clock, plain_world, root, start, world
 
-__all__ = ["plain_world", "root", "start", "world"]
+__all__ = ["clock", "plain_world", "root", "start", "world"]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -31,14 +31,6 @@ TALK = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
 
 
 @pytest.fixture
-def clock(plain_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Of the test build, which is what these tests start."""
-    hooked = os.environ.get("SIDEKEY_TEST") or ROOT / "build" / "sidekey-test"
-    monkeypatch.setenv("SIDEKEY", str(hooked))
-    return Clock(tmp_path, plain_world.store)
-
-
-@pytest.fixture
 def begin(plain_world: World, clock: Clock, start) -> Callable[..., Sidekey]:
     def run(config: dict, **env: str) -> Sidekey:
         return start(config, plain_world.env(**clock.env(), **env))

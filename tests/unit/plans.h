@@ -8,6 +8,7 @@
 
 #include "config/project.h"
 #include "unit.h"
+#include "variables.h"
 
 #define ARN        "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 
@@ -19,21 +20,10 @@ struct fixture {
 	struct config_faults faults;
 };
 
-static const char *
-variable(void *arg, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *const *row = arg; row != NULL && *row != NULL; row++)
-		if (strncmp(*row, name, n) == 0 && (*row)[n] == '=')
-			return *row + n + 1;
-	return NULL;
-}
-
 static int
 open_fixture(struct fixture *f, const char *text, const char *const *rows)
 {
-	struct environment env = {variable, (void *)(uintptr_t)rows};
+	struct environment env = environment(rows);
 
 	*f = (struct fixture){0};
 	fault_init(&f->faults);

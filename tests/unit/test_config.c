@@ -9,29 +9,12 @@
 #include "config/jsonschema.h"
 #include "config/source.h"
 #include "unit.h"
+#include "variables.h"
 
 #define ARN    "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 #define ROLE   "arn:aws:iam::123456789012:role/r"
 #define SECRET "sk-S3CR3T-value-that-must-not-show"
 #define ONE    "targets: {a: {apiBase: 'https://h/v1', apiKey: env:K"
-
-/* The environment of a case: NAME=VALUE rows. */
-static const char *
-variable(void *arg, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *const *row = arg; row != NULL && *row != NULL; row++)
-		if (strncmp(*row, name, n) == 0 && (*row)[n] == '=')
-			return *row + n + 1;
-	return NULL;
-}
-
-static struct environment
-environment(const char *const *rows)
-{
-	return (struct environment){variable, (void *)(uintptr_t)rows};
-}
 
 static const char *const rows[] = {
 	"OPENAI_API_KEY=" SECRET, "HOST=gw.example.com", "YES=true", "NUM=77", "EMPTY=", NULL,

@@ -5,26 +5,9 @@
 
 #include "config/config.h"
 #include "unit.h"
+#include "variables.h"
 
 #define SECRET "sk-S3CR3T-value-that-must-not-show"
-
-/* The environment of a case: NAME=VALUE rows. */
-static const char *
-variable(void *arg, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *const *row = arg; row != NULL && *row != NULL; row++)
-		if (strncmp(*row, name, n) == 0 && (*row)[n] == '=')
-			return *row + n + 1;
-	return NULL;
-}
-
-static struct environment
-environment(const char *const *rows)
-{
-	return (struct environment){variable, (void *)(uintptr_t)rows};
-}
 
 static const char *const rows[] = {"OPENAI_API_KEY=" SECRET, "HOST=gw.example.com", NULL};
 
