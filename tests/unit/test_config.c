@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "config/jsonschema.h"
 #include "config/source.h"
+#include "printed.h"
 #include "unit.h"
 #include "variables.h"
 
@@ -19,19 +20,6 @@
 static const char *const rows[] = {
 	"OPENAI_API_KEY=" SECRET, "HOST=gw.example.com", "YES=true", "NUM=77", "EMPTY=", NULL,
 };
-
-/* The faults as they are printed. */
-static char *
-printed(const struct config_faults *faults)
-{
-	char *text = NULL;
-	size_t n = 0;
-	FILE *out = open_memstream(&text, &n);
-
-	fault_print(faults, out);
-	fclose(out);
-	return text;
-}
 
 static struct config *
 read_good(const char *text)

@@ -4,25 +4,13 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "printed.h"
 #include "unit.h"
 #include "variables.h"
 
 #define SECRET "sk-S3CR3T-value-that-must-not-show"
 
 static const char *const rows[] = {"OPENAI_API_KEY=" SECRET, "HOST=gw.example.com", NULL};
-
-/* The faults as they are printed. */
-static char *
-printed(const struct config_faults *faults)
-{
-	char *text = NULL;
-	size_t n = 0;
-	FILE *out = open_memstream(&text, &n);
-
-	fault_print(faults, out);
-	fclose(out);
-	return text;
-}
 
 #define BARE "targets: {a: {apiBase: https://h, apiKey: none, headers: {"
 
