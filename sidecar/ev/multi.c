@@ -18,7 +18,7 @@ struct sock {
 	struct watch watch;
 	struct multi *multi;
 	bool pooled;       /* no transfer uses it, or one that libcurl has not told us of */
-	struct sock *next; /* of the pooled ones */
+	struct sock *next; /* of the pooled ones of its row */
 	/* By which libcurl knows a connection too; port 0: not asked yet. */
 	in_port_t port;
 	char peer[INET6_ADDRSTRLEN];
@@ -30,6 +30,8 @@ struct resume {
 	void *easy;
 };
 
+#define POOL_ROWS 256
+
 struct multi {
 	CURLM *curl;
 	struct loop *loop;
@@ -37,7 +39,7 @@ struct multi {
 	struct later later;
 	struct sock **socks; /* by descriptor */
 	size_t nsocks;
-	struct sock *pool; /* few among many, and looked through for each call */
+	struct sock *pool[POOL_ROWS]; /* by row_of the local port: looked up for each call */
 	struct resume *resumes;
 	multi_done_fn *done;
 	multi_paused_fn *paused;
@@ -76,13 +78,45 @@ act(struct multi *m, int fd, int mask)
 }
 
 static void
+learn_ends(struct sock *s)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = {.v6 = {0}};
+	socklen_t len = sizeof(a);
+	bool v6;
+
+	if (getsockname(s->watch.fd, &a.any, &len) != 0)
+		return;
+	v6 = a.any.sa_family == AF_INET6;
+	s->port = ntohs(v6 ? a.v6.sin6_port : a.v4.sin_port);
+	len = sizeof(a);
+	if (getpeername(s->watch.fd, &a.any, &len) == 0)
+		(void)inet_ntop(a.any.sa_family,
+				v6 ? (const void *)&a.v6.sin6_addr : &a.v4.sin_addr, s->peer,
+				sizeof(s->peer));
+}
+
+/* Linux gives the ports of one parity to those that connect. */
+static struct sock **
+row_of(struct multi *m, long port)
+{
+	return &m->pool[(size_t)port / 2 % POOL_ROWS];
+}
+
+static void
 set_pooled(struct sock *s, bool pooled)
 {
-	struct sock **at = &s->multi->pool;
+	struct sock **at;
 
 	if (s->pooled == pooled)
 		return;
 	s->pooled = pooled;
+	if (pooled && s->port == 0)
+		learn_ends(s);
+	at = row_of(s->multi, s->port);
 	if (pooled) {
 		s->next = *at;
 		*at = s;
@@ -206,47 +240,23 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 	return 0;
 }
 
-static void
-learn_ends(struct sock *s)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} a = {.v6 = {0}};
-	socklen_t len = sizeof(a);
-	bool v6;
-
-	if (getsockname(s->watch.fd, &a.any, &len) != 0)
-		return;
-	v6 = a.any.sa_family == AF_INET6;
-	s->port = ntohs(v6 ? a.v6.sin6_port : a.v4.sin_port);
-	len = sizeof(a);
-	if (getpeername(s->watch.fd, &a.any, &len) == 0)
-		(void)inet_ntop(a.any.sa_family,
-				v6 ? (const void *)&a.v6.sin6_addr : &a.v4.sin_addr, s->peer,
-				sizeof(s->peer));
-}
-
-/* A port may be that of two connections, to two addresses. */
-static bool
-is_of(struct sock *s, long port, const char *peer)
-{
-	if (s->port == 0)
-		learn_ends(s);
-	return s->port == port && strcmp(s->peer, peer) == 0;
-}
-
-/* Of the pooled ones from s on, the first that easy has, or has had; or NULL. */
+/*
+ * Of the pooled ones, from the one behind after on (NULL: all), the first that easy has, or has
+ * had; or NULL. A port may be that of two connections, to two addresses.
+ */
 static struct sock *
-pooled_of(void *easy, struct sock *s)
+pooled_of(struct multi *m, void *easy, const struct sock *after)
 {
 	char *peer = NULL;
 	long port = 0;
+	struct sock *s;
 
 	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port);
 	curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &peer);
-	while (s != NULL && !(peer != NULL && is_of(s, port, peer)))
+	if (peer == NULL)
+		return NULL;
+	s = after != NULL ? after->next : *row_of(m, port);
+	while (s != NULL && (s->port != port || strcmp(s->peer, peer) != 0))
 		s = s->next;
 	return s;
 }
@@ -254,8 +264,8 @@ pooled_of(void *easy, struct sock *s)
 void
 multi_pausing(struct multi *m, void *easy)
 {
-	for (struct sock *s = pooled_of(easy, m->pool), *next; s != NULL; s = next) {
-		next = pooled_of(easy, s->next);
+	for (struct sock *s = pooled_of(m, easy, NULL), *next; s != NULL; s = next) {
+		next = pooled_of(m, easy, s);
 		set_pooled(s, false);
 		watch_set(m->loop, &s->watch, 0);
 	}
@@ -274,7 +284,7 @@ multi_is_quiet(struct multi *m, void *easy)
 	curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &tls);
 	if (tls != NULL && tls->internals != NULL && SSL_has_pending(tls->internals) == 1)
 		return false;
-	for (struct sock *s = pooled_of(easy, m->pool); s != NULL; s = pooled_of(easy, s->next))
+	for (struct sock *s = pooled_of(m, easy, NULL); s != NULL; s = pooled_of(m, easy, s))
 		if (recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
 			return false;
 	return true;
@@ -283,7 +293,7 @@ multi_is_quiet(struct multi *m, void *easy)
 void
 multi_distrust(struct multi *m, void *easy)
 {
-	for (struct sock *s = pooled_of(easy, m->pool); s != NULL; s = pooled_of(easy, s->next))
+	for (struct sock *s = pooled_of(m, easy, NULL); s != NULL; s = pooled_of(m, easy, s))
 		retire(s);
 }
 
