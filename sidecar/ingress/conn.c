@@ -59,7 +59,6 @@ conn_drop(struct conn *c)
 	conn_stream_close(c);
 	watch_stop(in->loop, &c->client);
 	timer_stop(in->loop, &c->timer);
-	later_stop(in->loop, &c->later);
 	/* An answer of ours that nobody waited for is counted all the same. */
 	if (c->call != NULL && c->call->code == NULL)
 		c->call->code = "client_gone";
@@ -149,10 +148,7 @@ conn_finished(struct conn *c)
 	c->head_relayed = c->answer_done = false;
 	if (!c->close && !c->in->draining) {
 		conn_state(c, CONN_IDLE);
-		if (c->inb.len == 0)
-			buf_free(&c->inb);
-		else
-			loop_later(c->in->loop, &c->later);
+		buf_free(&c->inb); /* empty: what comes behind a request costs the connection */
 		return;
 	}
 	if (!c->unread) {
@@ -197,12 +193,6 @@ conn_refuse(struct conn *c, enum verdict v, const char *why, bool whole)
 	if (whole)
 		buf_drop(&c->inb, c->inb.len < c->call->head_len ? c->inb.len : c->call->head_len);
 	conn_reply(c);
-}
-
-static void
-advance_later(struct later *l)
-{
-	request_advance(ev_owner(l, struct conn, later));
 }
 
 /* ---- events ---- */
@@ -352,7 +342,6 @@ conn_new(struct ingress *in, const struct ingress_listener *l, int fd)
 	if (l->is_unix)
 		c->peer = caller_peer_of(fd);
 	c->timer.fn = timed_out;
-	c->later.fn = advance_later;
 	buf_init(&c->inb, in->plan.header_bytes + BODY_READ_BYTES);
 	buf_init(&c->out, OUT_MAX);
 	buf_init(&c->up, UP_MAX);

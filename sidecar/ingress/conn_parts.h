@@ -38,7 +38,6 @@ struct conn {
 	struct watch client;
 	struct stream stream; /* to egress, from the first call on */
 	struct timer timer;
-	struct later later;
 	enum conn_state state;
 	struct buf inb, out; /* from and to the client */
 	struct buf up, down; /* to and from egress */

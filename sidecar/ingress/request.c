@@ -204,7 +204,7 @@ answer_self(struct conn *c)
 		return false;
 	buf_init(&body, ADMIN_BODY_MAX);
 	admin_answer(c->in, c->listener, r, &body, &page);
-	c->unread = r->framing != HTTP_NO_BODY;
+	c->unread = r->framing != HTTP_NO_BODY || c->inb.len > c->call->head_len;
 	c->close |= c->unread;
 	page.is_head = c->call->is_head;
 	(void)reply_plain(&c->out, &page, buf_span(&body), c->close);

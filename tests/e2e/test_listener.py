@@ -115,6 +115,16 @@ def test_admin_port_has_the_same_rule(served, path: str) -> None:
     assert (answer.status, answer.code) == (403, "host_not_allowed")
 
 
+def test_a_second_question_behind_the_first_is_not_heard(served) -> None:
+    _, sidekey = served
+    with Agent(sidekey.admin_port) as agent:
+        question = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % sidekey.admin_port
+        agent.send(question * 2)
+        answer = agent.read()
+        assert (answer.status, answer.header("connection")) == (200, "close")
+        assert agent.at_end()
+
+
 # A kubelet calls the admin port by the pod's address, which nobody knows beforehand: there any
 # address will do, but no name, for a name is what a page can rebind.
 @pytest.mark.parametrize(
