@@ -125,6 +125,22 @@ def test_role_that_asks_for_another_external_id(cloud: Cloud, begin) -> None:
     refused(cloud, sidekey, "AccessDenied", own(cloud))
 
 
+def test_external_id_that_is_not_there(cloud: Cloud, begin, tmp_path: Path) -> None:
+    """The role is not asked for without it."""
+    path = tmp_path / "external-id"
+    path.write_text("right")
+    path.chmod(0o600)
+    cloud.sts.add(Role(role_arn("llm"), external_id="right"))
+    role = {"roleArn": role_arn("llm"), "externalId": f"file:{path}"}
+    sidekey = begin(cloud.keys(), {"assumeRole": role})
+    assert chat(sidekey).status == 200
+    path.unlink()
+    again = begin(cloud.keys(), {"assumeRole": role}, wait=False)
+    wait_for(lambda: '"NoExternalId"' in again.text(), 10, again.text())
+    assert (chat(again).code or "").startswith("credential_")
+    assert len([c for c in cloud.sts.calls if c.asked.startswith("AssumeRole")]) == 1
+
+
 def test_target_has_an_identity_of_its_own(cloud: Cloud, begin) -> None:
     """What it says is laid over what is said for all; the store is still asked by the latter."""
     cloud.sts.add(Role(role_arn("invoke")))
@@ -332,6 +348,13 @@ def no_token_file(cloud: Cloud) -> dict[str, str]:
     return env
 
 
+def no_container_token(cloud: Cloud) -> dict[str, str]:
+    say(cloud, "", cloud.keys_profile())
+    env = cloud.pod()
+    cloud.token_file.unlink()
+    return env
+
+
 def refusing_sts(cloud: Cloud) -> dict[str, str]:
     env = {**cloud.web(), **cloud.task()}
     cloud.sts.roles.clear()
@@ -353,6 +376,7 @@ BROKEN_FIRST = {
     "environment": (unknown_keys, "UnrecognizedClientException", {"container", "imds"}),
     "web identity": (no_token_file, "AWS_WEB_IDENTITY_TOKEN_FILE", {"container", "imds"}),
     "its role": (refusing_sts, "AccessDenied", {"container", "imds"}),
+    "its token": (no_container_token, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", {"imds"}),
     "container": (refusing_container, "AccessDeniedException", {"imds"}),
     "sign-in": (no_sign_in, "aws sso login", {"imds"}),
 }

@@ -236,6 +236,19 @@ def test_keys_of_a_file_are_read_again(cloud: Cloud, begin) -> None:
     assert chat(sidekey).status == 200
 
 
+def test_profile_that_holds_no_keys_any_more(cloud: Cloud, begin) -> None:
+    cloud.write_shared("", cloud.keys_profile())
+    sidekey = begin()
+    cloud.write_shared("", "[default]\n")
+    cloud.world.principal.expired = True
+    wait_for(lambda: '"NoProfileKeys"' in sidekey.text(), 10, sidekey.text())
+    assert chat(sidekey).status == 200, "what is held is used on"
+    cloud.world.principal.expired = False
+    cloud.write_shared("", cloud.keys_profile())
+    fetched = cloud.world.store.fetches()
+    wait_for(lambda: cloud.world.store.fetches() > fetched, HEAL_SECONDS, "the keys again")
+
+
 # ---- signing in ----
 
 

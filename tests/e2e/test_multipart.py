@@ -301,6 +301,16 @@ def test_broken_shapes_reach_nobody(plain_world: World, media: Sidekey) -> None:
     assert not plain_world.api.executed
 
 
+def test_bytes_behind_the_upload(plain_world: World, media: Sidekey) -> None:
+    body = MODEL + file(b"RIFF" * 64) + END
+    with Agent(media.port) as agent:
+        agent.send(head(TRANSCRIBE, agent, len(body)) + body + b"GET / HTTP/1.1\r\n")
+        answer = agent.read()
+        assert (answer.status, answer.code) == (400, "malformed_request")
+        assert agent.at_end()
+    assert not plain_world.api.requests
+
+
 def test_not_a_form(plain_world: World, caller: Agent) -> None:
     answer = caller.call("POST", TRANSCRIBE, b"{}", headers=[("Content-Type", "application/json")])
     assert (answer.status, answer.code) == (400, "malformed_request")

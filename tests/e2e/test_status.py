@@ -247,6 +247,18 @@ def test_verb(world: World, start, socket_path: Path) -> None:
     assert set(told) == set(ask_socket(socket_path))
 
 
+def test_verb_counts_what_failed_upstream(world: World, start, socket_path: Path) -> None:
+    sidekey = begin(start, world, socket_path)
+    world.api.stop()
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().code == "upstream_unreachable"
+    wait_for(lambda: ask_socket(socket_path)["calls"]["total"] == 1, 5)
+    told = run("status", *file_of(sidekey)).stdout.splitlines()
+    table = [line.split() for line in told]
+    at = table.index(["TARGET", "UPSTREAM", "ERROR", "CALLS"])
+    assert table[at + 1] == ["main", "unreachable", "1"]
+
+
 def test_verb_does_not_hand_an_agent_the_terminal(
     plain_world: World, start, socket_path: Path
 ) -> None:
