@@ -787,6 +787,16 @@ def test_blueprints(make, name) -> None:
     assert "model: the blueprint stays as it is" in made.said
 
 
+def test_a_blueprint_without_a_key(make) -> None:
+    model = {"provider": "litellm", "model_id": "m", "base_url": "https://a.example"}
+    headers = {"X-Good": "TEAM", "X-Odd": "not a name"}
+    made = make(blueprint({**model, "extra_headers_env": headers}))
+    (target,) = made.targets.values()
+    assert (target["apiKey"], target["headers"]) == ("none", {"X-Good": "${env:TEAM?}"})
+    assert "api_key_env: no key is named, so none is sent" in made.said
+    assert "X-Odd: names no variable and was not carried over" in made.said
+
+
 def test_a_blueprint_whose_model_is_known_later(make) -> None:
     model = {"provider": "litellm", "model_id": "${MODEL}", "base_url": "https://a.example"}
     made = make(blueprint({**model, "api_key_env": "K"}))
@@ -822,6 +832,20 @@ def test_without_a_source_the_keys_of_the_environment(tmp_path: Path) -> None:
     assert SECRET not in file.read_text() + done.stderr.decode()
     command = [str(program()), "check", "-c", str(file)]
     assert subprocess.run(command, env=environment(env), timeout=60, check=False).returncode == 0
+
+
+def test_a_key_of_the_environment_without_a_place() -> None:
+    done = init(env={"AZURE_OPENAI_API_KEY": SECRET, "ANTHROPIC_API_KEY": SECRET})
+    assert list(yaml.safe_load(done.stdout)["targets"]) == ["anthropic"]
+    assert b"AZURE_OPENAI_API_KEY: is set, but no variable says where" in done.stderr
+    assert b"AZURE_OPENAI_ENDPOINT" in done.stderr
+
+
+def test_a_plain_address_of_the_environment() -> None:
+    done = init(env={"OPENAI_API_KEY": SECRET, "OPENAI_BASE_URL": "http://10.0.0.9:8000/v1"})
+    (target,) = yaml.safe_load(done.stdout)["targets"].values()
+    assert target["apiBase"] == "http://10.0.0.9:8000/v1" and target["allowPlaintext"] is True
+    assert b"OPENAI_BASE_URL: is plain http" in done.stderr
 
 
 def test_sidekeys_own_address_is_no_upstream() -> None:
