@@ -11,6 +11,12 @@
 #include "base/buf.h"
 
 /* "server.name:443:192.0.2.1,[2001:db8::1]" */
+bool
+dial_is_ipv6(const struct egress_target *target)
+{
+	return memchr(target->server_name.ptr, ':', target->server_name.len) != NULL;
+}
+
 void
 dial_set(struct dial *d, const struct egress_target *target, const struct addresses *a)
 {
@@ -21,7 +27,7 @@ dial_set(struct dial *d, const struct egress_target *target, const struct addres
 	d->current++;
 	free(d->line);
 	d->line = NULL;
-	if (a->n == 0)
+	if (a->n == 0 || dial_is_ipv6(target)) /* which libcurl need not be told, nor could be */
 		return;
 	buf_init(&b, 1024);
 	(void)buf_addf(&b, "%.*s:%u:", (int)target->server_name.len, target->server_name.ptr,

@@ -32,6 +32,9 @@ struct dial_news {
 	unsigned number;
 };
 
+/* Whether the target goes by an address of IPv6, which a URL has in brackets. */
+bool dial_is_ipv6(const struct egress_target *target);
+
 /* From now on these. */
 void dial_set(struct dial *d, const struct egress_target *target, const struct addresses *a);
 void dial_free(struct dial *d);

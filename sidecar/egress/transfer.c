@@ -458,8 +458,9 @@ new_easy(struct lane *lane)
 
 	if (e == NULL)
 		return NULL;
-	snprintf(url, sizeof(url), "%s://%.*s:%u/", target->https ? "https" : "http",
-		 (int)target->server_name.len, target->server_name.ptr, (unsigned)target->port);
+	snprintf(url, sizeof(url), dial_is_ipv6(target) ? "%s://[%.*s]:%u/" : "%s://%.*s:%u/",
+		 target->https ? "https" : "http", (int)target->server_name.len,
+		 target->server_name.ptr, (unsigned)target->port);
 	curl_easy_setopt(e, CURLOPT_URL, url);
 	multi_defaults(lane->multi, e, target->https);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);

@@ -117,6 +117,19 @@ def test_upstream_moves_under_load(names: NameServer, world: World, start, wrap)
         assert new.requests
 
 
+@pytest.mark.parametrize("addresses", ["::1", "127.0.0.9 ::1", "::1 127.0.0.9"])
+def test_a_name_with_an_address_of_ipv6(names, world: World, start, wrap, addresses: str) -> None:
+    """Alone, or beside one where nobody listens."""
+    if not Path("/proc/net/if_inet6").read_text():
+        pytest.skip("this machine has no IPv6")
+    names.names[UPSTREAM] = addresses
+    with upstream(world, "::1") as api:
+        sidekey = start(at_name(world, api.port), world.env(), wrap=wrap)
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+        assert api.requests
+
+
 def test_name_server_falls_silent(names: NameServer, world: World, start, wrap) -> None:
     """Calls on pooled connections, refreshes of secrets by name and the shutdown go on."""
     if not Path(BUNDLE).exists():

@@ -51,6 +51,7 @@ class Agent:
         timeout: float = 15,
         received: bytearray | None = None,
         host: str = "",
+        address: str = "127.0.0.1",
     ) -> None:
         self.received = bytearray() if received is None else received
         self.buffer = b""
@@ -60,7 +61,7 @@ class Agent:
             self.socket.settimeout(timeout)
             self.socket.connect(unix)
         else:
-            self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+            self.socket = socket.create_connection((address, port), timeout)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:

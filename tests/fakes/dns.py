@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A name server for A records that can change its mind, fall silent, or cut its answers short.
+"""A name server for addresses that can change its mind, fall silent, or cut its answers short.
 
 A name may have several addresses, with spaces between them.
 """
@@ -12,7 +12,8 @@ from typing import Self
 
 HEADER = struct.Struct("!6H")
 CUT = 0x0200  # the TC bit: ask again over TCP
-TYPE_A, IN = 1, 1
+IN = 1
+TYPES = {socket.AF_INET: 1, socket.AF_INET6: 28}  # A and AAAA
 
 
 def question(packet: bytes) -> tuple[str, int, bytes]:
@@ -22,6 +23,15 @@ def question(packet: bytes) -> tuple[str, int, bytes]:
         at += 1 + size
     kind = struct.unpack_from("!H", packet, at + 1)[0]
     return ".".join(labels).lower(), kind, packet[HEADER.size : at + 5]
+
+
+def family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def record(address: str) -> bytes:
+    data = socket.inet_pton(family(address), address)
+    return struct.pack("!HHHIH", 0xC00C, TYPES[family(address)], IN, 1, len(data)) + data
 
 
 class NameServer:
@@ -84,10 +94,6 @@ class NameServer:
         self.questions.add(name)
         number = struct.unpack_from("!H", packet)[0]
         addresses = self.names.get(name, "").split()
-        records = [
-            struct.pack("!HHHIH", 0xC00C, TYPE_A, IN, 1, 4) + socket.inet_aton(address)
-            for address in addresses
-            if kind == TYPE_A and not cut
-        ]
+        records = [record(a) for a in addresses if kind == TYPES[family(a)] and not cut]
         flags = (0x8180 if addresses else 0x8183) | (CUT if cut else 0)
         return HEADER.pack(number, flags, 1, len(records), 0, 0) + asked + b"".join(records)
