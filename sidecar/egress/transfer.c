@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,13 @@ lane_set_addresses(struct lane *lane, const struct addresses *a)
 	dial_set(&lane->dial, lane->target, a);
 }
 
+/* Another errno is of the address: a kernel without IPv6 has no such sockets (EAFNOSUPPORT). */
+static bool
+is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 /* CURLOPT_OPENSOCKETFUNCTION */
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
@@ -118,7 +126,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 	if (purpose != CURLSOCKTYPE_IPCXN || !dial_allows(&lane->dial, lane->target, addr))
 		return CURL_SOCKET_BAD;
 	fd = socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-	t->is_short = fd < 0;
+	t->is_short = fd < 0 && is_shortage(errno);
 	return multi_opened(lane->multi, fd);
 }
 
