@@ -496,7 +496,7 @@ set_call(struct transfer *t, const struct transfer_request *r, char *method)
 	memcpy(method, r->method.ptr, r->method.len);
 	method[r->method.len] = '\0';
 	curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE,
-			 r->streamed || r->body.len > SEND_SMALL ? SEND_LARGE : SEND_SMALL);
+			 (long)(r->streamed || r->body.len > SEND_SMALL ? SEND_LARGE : SEND_SMALL));
 	if (r->streamed) {
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, NULL);
