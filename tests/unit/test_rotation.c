@@ -237,6 +237,19 @@ a_failure_is_left_alone_for_failure_ttl(void **state)
 	assert_int_equal(asked[ACCESS], 1);
 }
 
+/* secrets.failureTtl may be an hour: the longest back-off must not cut it short. */
+static void
+no_failure_is_asked_again_before_failure_ttl(void **state)
+{
+	(void)state;
+	plan.failure_ttl_ms = 300000;
+	fault(KEY, SLOT_DENIED, "AccessDeniedException");
+	assert_true(slots[KEY].next_ms >= loop_lived_ms() + plan.failure_ttl_ms / 10 * 9 - 1000);
+	for (int i = 0; i < 20; i++)
+		fault(KEY, SLOT_DENIED, "AccessDeniedException");
+	assert_true(slots[KEY].next_ms <= loop_lived_ms() + plan.failure_ttl_ms / 10 * 11 + 1000);
+}
+
 static void
 nothing_to_ask_is_answered_at_once(void **state)
 {
@@ -282,6 +295,7 @@ main(void)
 		CASE(a_repetition_is_awaited_by_all_targets),
 		CASE(a_document_of_two_secrets_is_repeated_whole),
 		CASE(a_failure_is_left_alone_for_failure_ttl),
+		CASE(no_failure_is_asked_again_before_failure_ttl),
 		CASE(nothing_to_ask_is_answered_at_once),
 		CASE(a_value_goes_at_max_stale),
 #undef CASE
