@@ -472,8 +472,13 @@ new_easy(struct lane *lane)
 	multi_defaults(lane->multi, e, target->https);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_ms);
-	/* A pooled connection is dropped before the upstream's idle limit (an ALB's is 60 s). */
-	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)(target->pool_idle_ms / 1000));
+	/*
+	 * A pooled connection is dropped before the upstream's idle limit (an ALB's is 60 s). Of
+	 * its age libcurl drops the fraction before it compares: n seconds there are less than n + 1.
+	 */
+	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN,
+			 target->pool_idle_ms < 2000 ? 0L
+						     : (long)(target->pool_idle_ms / 1000) - 1);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, ssl_ctx);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, lane);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
