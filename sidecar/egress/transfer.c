@@ -473,8 +473,8 @@ new_easy(struct lane *lane)
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_ms);
 	/*
-	 * A pooled connection is dropped before the upstream's idle limit (an ALB's is 60 s). Of
-	 * its age libcurl drops the fraction before it compares: n seconds there are less than n + 1.
+	 * A pooled connection is dropped before the upstream's idle limit (an ALB's is 60 s).
+	 * libcurl cuts the fraction off its age: what is n seconds to it is less than n + 1.
 	 */
 	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN,
 			 target->pool_idle_ms < 2000 ? 0L

@@ -76,8 +76,8 @@ add_entry(struct listing *l, struct span entry, struct span id, struct span name
 }
 
 /*
- * Whether the rule by itself makes sent of name. The upstream may list a hundred thousand names, and
- * few of them lead to a rule: asking all rules about each would take minutes.
+ * Whether the rule by itself makes sent of name. The upstream may list a hundred thousand names,
+ * few of which lead to a rule: asking all rules about each would take minutes.
  */
 static bool
 leads_to(const struct model_rule *r, struct span name, struct span sent)

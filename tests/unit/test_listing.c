@@ -117,7 +117,7 @@ what_is_shown_can_be_asked_for(void **state)
 	assert_true(decide_may_list(&in, CALLER_NONE, SPAN("gpt-4o"), 0, SPAN("my-deployment")));
 }
 
-/* The longest list of names that lead nowhere took 20 s of ingress's, and 80 s with twice the rules. */
+/* The longest list, of names that lead nowhere: ingress had no time for other calls for 20 s. */
 static void
 a_long_list_is_held_against_many_rules(void **state)
 {
