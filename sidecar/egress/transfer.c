@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,13 @@ lane_set_addresses(struct lane *lane, const struct addresses *a)
 	dial_set(&lane->dial, lane->target, a);
 }
 
+/* Another errno is of the address: a kernel without IPv6 has no such sockets (EAFNOSUPPORT). */
+static bool
+is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 /* CURLOPT_OPENSOCKETFUNCTION */
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
@@ -118,7 +126,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 	if (purpose != CURLSOCKTYPE_IPCXN || !dial_allows(&lane->dial, lane->target, addr))
 		return CURL_SOCKET_BAD;
 	fd = socket(addr->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-	t->is_short = fd < 0;
+	t->is_short = fd < 0 && is_shortage(errno);
 	return multi_opened(lane->multi, fd);
 }
 
@@ -465,8 +473,13 @@ new_easy(struct lane *lane)
 	multi_defaults(lane->multi, e, target->https);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_ms);
-	/* A pooled connection is dropped before the upstream's idle limit (an ALB's is 60 s). */
-	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)(target->pool_idle_ms / 1000));
+	/*
+	 * A pooled connection is dropped before the upstream's idle limit (an ALB's is 60 s).
+	 * libcurl cuts the fraction off its age: what is n seconds to it is less than n + 1.
+	 */
+	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN,
+			 target->pool_idle_ms < 2000 ? 0L
+						     : (long)(target->pool_idle_ms / 1000) - 1);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, ssl_ctx);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, lane);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -489,7 +502,7 @@ set_call(struct transfer *t, const struct transfer_request *r, char *method)
 	memcpy(method, r->method.ptr, r->method.len);
 	method[r->method.len] = '\0';
 	curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE,
-			 r->streamed || r->body.len > SEND_SMALL ? SEND_LARGE : SEND_SMALL);
+			 (long)(r->streamed || r->body.len > SEND_SMALL ? SEND_LARGE : SEND_SMALL));
 	if (r->streamed) {
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, NULL);

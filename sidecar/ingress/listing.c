@@ -75,6 +75,16 @@ add_entry(struct listing *l, struct span entry, struct span id, struct span name
 	add(l, span_cut(entry, at + id.len, entry.len));
 }
 
+/*
+ * Whether the rule by itself makes sent of name. The upstream may list a hundred thousand names,
+ * few of which lead to a rule: asking all rules about each would take minutes.
+ */
+static bool
+leads_to(const struct model_rule *r, struct span name, struct span sent)
+{
+	return span_eq(model_sent(r, name), sent) && model_pick(r, 1, name) == 0;
+}
+
 /* The entry under the one name by which rule leads to it, if it does. */
 static void
 add_by_rule(struct listing *l, size_t rule, struct span entry, struct span id, struct span sent)
@@ -91,9 +101,11 @@ add_by_rule(struct listing *l, size_t rule, struct span entry, struct span id, s
 			memcpy(text, r->strip_prefix.ptr, n);
 		memcpy(text + n, sent.ptr, sent.len);
 		name = (struct span){text, n + sent.len};
-		if (!decide_may_list(l->in, l->caller, name, l->target, sent))
-			name = sent;
 	}
+	if (!leads_to(r, name, sent) && !(prefix && leads_to(r, sent, sent)))
+		return;
+	if (prefix && !decide_may_list(l->in, l->caller, name, l->target, sent))
+		name = sent;
 	if (model_pick(l->in->plan.models, l->in->plan.nmodels, name) != (long)rule ||
 	    !decide_may_list(l->in, l->caller, name, l->target, sent))
 		return;
@@ -160,7 +172,7 @@ listing_filter(const struct ingress *in, long caller, uint16_t target, struct sp
 		abort();
 	add(&l, span_cut(document, 0, (size_t)(data.ptr - document.ptr) + 1));
 	at = 1;
-	while (walk_item(data, &at, false, &name, &entry))
+	while (l.bad == 0 && walk_item(data, &at, false, &name, &entry))
 		add_by_rules(&l, entry);
 	add_named(&l);
 	add(&l, span_cut(document, (size_t)(data.ptr - document.ptr) + data.len - 1, document.len));

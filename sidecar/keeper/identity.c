@@ -102,7 +102,7 @@ wait_after_failure(const struct identity *id)
 {
 	bool soon = !is_usable(id) && !id->acquire.fault.is_denial;
 	uint64_t base = soon ? SOON_MS : id->all->plan->failure_ttl_ms;
-	uint64_t max = soon ? SOON_MAX_MS : LATER_MAX_MS;
+	uint64_t max = soon ? SOON_MAX_MS : base < LATER_MAX_MS ? LATER_MAX_MS : base;
 
 	for (unsigned i = 1; i < id->failures && base < max; i++)
 		base *= 2;

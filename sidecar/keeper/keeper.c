@@ -372,8 +372,11 @@ enter(struct keeper *k, struct box_level *level)
 
 	if (dirs == NULL || ports == NULL)
 		abort();
-	for (size_t i = 0; i < k->plan.nread_dirs; i++)
+	for (size_t i = 0; i < k->plan.nread_dirs; i++) {
 		dirs[i] = strndup(k->plan.read_dirs[i].text.ptr, k->plan.read_dirs[i].text.len);
+		if (dirs[i] == NULL)
+			abort();
+	}
 	for (size_t i = 0; i < k->plan.nports; i++)
 		ports[i] = k->plan.ports[i].number;
 	bad = box_enter(&keeper_box, &o, level, &why);
@@ -423,10 +426,11 @@ prepare(struct keeper *k)
 	k->slots = calloc(k->plan.nslots + 1, sizeof(*k->slots));
 	k->targets = calloc(k->plan.ntargets + 1, sizeof(*k->targets));
 	k->rotations = calloc(k->plan.ntargets + 1, sizeof(*k->rotations));
-	if (k->slots == NULL || k->targets == NULL || k->rotations == NULL)
-		return -1;
 	if (k->plan.report)
 		k->reported = calloc(k->plan.nslots + 1, sizeof(*k->reported));
+	if (k->slots == NULL || k->targets == NULL || k->rotations == NULL ||
+	    (k->plan.report && k->reported == NULL))
+		return -1;
 	for (size_t i = 0; i < k->plan.nslots; i++) {
 		slot_init(&k->slots[i], &k->owner, (uint16_t)i);
 		if (reference_parse(k->plan.slots[i].reference, &k->slots[i].reference) !=

@@ -30,8 +30,10 @@ begin(struct rotation *r)
 {
 	r->began = loop_now(r->loop);
 	r->under_way = true;
-	for (size_t i = 0; i < r->plan->nslots; i++)
+	for (size_t i = 0; i < r->plan->nslots; i++) {
 		r->open[i] = is_worth_asking(&r->slots[r->plan->slots[i].number]);
+		r->stale[i] = false;
+	}
 	for (size_t i = 0; i < r->plan->nslots; i++)
 		if (r->open[i])
 			slot_refresh(&r->slots[r->plan->slots[i].number]);
@@ -44,14 +46,34 @@ floor_passed(struct timer *t)
 	begin(ev_owner(t, struct rotation, floor));
 }
 
+/*
+ * Only at the round's end, when the fetch that brought nothing has ended for all its slots and all
+ * targets: begun in between, it would pass for the one that the rest of them are told of.
+ */
+static void
+ask_again(struct later *l)
+{
+	struct rotation *r = ev_owner(l, struct rotation, again);
+
+	for (size_t i = 0; i < r->plan->nslots; i++) {
+		bool stale = r->stale[i];
+
+		r->stale[i] = false;
+		if (stale && r->open[i])
+			slot_refresh(&r->slots[r->plan->slots[i].number]);
+	}
+}
+
 void
 rotation_init(struct rotation *r, struct loop *l, const struct keeper_target *plan,
 	      struct slot *slots, void (*looked)(struct rotation *r))
 {
 	*r = (struct rotation){.plan = plan, .slots = slots, .loop = l, .looked = looked};
 	r->floor.fn = floor_passed;
+	r->again.fn = ask_again;
 	r->open = calloc(plan->nslots + 1, sizeof(*r->open));
-	if (r->open == NULL)
+	r->stale = calloc(plan->nslots + 1, sizeof(*r->stale));
+	if (r->open == NULL || r->stale == NULL)
 		abort();
 }
 
@@ -78,15 +100,12 @@ rotation_slot_ended(struct rotation *r, const struct slot *s, bool changed)
 	if (!r->under_way)
 		return;
 	for (size_t i = 0; i < r->plan->nslots; i++) {
-		struct slot *own = &r->slots[r->plan->slots[i].number];
-
-		if (own != s || !r->open[i])
+		if (&r->slots[r->plan->slots[i].number] != s || !r->open[i])
 			continue;
-		if (!changed && s->began < r->began && !slot_is_resting(s)) {
-			slot_refresh(own);
-			return;
-		}
-		r->open[i] = false;
+		r->stale[i] = !changed && s->began < r->began && !slot_is_resting(s);
+		r->open[i] = r->stale[i];
+		if (r->stale[i])
+			loop_later(r->loop, &r->again);
 	}
 	end_if_done(r);
 }

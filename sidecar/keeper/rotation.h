@@ -17,8 +17,10 @@ struct rotation { /* of one target */
 	void (*looked)(struct rotation *r); /* what was new has been sent to egress already */
 	bool under_way;
 	uint64_t began; /* loop_now of the last look; 0: none yet */
-	bool *open;     /* by place in the plan: its fetch has not ended */
+	bool *open;     /* by place in the plan: its fetch has not ended … */
+	bool *stale;    /* … or did with what the store may have said before the look */
 	struct timer floor;
+	struct later again;
 };
 
 void rotation_init(struct rotation *r, struct loop *l, const struct keeper_target *plan,

@@ -174,9 +174,10 @@ signing_look(struct signing *s, struct channel *egress)
 static bool
 learn(const struct signing *s, struct signed_target *t, uint64_t date_s)
 {
-	int64_t off = (int64_t)date_s - (int64_t)skew_now_s(s->o.skew);
+	uint64_t now_s = skew_now_s(s->o.skew),
+		 off = date_s > now_s ? date_s - now_s : now_s - date_s;
 
-	if (date_s == 0 || off > TAUGHT_MAX_S || off < -TAUGHT_MAX_S)
+	if (date_s == 0 || off > TAUGHT_MAX_S)
 		return false;
 	/* skew_learn counts from our own clock. */
 	return skew_learn(&t->skew, (uint64_t)((int64_t)date_s - s->o.skew->offset_s));

@@ -198,7 +198,8 @@ slot_unchanged(struct slot *s)
 static uint64_t
 wait_after_failure(const struct slot *s, enum slot_failure f)
 {
-	uint64_t base = s->owner->plan->failure_ttl_ms, max = BACK_OFF_MAX_MS;
+	uint64_t base = s->owner->plan->failure_ttl_ms;
+	uint64_t max = base < BACK_OFF_MAX_MS ? BACK_OFF_MAX_MS : base;
 
 	if (f == SLOT_UNREACHED && !has_value(s)) {
 		base = base < SOON_MS ? base : SOON_MS;

@@ -43,10 +43,8 @@ add_token(const struct acquire *a, struct buf *line)
 void
 source_container(struct acquire *a)
 {
-	struct fetch_request r = {.path = a->plan->path.ptr,
-				  .lines = {"Accept: application/json"},
-				  .nlines = 1,
-				  .timeout_ms = TIMEOUT_MS};
+	struct fetch_request r = {
+		.lines = {"Accept: application/json"}, .nlines = 1, .timeout_ms = TIMEOUT_MS};
 	const char *wrong;
 	auto_buf struct buf line = {0}, path = {0};
 

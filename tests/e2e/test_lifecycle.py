@@ -264,6 +264,17 @@ def test_idle_connection_is_closed(world: World, start) -> None:
         assert agent.at_end(4)
 
 
+def test_an_upstream_connection_is_not_used_beyond_its_time(world: World, start) -> None:
+    """libcurl counts whole seconds, and used it for the one that had begun, too."""
+    sidekey = start(world.config(world.target(timeouts={"poolIdle": "1s"})), world.env())
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+        before = world.api.connections
+        time.sleep(1.1)  # idle is what nothing happens on: there is nothing to wait for
+        assert agent.chat().status == 200
+        assert world.api.connections == before + 1
+
+
 def test_connections_have_a_limit(world: World, start) -> None:
     """Beyond limits.connections somebody is told so or waits; those that are in work on."""
     sidekey = start(world.config(limits={"connections": 4}), world.env())

@@ -4,7 +4,7 @@ sidekey serves on or ends with a reason, and no secret goes astray."""
 
 import platform
 from collections.abc import Iterator
-from errno import EAGAIN, ECONNRESET, EINTR, ENOBUFS, EPERM, errorcode
+from errno import EAFNOSUPPORT, EAGAIN, ECONNRESET, EINTR, ENOBUFS, EPERM, errorcode
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,16 @@ def test_a_start_that_fails_says_so(refuser: Refuser) -> None:
     life = refuser.live("parent", "signalfd4", "usual")
     assert life.faults == [] and life.status == 1, life.text
     assert "sidekey cannot start" in life.text
+
+
+def test_a_kernel_without_ipv6_is_no_shortage_of_descriptors(refuser: Refuser) -> None:
+    """Names have addresses of both kinds everywhere: the agent was told to come back (503), and the
+    operator to raise RLIMIT_NOFILE, when nothing but the other kind of socket could be had."""
+    life = refuser.live("egress", "socket/2", str(EAFNOSUPPORT))  # the first: libcurl at its start
+    assert "socket EAFNOSUPPORT" in life.failed
+    assert life.faults == [] and life.status == 0, life.text
+    assert "there is no descriptor" not in life.text
+    assert '"code":"upstream_unreachable"' in life.text
 
 
 @pytest.mark.once

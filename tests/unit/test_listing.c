@@ -3,6 +3,8 @@
 #include "ingress/listing.h"
 #include "unit.h"
 
+#include <stdio.h>
+
 #define TEXT(literal)                                                                              \
 	{                                                                                          \
 		literal, sizeof(literal) - 1                                                       \
@@ -115,6 +117,38 @@ what_is_shown_can_be_asked_for(void **state)
 	assert_true(decide_may_list(&in, CALLER_NONE, SPAN("gpt-4o"), 0, SPAN("my-deployment")));
 }
 
+/* The longest list, of names that lead nowhere: ingress had no time for other calls for 20 s. */
+static void
+a_long_list_is_held_against_many_rules(void **state)
+{
+	enum { RULES = 200 };
+	static const char entry[] = "{\"id\":\"x\"}";
+	struct model_rule many[RULES];
+	char names[RULES][32];
+	struct ingress in = ruled();
+	struct buf list, out;
+
+	(void)state;
+	for (size_t i = 0; i < RULES; i++) {
+		snprintf(names[i], sizeof(names[i]), "provider/model-%03zu", i);
+		many[i] = (struct model_rule){span_of(names[i]), 0, {NULL, 0}, {NULL, 0}};
+	}
+	in.plan.models = many;
+	in.plan.nmodels = RULES;
+	buf_init(&list, LISTING_MAX);
+	buf_init(&out, LISTING_OUT_MAX);
+	(void)buf_addf(&list, "{\"data\":[%s", entry);
+	while (list.len < LISTING_MAX - 64)
+		(void)buf_addf(&list, ",%s", entry);
+	assert_int_equal(buf_addf(&list, ",{\"id\":\"%s\"}]}", names[7]), 0);
+	assert_null(listing_filter(&in, CALLER_NONE, 0, buf_span(&list), &out));
+	assert_true(
+		span_starts(buf_span(&out), SPAN("{\"data\":[{\"id\":\"provider/model-007\"},{")));
+	assert_int_equal(span_count(buf_span(&out), '{'), 1 + RULES);
+	buf_free(&list);
+	buf_free(&out);
+}
+
 static void
 no_room(void **state)
 {
@@ -133,6 +167,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists),
 		cmocka_unit_test(what_is_shown_can_be_asked_for),
+		cmocka_unit_test(a_long_list_is_held_against_many_rules),
 		cmocka_unit_test(no_room),
 	};
 

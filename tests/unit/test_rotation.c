@@ -16,14 +16,17 @@ static struct keeper_plan plan;
 static struct loop *loop;
 static struct slot_owner owner;
 static struct slot slots[SLOTS];
-static struct rotation rotation;
-static int asked[SLOTS], looks, gone;
+static struct rotation rotation, other; /* two targets with the same secrets */
+static int asked[SLOTS], looks, other_looks, gone;
+static bool one_document; /* KEY and ACCESS are members of it */
 
 static void
 fetch(struct slot_owner *o, struct slot *s)
 {
 	(void)o;
 	asked[s->number]++;
+	if (one_document && s->number != ENV)
+		slot_begin(&slots[s->number == KEY ? ACCESS : KEY]);
 }
 
 static void
@@ -32,13 +35,14 @@ changed(struct slot_owner *o, struct slot *s, bool value_changed)
 	(void)o;
 	gone += value_changed && slot_value(s).ptr == NULL ? 1 : 0;
 	rotation_slot_ended(&rotation, s, value_changed);
+	rotation_slot_ended(&other, s, value_changed);
 }
 
 static void
 looked(struct rotation *r)
 {
-	assert_ptr_equal(r, &rotation);
-	looks++;
+	looks += r == &rotation ? 1 : 0;
+	other_looks += r == &other ? 1 : 0;
 }
 
 static void
@@ -69,10 +73,12 @@ begin(void **state)
 		slots[i].reference.kind = i == ENV ? REFERENCE_ENV : REFERENCE_SECRETS_MANAGER;
 	}
 	rotation_init(&rotation, loop, &target, slots, looked);
+	rotation_init(&other, loop, &target, slots, looked);
 	for (int i = 0; i < SLOTS; i++)
 		answer(i, "before");
 	memset(asked, 0, sizeof(asked));
-	looks = gone = 0;
+	looks = other_looks = gone = 0;
+	one_document = false;
 	return 0;
 }
 
@@ -83,6 +89,9 @@ end(void **state)
 	for (int i = 0; i < SLOTS; i++)
 		secret_free(slots[i].value);
 	free(rotation.open);
+	free(rotation.stale);
+	free(other.open);
+	free(other.stale);
 	loop_free(loop);
 	return 0;
 }
@@ -167,10 +176,51 @@ a_joined_refresh_without_news_is_repeated_once(void **state)
 	rotation_look(&rotation);
 	answer(ACCESS, "before");
 	answer(KEY, "before");
+	pass(5);
 	assert_int_equal(looks, 0);
 	assert_int_equal(asked[KEY], 2);
 	answer(KEY, "before");
+	pass(5);
 	assert_int_equal(asked[KEY], 2);
+	assert_int_equal(looks, 1);
+}
+
+/* The first target's repetition is no answer to the second. */
+static void
+a_repetition_is_awaited_by_all_targets(void **state)
+{
+	(void)state;
+	slot_refresh(&slots[KEY]);
+	pass(5);
+	rotation_look(&rotation);
+	rotation_look(&other);
+	answer(ACCESS, "before");
+	answer(KEY, "before");
+	pass(5);
+	assert_int_equal(asked[KEY], 2);
+	assert_int_equal(looks, 0);
+	assert_int_equal(other_looks, 0);
+	answer(KEY, "after");
+	assert_int_equal(looks, 1);
+	assert_int_equal(other_looks, 1);
+}
+
+/* One answer of the store ends the fetch of each member in turn: the look ends with the last. */
+static void
+a_document_of_two_secrets_is_repeated_whole(void **state)
+{
+	(void)state;
+	one_document = true;
+	slot_refresh(&slots[KEY]);
+	pass(5);
+	rotation_look(&rotation);
+	answer(KEY, "before");
+	answer(ACCESS, "before");
+	pass(5);
+	assert_int_equal(asked[KEY] + asked[ACCESS], 2);
+	answer(KEY, "after");
+	assert_int_equal(looks, 0); /* egress has one half of the new pair */
+	answer(ACCESS, "after, too");
 	assert_int_equal(looks, 1);
 }
 
@@ -187,6 +237,19 @@ a_failure_is_left_alone_for_failure_ttl(void **state)
 	assert_int_equal(asked[ACCESS], 1);
 }
 
+/* secrets.failureTtl may be an hour: the longest back-off must not cut it short. */
+static void
+no_failure_is_asked_again_before_failure_ttl(void **state)
+{
+	(void)state;
+	plan.failure_ttl_ms = 300000;
+	fault(KEY, SLOT_DENIED, "AccessDeniedException");
+	assert_true(slots[KEY].next_ms >= loop_lived_ms() + plan.failure_ttl_ms / 10 * 9 - 1000);
+	for (int i = 0; i < 20; i++)
+		fault(KEY, SLOT_DENIED, "AccessDeniedException");
+	assert_true(slots[KEY].next_ms <= loop_lived_ms() + plan.failure_ttl_ms / 10 * 11 + 1000);
+}
+
 static void
 nothing_to_ask_is_answered_at_once(void **state)
 {
@@ -194,6 +257,7 @@ nothing_to_ask_is_answered_at_once(void **state)
 
 	(void)state;
 	free(rotation.open);
+	free(rotation.stale);
 	rotation_init(&rotation, loop, &none, slots, looked);
 	rotation_look(&rotation);
 	assert_int_equal(looks, 1);
@@ -228,7 +292,10 @@ main(void)
 		CASE(looks_are_a_second_apart),
 		CASE(a_refresh_under_way_is_joined),
 		CASE(a_joined_refresh_without_news_is_repeated_once),
+		CASE(a_repetition_is_awaited_by_all_targets),
+		CASE(a_document_of_two_secrets_is_repeated_whole),
 		CASE(a_failure_is_left_alone_for_failure_ttl),
+		CASE(no_failure_is_asked_again_before_failure_ttl),
 		CASE(nothing_to_ask_is_answered_at_once),
 		CASE(a_value_goes_at_max_stale),
 #undef CASE

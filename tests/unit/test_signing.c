@@ -274,6 +274,23 @@ a_refusal_teaches_the_clock(void **state)
 	assert_int_equal(set_up(state), 0);
 }
 
+/* Egress may be owned by an upstream: any number may come of it. */
+static void
+a_date_that_is_no_time_teaches_nothing(void **state)
+{
+	static const uint64_t dates[] = {UINT64_MAX, UINT64_C(1) << 63, INT64_MAX, 1};
+	struct msg_refused m = {.target = 1, .version = 1};
+
+	(void)state;
+	signing_look(w->signing, w->keeper);
+	(void)receive();
+	for (size_t i = 0; i < COUNT(dates); i++) {
+		m.date_s = dates[i];
+		signing_refused(w->signing, w->keeper, &m);
+		assert_int_equal(receive(), 0);
+	}
+}
+
 static int
 begin(void **state)
 {
@@ -288,6 +305,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(keys_are_scoped_and_sent_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_next_day_s_key_comes_ahead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refusal_teaches_the_clock, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_date_that_is_no_time_teaches_nothing, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, begin, NULL);
