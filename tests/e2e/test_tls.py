@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from fakes.agent import Agent
 from fakes.apibase import Act, ApiBase
-from fakes.pki import Authority, server_context
+from fakes.pki import Authority, Pair, server_context
 from fakes.sidekey import Sidekey
 from fakes.wire import wait_for
 from fakes.world import World
@@ -96,6 +96,19 @@ def test_server_name_is_checked_in_place_of_the_host(world: World, start) -> Non
 def test_client_certificate_is_shown(world: World, sidekey: Sidekey, agent: Agent) -> None:
     assert agent.chat().status == 200
     assert world.api.last().peer == "sidekey"
+
+
+def test_client_certificate_below_another(world: World, start, tmp_path: Path) -> None:
+    """The upstream knows the root alone: what is between is shown to it."""
+    middle = world.authority.intermediate("middle")
+    pair = middle.client("below")
+    tls = {"ca": str(world.ca)}
+    for name, cert in (("chain", pair.cert + middle.pem), ("leaf", pair.cert)):
+        tls["clientCert"], tls["clientKey"] = map(str, Pair(cert, pair.key).write(tmp_path, name))
+        sidekey = start(world.config(world.target(tls=tls)), world.env())
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == (200 if name == "chain" else 502)
+    assert [r.peer for r in world.api.requests] == ["below"]
 
 
 def test_client_certificate_from_a_reference(world: World, start) -> None:

@@ -63,10 +63,6 @@ class Issuer(Authority):
         pair = made.issue()
         return Pair(pair.cert + made.pem, pair.key)
 
-    def _ca_extensions(self) -> list:
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        return [(x509.BasicConstraints(ca=True, path_length=2), True), (usage, True)]
-
 
 def authority_of(length: int = 0) -> list:
     return [(x509.BasicConstraints(ca=True, path_length=length), True)]

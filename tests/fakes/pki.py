@@ -71,7 +71,7 @@ class Authority:
     def __init__(self, name: str = "test CA") -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = subject(name)
-        self.cert = self._sign(self.name, self.key, (-DAY, 3650 * DAY), self._ca_extensions())
+        self.cert = self._sign(self.name, self.key, (-DAY, 3650 * DAY), self._ca_extensions(2))
 
     @property
     def pem(self) -> bytes:
@@ -81,6 +81,12 @@ class Authority:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.pem)
         return path
+
+    def intermediate(self, name: str) -> "Authority":
+        """Another, that this one has signed."""
+        made = Authority(name)
+        made.cert = self._sign(made.name, made.key, (-DAY, 30 * DAY), self._ca_extensions(0))
+        return made
 
     def server(self, *names: str, expired: bool = False) -> Pair:
         names = names or LOOPBACK
@@ -110,9 +116,9 @@ class Authority:
             ),
         )
 
-    def _ca_extensions(self) -> list:
+    def _ca_extensions(self, below: int) -> list:
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        return [(x509.BasicConstraints(ca=True, path_length=0), True), (usage, True)]
+        return [(x509.BasicConstraints(ca=True, path_length=below), True), (usage, True)]
 
     def _sign(self, name, key, life, extensions) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
