@@ -34,7 +34,10 @@ int buf_addf(struct buf *b, const char *format, ...) __attribute__((format(print
 int buf_add_dec(struct buf *b, uint64_t n);
 int buf_add_hex(struct buf *b, uint64_t n);
 
-/* s as a JSON string with its quotes (RFC 8259 section 7); invalid UTF-8 becomes U+FFFD. */
+/*
+ * s as a JSON string with its quotes (RFC 8259 section 7); invalid UTF-8 becomes U+FFFD. What a
+ * terminal that shows it would act on is escaped.
+ */
 int buf_add_json(struct buf *b, struct span s);
 
 /* Makes room for n more bytes and returns where they go, or NULL when over the maximum. */

@@ -71,17 +71,30 @@ is_needed(const char *dir, const char *home)
 }
 
 static void
-add_file(struct hidden *h, struct span file, const char *home)
+add_with_directory(struct hidden *h, const char *path, const char *home)
 {
-	char path[PATH_MAX], dir[PATH_MAX];
+	char dir[PATH_MAX];
 
-	if (file.len == 0 ||
-	    snprintf(path, sizeof(path), "%.*s", (int)file.len, file.ptr) >= (int)sizeof(path))
-		return;
 	snprintf(dir, sizeof(dir), "%s", path);
 	add(&h->files, path);
 	if (!is_needed(dirname(dir), home))
 		add(&h->directories, dir);
+}
+
+/* Where the name is a link, or behind one, what it leads to can be read by a name of its own. */
+static void
+add_file(struct hidden *h, struct span file, const char *home)
+{
+	auto_free char *real = NULL;
+	char path[PATH_MAX];
+
+	if (file.len == 0 ||
+	    snprintf(path, sizeof(path), "%.*s", (int)file.len, file.ptr) >= (int)sizeof(path))
+		return;
+	add_with_directory(h, path, home);
+	real = realpath(path, NULL);
+	if (real != NULL && strcmp(real, path) != 0)
+		add_with_directory(h, real, home);
 }
 
 /* Authorities' certificates are no secret, and programs look for them too. */

@@ -22,7 +22,8 @@ void hidden_free(struct hidden *h);
 /*
  * Lists it. The directory of a secret file is hidden as a whole, since a file that is replaced
  * under its name would show: but not one that the command may need, which is the home or the
- * working directory or above it, or one of the system's. env: where HOME stands.
+ * working directory or above it, or one of the system's. Of a name that is a link, so is what it
+ * leads to. env: where HOME stands.
  */
 void hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env);
 

@@ -83,6 +83,7 @@ exchange_start(struct exchange *x)
 		.streamed = x->inlet.streamed,
 		.length = x->inlet.chunked ? -1 : (int64_t)x->inlet.len,
 	};
+	enum verdict v = VERDICT_OK;
 
 	if (!target_is_resolved(x->target)) {
 		if (x->state != EXCHANGE_RESOLVE) {
@@ -100,9 +101,10 @@ exchange_start(struct exchange *x)
 		exchange_fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
 		return;
 	}
-	if (x->target->plan->is_signed &&
-	    inject_sign(&x->inject, x->e->signers, exchange_target(x), r.method, r.body) != 0) {
-		exchange_fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
+	if (x->target->plan->is_signed)
+		v = inject_sign(&x->inject, x->e->signers, exchange_target(x), r.method, r.body);
+	if (v != VERDICT_OK) {
+		exchange_fail(x, v, false);
 		return;
 	}
 	r.target = x->inject.target;

@@ -263,7 +263,7 @@ inject_renew(struct inject *in, struct header_set *secrets)
 	add_secrets(in, nown, secrets);
 }
 
-int
+enum verdict
 inject_sign(struct inject *in, struct signers *signers, size_t target, struct span method,
 	    struct span body)
 {
@@ -275,12 +275,14 @@ inject_sign(struct inject *in, struct signers *signers, size_t target, struct sp
 	sign_free(&in->sign);
 	signers_release(in->loan);
 	in->loan = loan;
-	if (loan == NULL || sign_build(&in->sign, &loan->signer, method, span_of(in->target),
-				       in->lines, in->nlines, body, now_s) != 0)
-		return -1;
+	if (loan == NULL)
+		return VERDICT_CREDENTIAL_UNAVAILABLE;
+	if (sign_build(&in->sign, &loan->signer, method, span_of(in->target), in->lines, in->nlines,
+		       body, now_s) != 0)
+		return VERDICT_MALFORMED_REQUEST;
 	in->nsigned = sign_lines(&in->sign, in->lines + in->nlines);
 	in->nlines += in->nsigned;
-	return 0;
+	return VERDICT_OK;
 }
 
 static bool

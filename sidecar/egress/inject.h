@@ -10,6 +10,7 @@
 #include "config/plan_egress.h"
 #include "egress/signers.h"
 #include "egress/vault.h"
+#include "policy/access/verdict.h"
 
 struct inject {
 	char *text; /* owns the target and the lines that are not secret */
@@ -46,10 +47,11 @@ void inject_build(struct inject *out, const struct egress_target *t, const struc
 void inject_renew(struct inject *in, struct header_set *secrets);
 /*
  * Puts the signature of today in place of that which it has, or behind what it has not. signers: of
- * the target. 0; or -1 when there is nothing to sign with.
+ * the target. What is wrong: there is nothing to sign with, or the request has more members of a
+ * query, or header fields, than can be signed.
  */
-int inject_sign(struct inject *in, struct signers *signers, size_t target, struct span method,
-		struct span body);
+enum verdict inject_sign(struct inject *in, struct signers *signers, size_t target,
+			 struct span method, struct span body);
 /*
  * What finds in an answer the secrets that were sent, or NULL. Those of headers come first: beside
  * them a session token is not looked for.

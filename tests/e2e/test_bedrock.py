@@ -207,6 +207,25 @@ def test_raw_requests_are_signed_as_they_are_sent(
     assert "amz" not in sent.lower()
 
 
+MANY = [(f"X-Amzn-Bedrock-{n}", "v") for n in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [("&".join(f"q{n}=" for n in range(65)), []), ("", MANY)],
+    ids=["members of a query", "header fields"],
+)
+def test_more_than_can_be_signed(run, bedrock: Bedrock, query: str, headers: list) -> None:
+    """It is the request that is wrong, which no other try mends, and no credential."""
+    sidekey = run()
+    with Agent(sidekey.port) as agent:
+        path = f"/model/m/converse?{query}"
+        answer = agent.call("POST", path, {"messages": HELLO}, headers=headers)
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert answer.header("x-should-retry") == "false"
+    assert bedrock.requests == []
+
+
 FORGED = [
     (
         "Authorization",

@@ -78,6 +78,8 @@ attempts = {
     "secret": lambda: holds(places["secret"], "secret"),
     "secret that was replaced": lambda: holds(places["replaced"], "secret"),
     "secret at home": lambda: holds(places["at home"], "secret"),
+    "secret behind a link": lambda: holds(places["linked"], "secret"),
+    "profile behind a link": lambda: holds(places["linked profile"], "secret"),
     "TLS key": lambda: holds(places["key"], "PRIVATE KEY"),
     "AWS profile": lambda: holds(places["aws"], "secret"),
     "file in /tmp": lambda: holds(places["file"], "secret"),
@@ -121,6 +123,8 @@ REACHABLE = {
     "secret",
     "secret that was replaced",
     "secret at home",
+    "secret behind a link",
+    "profile behind a link",
     "TLS key",
     "AWS profile",
     "file in /tmp",
@@ -151,13 +155,17 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "home"
-        for name in ("keys", "replaced", ".aws", "work", ".sockets"):
+        for name in ("keys", "replaced", "links", "dotfiles", ".aws", "work", ".sockets"):
             (self.path / name).mkdir(parents=True)
         self.user = ORDINARY if os.geteuid() == 0 else None
         self.keep("keys/gateway", "secret-of-the-gateway")
         self.keep("replaced/gateway", "another-secret")
         self.keep("key-at-home", "a-secret-that-lies-at-home")
+        self.keep("dotfiles/gateway", "a-secret-behind-a-link")
+        (self.path / "links/gateway").symlink_to("../dotfiles/gateway")
         self.keep(".aws/credentials", "[default]\naws_secret_access_key = secret\n")
+        self.keep("dotfiles/aws", "[default]\nregion = secret\n")
+        (self.path / ".aws/config").symlink_to("../dotfiles/aws")
         self.give()
 
     def keep(self, name: str, text: str) -> Path:
@@ -193,6 +201,7 @@ def config(world: World, home: Home) -> dict:
             "X-A": f"${{file:{home.path}/keys/gateway}}",
             "X-B": f"${{file:{home.path}/replaced/gateway}}",
             "X-C": f"${{file:{home.path}/key-at-home}}",
+            "X-D": f"${{file:{home.path}/links/gateway}}",
         },
         tls={"ca": str(world.ca), "clientCert": str(certificate), "clientKey": str(key)},
     )
@@ -267,6 +276,8 @@ def places(home: Home) -> Iterator[dict]:
             "secret": str(home.path / "keys/gateway"),
             "replaced": str(home.path / "replaced/gateway"),
             "at home": str(home.path / "key-at-home"),
+            "linked": str(home.path / "dotfiles/gateway"),
+            "linked profile": str(home.path / "dotfiles/aws"),
             "key": str(home.path / "tls/tls.key"),
             "aws": str(home.path / ".aws/credentials"),
             "file": str(tmp / "file"),

@@ -199,3 +199,16 @@ def test_one_line_in_the_log_for_each_call(world: World, sidekey, agent: Agent) 
     assert good["model"] == "gpt-4o" and good["dialect"] == "openai" and good["caller"] == "local"
     assert good["upstream_request_id"].startswith("req-")
     assert refused["code"] == "operation_not_allowed" and refused["status"] == 403
+
+
+def test_nothing_in_the_log_acts_on_a_terminal(world: World, sidekey, agent: Agent) -> None:
+    """Names and ids are in hands of others: C1 controls and ends of lines come escaped."""
+    sly = "\u009b31m\u009d52;c;eA\u009c\u2028\u202e"
+    world.api.script(Act(200, (("x-request-id", sly[:1].encode().decode("latin-1")),), b"{}"))
+    body = json.dumps({**HELLO, "model": sly}, ensure_ascii=False).encode()
+    json_type = [("Content-Type", "application/json")]
+    assert agent.call("POST", CHAT, body, json_type).status == 200
+    wait_for(lambda: len(sidekey.calls()) == 1)
+    (call,) = sidekey.calls()
+    assert (call["model"], call["upstream_request_id"]) == (sly, sly[:1])
+    assert not [c for c in sidekey.text() if "\x7f" <= c <= "\x9f" or c in "\u2028\u202e"]

@@ -20,6 +20,11 @@ json_strings(void **state)
 		{"\xc3\xa9", 2, "\"\xc3\xa9\"", "valid UTF-8 stays"},
 		{"\xff", 1, "\"\xef\xbf\xbd\"", "a stray byte becomes U+FFFD"},
 		{"\xed\xa0\x80", 3, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", "a surrogate"},
+		{"\xc2\x9b\xc2\x9f", 4, "\"\\u009b\\u009f\"", "C1 controls, as CSI"},
+		{"\xc2\xa0", 2, "\"\xc2\xa0\"", "the first behind them stays"},
+		{"\xe2\x80\xa8\xe2\x80\xa9", 6, "\"\\u2028\\u2029\"", "ends of lines"},
+		{"\xe2\x80\xae\xe2\x81\xa6", 6, "\"\\u202e\\u2066\"", "other directions"},
+		{"\xe2\x80\x93", 3, "\"\xe2\x80\x93\"", "a dash stays"},
 		{"\xc0\xaf", 2, "\"\xef\xbf\xbd\xef\xbf\xbd\"", "an overlong slash"},
 	};
 
