@@ -5,13 +5,14 @@
 
 #include "aws/arn.h"
 #include "cli/check.h"
+#include "cli/help.h"
 #include "cli/resolve.h"
 #include "config/jsonschema.h"
 #include "config/plan_identity.h"
 #include "config/project.h"
 #include "config/url.h"
 
-enum { EXIT_GOOD = 0, EXIT_USAGE = 2 };
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
 	"usage: sidekey check [-c FILE] [--resolve [--json]] [--schema]\n"
@@ -36,10 +37,10 @@ print_schema(void)
 
 	buf_init(&text, JSONSCHEMA_MAX);
 	bad = jsonschema_write(&text);
-	if (bad == 0 && fwrite(text.ptr, 1, text.len, stdout) != text.len)
-		bad = -1;
+	if (bad == 0)
+		printf("%.*s", (int)text.len, text.ptr);
 	buf_free(&text);
-	return bad == 0 && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_USAGE;
+	return bad == 0 ? EXIT_GOOD : EXIT_FAILED;
 }
 
 static void
@@ -243,7 +244,7 @@ check(const struct options *o)
 	fault_print(&faults, stderr);
 	config_free(c);
 	fault_free(&faults);
-	return bad == 0 && fflush(stdout) == 0 ? status : EXIT_USAGE;
+	return bad == 0 ? status : EXIT_USAGE;
 }
 
 int
@@ -273,6 +274,8 @@ cli_check(int argc, char **argv)
 		}
 	}
 	if (optind < argc || (o.json && !o.resolve)) {
+		if (optind < argc)
+			help_refuse("check", argv[optind]);
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}

@@ -60,14 +60,18 @@ parse(int argc, char **argv, struct question *q)
 {
 	*q = (struct question){NULL, "/healthz", false};
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
-			q->config = argv[++i];
-		else if (strcmp(argv[i], "--ready") == 0)
+		const char *config = help_config(argc, argv, &i);
+
+		if (config != NULL) {
+			q->config = config;
+		} else if (strcmp(argv[i], "--ready") == 0) {
 			q->path = "/readyz";
-		else if (strcmp(argv[i], "--started") == 0)
+		} else if (strcmp(argv[i], "--started") == 0) {
 			*q = (struct question){q->config, "/readyz", true};
-		else
+		} else {
+			help_refuse("health", argv[i]);
 			return -1;
+		}
 	}
 	return 0;
 }
@@ -81,7 +85,7 @@ cli_health(int argc, char **argv)
 	struct question q;
 	int status = 2;
 
-	if (argc == 2 && help_is_asked(argv[1])) {
+	if (help_is_among(argc, argv)) {
 		fputs(usage, stdout);
 		return 0;
 	}

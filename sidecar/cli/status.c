@@ -328,14 +328,18 @@ parse(int argc, char **argv, struct question *q)
 {
 	*q = (struct question){0};
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
-			q->config = argv[++i];
-		else if (strcmp(argv[i], "--json") == 0)
+		const char *config = help_config(argc, argv, &i);
+
+		if (config != NULL) {
+			q->config = config;
+		} else if (strcmp(argv[i], "--json") == 0) {
 			q->json = true;
-		else if (strcmp(argv[i], "--open") == 0)
+		} else if (strcmp(argv[i], "--open") == 0) {
 			q->open = true;
-		else
+		} else {
+			help_refuse("status", argv[i]);
 			return -1;
+		}
 	}
 	return q->json && q->open ? -1 : 0;
 }
@@ -349,7 +353,7 @@ cli_status(int argc, char **argv)
 	struct question q;
 	int status = 2;
 
-	if (argc == 2 && help_is_asked(argv[1])) {
+	if (help_is_among(argc, argv)) {
 		fputs(usage, stdout);
 		return 0;
 	}

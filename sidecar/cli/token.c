@@ -66,17 +66,17 @@ cli_token(int argc, char **argv)
 	bool json = false;
 	struct token t;
 
+	if (help_is_among(argc, argv)) {
+		printf("%s%s", usage, help);
+		return 0;
+	}
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--name") == 0 && i + 1 < argc) {
 			name = argv[++i];
 		} else if (strcmp(argv[i], "--json") == 0) {
 			json = true;
-		} else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
-			i++; /* every verb takes it; nothing of it is needed here */
-		} else if (help_is_asked(argv[i])) {
-			printf("%s%s", usage, help);
-			return 0;
-		} else {
+		} else if (help_config(argc, argv, &i) == NULL) { /* nothing of it is needed */
+			help_refuse("token", argv[i]);
 			fputs(usage, stderr);
 			return 2;
 		}
