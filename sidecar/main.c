@@ -103,8 +103,8 @@ verb_help(int argc, char **argv)
 	puts("usage: sidekey [VERB] [-c FILE] …\n");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		printf("  %-9s %s\n", verbs[i].name, verbs[i].help);
-	puts("\n-c is also --config; --help after a verb tells more. Exit status: 0 good, 1 failed,\n"
-	     "2 usage or configuration.");
+	puts("\n-c is also --config; --help after a verb tells more. Exit status: 0 good, 1 "
+	     "failed,\n2 usage or configuration.");
 	return 0;
 }
 

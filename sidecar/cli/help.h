@@ -10,8 +10,8 @@ bool help_is_asked(const char *argument);
 bool help_is_among(int argc, char **argv);
 
 /*
- * The FILE of -c FILE, --config FILE or --config=FILE, where that stands at argv[*i]; *i is then its
- * last word. Else NULL.
+ * The FILE of -c FILE, --config FILE or --config=FILE, where that stands at argv[*i]; *i is then
+ * its last word. Else NULL.
  */
 const char *help_config(int argc, char **argv, int *i);
 
