@@ -38,7 +38,10 @@ judge(const struct question *q, const struct config *c)
 
 	buf_init(&answer, ASK_ANSWER_MAX);
 	ask_admin(&c->admin, q->path, &answer);
-	if (answer.len == 0)
+	if (c->admin.n == 0)
+		fputs("sidekey health: this configuration opens no admin port: `admin` is empty\n",
+		      stderr);
+	else if (answer.len == 0)
 		fprintf(stderr, "sidekey health: nobody answers on the admin port; is sidekey "
 				"running with this configuration?\n");
 	else if (q->started)

@@ -315,6 +315,9 @@ tell(const struct question *q, const struct config *c, const struct environment 
 		code = q->open ? open_page(&c->admin, token) : show(q, body);
 	else if (status != 0)
 		explain(status, body);
+	else if (c->admin.n == 0)
+		fputs("sidekey status: this configuration opens no admin port: `admin` is empty\n",
+		      stderr);
 	else
 		fprintf(stderr, "sidekey status: nobody answers on the admin socket or port; is "
 				"sidekey running with this configuration, and may you open its "
