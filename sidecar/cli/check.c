@@ -67,6 +67,20 @@ warn_targets(const struct config *c)
 	}
 }
 
+/* The kernel tells who calls on a Unix socket, and nowhere else. */
+static void
+warn_callers(const struct config *c)
+{
+	for (size_t i = 0; i < c->listen.n; i++)
+		if (c->listen.items[i].is_unix)
+			return;
+	for (size_t i = 0; i < c->callers.n; i++)
+		if (c->callers.items[i].uids.n > 0)
+			warn(c, "callers.", c->callers.items[i].name,
+			     "nobody can be this caller: `uids` are known on a Unix socket, and "
+			     "`listen` has none");
+}
+
 static bool
 is_spoken(const struct ingress_plan *p, unsigned dialect)
 {
@@ -233,6 +247,7 @@ check(const struct options *o)
 		bad = (o->resolve ? project_report : project)(c, &source.env, &plans, &faults);
 	if (bad == 0) {
 		warn_targets(c);
+		warn_callers(c);
 		warn_undecided(c, &plans.ingress);
 		warn_environment(c, &source.env, &plans);
 		if (!o->json)

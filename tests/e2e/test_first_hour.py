@@ -66,3 +66,12 @@ def test_region_that_is_nowhere_said(tmp_path: Path) -> None:
     path.write_text("targets: {a: {provider: bedrock}}\n")
     assert "here, as aws.region or in AWS_REGION" in run("check", "-c", str(path)).stdout
     assert run("check", "-c", str(path), env={"AWS_REGION": "eu-west-1"}).returncode == 0
+
+
+@pytest.mark.parametrize("on_a_socket", [True, False])
+def test_users_without_a_socket_are_nobody(configured, tmp_path: Path, on_a_socket) -> None:
+    socket_too = f"listen: ['unix:{tmp_path}/a.sock']\n" if on_a_socket else ""
+    done = run("check", *configured(socket_too + "callers: [{name: me, uids: [1000]}]"))
+    assert done.returncode == 0
+    warned = "warning: callers.me: nobody can be this caller" in done.stdout
+    assert warned != on_a_socket
