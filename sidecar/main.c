@@ -49,8 +49,7 @@ verb_serve(int argc, char **argv)
 		return 0;
 	}
 	for (int i = 1; i < argc; i++) {
-		o.path = help_config(argc, argv, &i);
-		if (o.path != NULL)
+		if (help_config(argc, argv, &i, &o.path))
 			continue;
 		help_refuse("serve", argv[i]);
 		fputs("usage: sidekey serve [-c FILE]\n", stderr);

@@ -166,11 +166,9 @@ parse(int argc, char **argv, struct options *o)
 {
 	*o = (struct options){0};
 	for (int i = 1; i < argc; i++) {
-		const char *config = help_config(argc, argv, &i);
-
-		if (config != NULL) {
-			o->config = config;
-		} else if (strcmp(argv[i], "--as-agent") == 0) {
+		if (help_config(argc, argv, &i, &o->config))
+			continue;
+		if (strcmp(argv[i], "--as-agent") == 0) {
 			o->as_agent = true;
 		} else if (strcmp(argv[i], "--json") == 0) {
 			o->json = true;

@@ -63,11 +63,9 @@ parse(int argc, char **argv, struct question *q)
 {
 	*q = (struct question){NULL, "/healthz", false};
 	for (int i = 1; i < argc; i++) {
-		const char *config = help_config(argc, argv, &i);
-
-		if (config != NULL) {
-			q->config = config;
-		} else if (strcmp(argv[i], "--ready") == 0) {
+		if (help_config(argc, argv, &i, &q->config))
+			continue;
+		if (strcmp(argv[i], "--ready") == 0) {
 			q->path = "/readyz";
 		} else if (strcmp(argv[i], "--started") == 0) {
 			*q = (struct question){q->config, "/readyz", true};

@@ -25,16 +25,18 @@ is_config(const char *word)
 	return strcmp(word, "-c") == 0 || strcmp(word, "--config") == 0;
 }
 
-const char *
-help_config(int argc, char **argv, int *i)
+bool
+help_config(int argc, char **argv, int *i, const char **file)
 {
 	static const char joined[] = "--config=";
 
 	if (strncmp(argv[*i], joined, strlen(joined)) == 0)
-		return argv[*i] + strlen(joined);
-	if (!is_config(argv[*i]) || *i + 1 == argc)
-		return NULL;
-	return argv[++*i];
+		*file = argv[*i] + strlen(joined);
+	else if (is_config(argv[*i]) && *i + 1 < argc)
+		*file = argv[++*i];
+	else
+		return false;
+	return true;
 }
 
 void
@@ -50,12 +52,14 @@ help_refuse(const char *verb, const char *word)
 int
 help_or_usage(const char *verb, int argc, char **argv, const char *usage)
 {
+	const char *unused;
+
 	if (help_is_among(argc, argv)) {
 		fputs(usage, stdout);
 		return 0;
 	}
 	for (int i = 1; i < argc; i++) {
-		if (help_config(argc, argv, &i) != NULL)
+		if (help_config(argc, argv, &i, &unused))
 			continue;
 		help_refuse(verb, argv[i]);
 		fputs(usage, stderr);

@@ -10,10 +10,10 @@ bool help_is_asked(const char *argument);
 bool help_is_among(int argc, char **argv);
 
 /*
- * The FILE of -c FILE, --config FILE or --config=FILE, where that stands at argv[*i]; *i is then
- * its last word. Else NULL.
+ * Whether -c FILE, --config FILE or --config=FILE stands at argv[*i]: *i is then its last word. On
+ * false, file is as it was.
  */
-const char *help_config(int argc, char **argv, int *i);
+bool help_config(int argc, char **argv, int *i, const char **file);
 
 /* Says, for the usage to follow, that the verb does not take the word, or lacks the FILE of -c. */
 void help_refuse(const char *verb, const char *word);

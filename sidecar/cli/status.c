@@ -331,11 +331,9 @@ parse(int argc, char **argv, struct question *q)
 {
 	*q = (struct question){0};
 	for (int i = 1; i < argc; i++) {
-		const char *config = help_config(argc, argv, &i);
-
-		if (config != NULL) {
-			q->config = config;
-		} else if (strcmp(argv[i], "--json") == 0) {
+		if (help_config(argc, argv, &i, &q->config))
+			continue;
+		if (strcmp(argv[i], "--json") == 0) {
 			q->json = true;
 		} else if (strcmp(argv[i], "--open") == 0) {
 			q->open = true;

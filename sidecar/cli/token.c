@@ -62,7 +62,7 @@ print(const struct token *t, const char *name, bool json)
 int
 cli_token(int argc, char **argv)
 {
-	const char *name = "agent";
+	const char *name = "agent", *unused;
 	bool json = false;
 	struct token t;
 
@@ -75,7 +75,7 @@ cli_token(int argc, char **argv)
 			name = argv[++i];
 		} else if (strcmp(argv[i], "--json") == 0) {
 			json = true;
-		} else if (help_config(argc, argv, &i) == NULL) { /* nothing of it is needed */
+		} else if (!help_config(argc, argv, &i, &unused)) {
 			help_refuse("token", argv[i]);
 			fputs(usage, stderr);
 			return 2;
