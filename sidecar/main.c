@@ -41,19 +41,19 @@ verb_serve(int argc, char **argv)
 {
 	struct parent_options o = {.standing = -1};
 
+	if (help_is_among(argc, argv)) {
+		puts("usage: sidekey serve [-c FILE]\n\n"
+		     "Serves until SIGTERM or SIGINT, which drain; a second one ends at once.\n"
+		     "SIGHUP reads the configuration again; calls in flight finish under the old "
+		     "one.\nSIGUSR1 fetches every secret now.");
+		return 0;
+	}
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
-			o.path = argv[++i];
-		} else if (help_is_asked(argv[i])) {
-			puts("usage: sidekey serve [-c FILE]\n\n"
-			     "Serves until SIGTERM or SIGINT, which drain; a second one ends at "
-			     "once.\nSIGHUP reads the configuration again; calls in flight finish "
-			     "under the old one.\nSIGUSR1 fetches every secret now.");
-			return 0;
-		} else {
-			fputs("usage: sidekey serve [-c FILE]\n", stderr);
-			return 2;
-		}
+		if (help_config(argc, argv, &i, &o.path))
+			continue;
+		help_refuse("serve", argv[i]);
+		fputs("usage: sidekey serve [-c FILE]\n", stderr);
+		return 2;
 	}
 	return parent_serve(&o);
 }
@@ -62,7 +62,7 @@ static int
 verb_version(int argc, char **argv)
 {
 	int status =
-		help_or_usage(argc, argv,
+		help_or_usage("version", argc, argv,
 			      "usage: sidekey version [-c FILE]\n\n"
 			      "Prints the version, and that of the libraries in it. No file is "
 			      "read.\n");
@@ -93,7 +93,7 @@ static const struct verb verbs[] = {
 static int
 verb_help(int argc, char **argv)
 {
-	int status = help_or_usage(argc, argv,
+	int status = help_or_usage("help", argc, argv,
 				   "usage: sidekey help [-c FILE]\n\n"
 				   "Lists the verbs. No file is read.\n");
 
@@ -102,9 +102,19 @@ verb_help(int argc, char **argv)
 	puts("usage: sidekey [VERB] [-c FILE] …\n");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		printf("  %-9s %s\n", verbs[i].name, verbs[i].help);
-	puts("\n--help after a verb tells more. Exit status: 0 good, 1 failed, 2 usage or "
-	     "configuration.");
+	puts("\n-c is also --config; --help after a verb tells more. Exit status: 0 good, 1 "
+	     "failed,\n2 usage or configuration.");
 	return 0;
+}
+
+/* The status of a verb, which has failed, too, where what it said did not get out. */
+static int
+written(const char *verb, int status)
+{
+	if (status != 0 || (fflush(stdout) == 0 && ferror(stdout) == 0))
+		return status;
+	fprintf(stderr, "sidekey %s: standard output could not be written\n", verb);
+	return 1;
 }
 
 /* A role has its secret pages, and the libraries their wiping allocators, before anything else. */
@@ -150,7 +160,7 @@ main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(name, verbs[i].name) == 0)
-			return verbs[i].run(argc, argv);
+			return written(name, verbs[i].run(argc, argv));
 	fprintf(stderr, "sidekey: there is no verb \"%s\"; sidekey help lists them\n", name);
 	return 2;
 }

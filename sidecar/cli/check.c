@@ -5,13 +5,14 @@
 
 #include "aws/arn.h"
 #include "cli/check.h"
+#include "cli/help.h"
 #include "cli/resolve.h"
 #include "config/jsonschema.h"
 #include "config/plan_identity.h"
 #include "config/project.h"
 #include "config/url.h"
 
-enum { EXIT_GOOD = 0, EXIT_USAGE = 2 };
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
 	"usage: sidekey check [-c FILE] [--resolve [--json]] [--schema]\n"
@@ -36,10 +37,10 @@ print_schema(void)
 
 	buf_init(&text, JSONSCHEMA_MAX);
 	bad = jsonschema_write(&text);
-	if (bad == 0 && fwrite(text.ptr, 1, text.len, stdout) != text.len)
-		bad = -1;
+	if (bad == 0)
+		printf("%.*s", (int)text.len, text.ptr);
 	buf_free(&text);
-	return bad == 0 && fflush(stdout) == 0 ? EXIT_GOOD : EXIT_USAGE;
+	return bad == 0 ? EXIT_GOOD : EXIT_FAILED;
 }
 
 static void
@@ -64,6 +65,20 @@ warn_targets(const struct config *c)
 			     "only a custom domain of the gateway; cloudflareAccess has no use "
 			     "there");
 	}
+}
+
+/* The kernel tells who calls on a Unix socket, and nowhere else. */
+static void
+warn_callers(const struct config *c)
+{
+	for (size_t i = 0; i < c->listen.n; i++)
+		if (c->listen.items[i].is_unix)
+			return;
+	for (size_t i = 0; i < c->callers.n; i++)
+		if (c->callers.items[i].uids.n > 0)
+			warn(c, "callers.", c->callers.items[i].name,
+			     "nobody can be this caller: `uids` are known on a Unix socket, and "
+			     "`listen` has none");
 }
 
 static bool
@@ -232,6 +247,7 @@ check(const struct options *o)
 		bad = (o->resolve ? project_report : project)(c, &source.env, &plans, &faults);
 	if (bad == 0) {
 		warn_targets(c);
+		warn_callers(c);
 		warn_undecided(c, &plans.ingress);
 		warn_environment(c, &source.env, &plans);
 		if (!o->json)
@@ -243,7 +259,7 @@ check(const struct options *o)
 	fault_print(&faults, stderr);
 	config_free(c);
 	fault_free(&faults);
-	return bad == 0 && fflush(stdout) == 0 ? status : EXIT_USAGE;
+	return bad == 0 ? status : EXIT_USAGE;
 }
 
 int
@@ -273,6 +289,8 @@ cli_check(int argc, char **argv)
 		}
 	}
 	if (optind < argc || (o.json && !o.resolve)) {
+		if (optind < argc)
+			help_refuse("check", argv[optind]);
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}

@@ -151,22 +151,34 @@ look_as_sidekey(struct place *p, const struct options *o)
 
 /* ---- the verb ---- */
 
+static void
+refuse(const char *word)
+{
+	if (strcmp(word, "--reach") == 0)
+		fprintf(stderr, "sidekey doctor: behind --reach comes HOST:PORT, %d at most\n\n",
+			REACH_MAX);
+	else
+		help_refuse("doctor", word);
+}
+
 static int
 parse(int argc, char **argv, struct options *o)
 {
 	*o = (struct options){0};
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
-			o->config = argv[++i];
-		else if (strcmp(argv[i], "--as-agent") == 0)
+		if (help_config(argc, argv, &i, &o->config))
+			continue;
+		if (strcmp(argv[i], "--as-agent") == 0) {
 			o->as_agent = true;
-		else if (strcmp(argv[i], "--json") == 0)
+		} else if (strcmp(argv[i], "--json") == 0) {
 			o->json = true;
-		else if (strcmp(argv[i], "--reach") == 0 && i + 1 < argc && o->nreach < REACH_MAX &&
-			 doctor_reach_is_good(argv[i + 1]))
+		} else if (strcmp(argv[i], "--reach") == 0 && i + 1 < argc &&
+			   o->nreach < REACH_MAX && doctor_reach_is_good(argv[i + 1])) {
 			o->reach[o->nreach++] = argv[++i];
-		else
+		} else {
+			refuse(argv[i]);
 			return -1;
+		}
 	}
 	return o->as_agent ? (o->config == NULL ? 0 : -1) : (o->nreach == 0 ? 0 : -1);
 }
@@ -187,7 +199,7 @@ cli_doctor(int argc, char **argv)
 	int status = EXIT_USAGE;
 	struct options o;
 
-	if (argc == 2 && help_is_asked(argv[1])) {
+	if (help_is_among(argc, argv)) {
 		fputs(usage, stdout);
 		return EXIT_GOOD;
 	}

@@ -38,7 +38,10 @@ judge(const struct question *q, const struct config *c)
 
 	buf_init(&answer, ASK_ANSWER_MAX);
 	ask_admin(&c->admin, q->path, &answer);
-	if (answer.len == 0)
+	if (c->admin.n == 0)
+		fputs("sidekey health: this configuration opens no admin port: `admin` is empty\n",
+		      stderr);
+	else if (answer.len == 0)
 		fprintf(stderr, "sidekey health: nobody answers on the admin port; is sidekey "
 				"running with this configuration?\n");
 	else if (q->started)
@@ -60,14 +63,16 @@ parse(int argc, char **argv, struct question *q)
 {
 	*q = (struct question){NULL, "/healthz", false};
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
-			q->config = argv[++i];
-		else if (strcmp(argv[i], "--ready") == 0)
+		if (help_config(argc, argv, &i, &q->config))
+			continue;
+		if (strcmp(argv[i], "--ready") == 0) {
 			q->path = "/readyz";
-		else if (strcmp(argv[i], "--started") == 0)
+		} else if (strcmp(argv[i], "--started") == 0) {
 			*q = (struct question){q->config, "/readyz", true};
-		else
+		} else {
+			help_refuse("health", argv[i]);
 			return -1;
+		}
 	}
 	return 0;
 }
@@ -81,7 +86,7 @@ cli_health(int argc, char **argv)
 	struct question q;
 	int status = 2;
 
-	if (argc == 2 && help_is_asked(argv[1])) {
+	if (help_is_among(argc, argv)) {
 		fputs(usage, stdout);
 		return 0;
 	}

@@ -10,6 +10,7 @@
 #include "cli/init.h"
 
 #include "base/auto.h"
+#include "cli/help.h"
 #include "cli/init_formats.h"
 #include "cli/init_source.h"
 #include "cli/init_write.h"
@@ -271,6 +272,8 @@ cli_init(int argc, char **argv)
 		}
 	}
 	if (optind < argc || (o.force && o.output == NULL)) {
+		if (optind < argc)
+			help_refuse("init", argv[optind]);
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "cli/ask.h"
 #include "cli/find.h"
+#include "cli/help.h"
 #include "config/project.h"
 #include "ev/loop.h"
 
@@ -87,7 +88,10 @@ parse(const struct order *o, int argc, char **argv, struct request *q)
 		else
 			return -1;
 	}
-	return optind < argc ? -1 : 0;
+	if (optind == argc)
+		return 0;
+	help_refuse(o->verb, argv[optind]);
+	return -1;
 }
 
 /*

@@ -315,6 +315,9 @@ tell(const struct question *q, const struct config *c, const struct environment 
 		code = q->open ? open_page(&c->admin, token) : show(q, body);
 	else if (status != 0)
 		explain(status, body);
+	else if (c->admin.n == 0)
+		fputs("sidekey status: this configuration opens no admin port: `admin` is empty\n",
+		      stderr);
 	else
 		fprintf(stderr, "sidekey status: nobody answers on the admin socket or port; is "
 				"sidekey running with this configuration, and may you open its "
@@ -328,14 +331,16 @@ parse(int argc, char **argv, struct question *q)
 {
 	*q = (struct question){0};
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
-			q->config = argv[++i];
-		else if (strcmp(argv[i], "--json") == 0)
+		if (help_config(argc, argv, &i, &q->config))
+			continue;
+		if (strcmp(argv[i], "--json") == 0) {
 			q->json = true;
-		else if (strcmp(argv[i], "--open") == 0)
+		} else if (strcmp(argv[i], "--open") == 0) {
 			q->open = true;
-		else
+		} else {
+			help_refuse("status", argv[i]);
 			return -1;
+		}
 	}
 	return q->json && q->open ? -1 : 0;
 }
@@ -349,7 +354,7 @@ cli_status(int argc, char **argv)
 	struct question q;
 	int status = 2;
 
-	if (argc == 2 && help_is_asked(argv[1])) {
+	if (help_is_among(argc, argv)) {
 		fputs(usage, stdout);
 		return 0;
 	}

@@ -62,21 +62,21 @@ print(const struct token *t, const char *name, bool json)
 int
 cli_token(int argc, char **argv)
 {
-	const char *name = "agent";
+	const char *name = "agent", *unused;
 	bool json = false;
 	struct token t;
 
+	if (help_is_among(argc, argv)) {
+		printf("%s%s", usage, help);
+		return 0;
+	}
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--name") == 0 && i + 1 < argc) {
 			name = argv[++i];
 		} else if (strcmp(argv[i], "--json") == 0) {
 			json = true;
-		} else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
-			i++; /* every verb takes it; nothing of it is needed here */
-		} else if (help_is_asked(argv[i])) {
-			printf("%s%s", usage, help);
-			return 0;
-		} else {
+		} else if (!help_config(argc, argv, &i, &unused)) {
+			help_refuse("token", argv[i]);
 			fputs(usage, stderr);
 			return 2;
 		}

@@ -37,8 +37,8 @@ is_key_char(char c)
 	       (c != '\0' && strchr("_-.", c) != NULL);
 }
 
-static bool
-has_key(struct span text)
+bool
+literal_has_key(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		size_t end = i;
@@ -78,7 +78,7 @@ is_secret(struct span name, struct span value)
 
 	for (size_t at = 0; template_next(value, &at, &part) == TEMPLATE_PART;) {
 		has_reference = has_reference || part.is_reference;
-		if (!part.is_reference && has_key(part.text))
+		if (!part.is_reference && literal_has_key(part.text))
 			return true;
 	}
 	return !has_reference && header_is_credential(name) && has_long_word(value);

@@ -8,4 +8,7 @@
 /* Whether text begins as the keys and tokens of well-known makers do. */
 bool literal_begins_like_key(struct span text);
 
+/* Whether a word in text begins so, and is as long as keys are. */
+bool literal_has_key(struct span text);
+
 #endif

@@ -68,6 +68,10 @@ bool listener_parse(struct span text, struct config_listener *out);
 bool reference_check(struct reader *r, const struct yaml_item *item, const struct path *path,
 		     const struct scalar *value);
 
+/* The same where a bare absolute path is taken, too, and has been made a reference. */
+bool reference_check_path(struct reader *r, const struct yaml_item *item, const struct path *path,
+			  const struct scalar *value);
+
 /* A header's value without a secret in clear, under its name: false with a fault. (literal.c) */
 bool literal_check(struct reader *r, const struct yaml_item *item, const struct path *path,
 		   const struct scalar *value);

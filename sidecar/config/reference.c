@@ -29,6 +29,11 @@ hint_for(enum reference_fault fault, const struct scalar *value, char hint[stati
 	if (fault == REFERENCE_SEED_ARN)
 		return "the form is arn:aws:bedrock-agentcore:REGION:ACCOUNT:token-vault/default/"
 		       "apikeycredentialprovider/NAME";
+	if (fault == REFERENCE_BAD_ARN || fault == REFERENCE_UNKNOWN_SERVICE)
+		return "one of arn:aws:secretsmanager:REGION:123456789012:secret:NAME, "
+		       "arn:aws:ssm:REGION:123456789012:parameter/NAME, "
+		       "arn:aws:bedrock-agentcore:REGION:123456789012:token-vault/default/"
+		       "apikeycredentialprovider/NAME";
 	if (fault != REFERENCE_NOT_ONE)
 		return NULL;
 	if (variable_name(value, &name)) {
@@ -54,4 +59,19 @@ reference_check(struct reader *r, const struct yaml_item *item, const struct pat
 		return false;
 	}
 	return true;
+}
+
+bool
+reference_check_path(struct reader *r, const struct yaml_item *item, const struct path *path,
+		     const struct scalar *value)
+{
+	struct reference ref;
+	struct span name;
+
+	if (reference_parse(value->text, &ref) != REFERENCE_NOT_ONE || variable_name(value, &name))
+		return reference_check(r, item, path, value);
+	reader_fault(r, item, path, NULL,
+		     "an absolute path or a reference (arn:…, env:NAME or file:/path) is due, "
+		     "never the text itself");
+	return false;
 }

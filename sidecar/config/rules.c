@@ -434,6 +434,15 @@ is_same_listener(const struct config_listener *a, const struct config_listener *
 	return a->port != 0 && a->port == b->port && span_eq(a->host, b->host);
 }
 
+static bool
+is_among(const struct config_listener *l, const struct config_listeners *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_same_listener(l, &list->items[i]))
+			return true;
+	return false;
+}
+
 static void
 check_listeners(struct reader *r, const struct yaml_item *root, const char *key,
 		const struct config_listeners *list, const struct config_listeners *other,
@@ -446,14 +455,13 @@ check_listeners(struct reader *r, const struct yaml_item *root, const char *key,
 	item = item == NULL ? root : item->first;
 	for (; at.index < list->n && item != NULL; at.index++) {
 		const struct config_listener *l = &list->items[at.index];
-		bool twice = false;
-
-		for (size_t i = 0; i < at.index; i++)
-			twice = twice || is_same_listener(l, &list->items[i]);
-		for (size_t i = 0; other != NULL && i < other->n; i++)
-			twice = twice || is_same_listener(l, &other->items[i]);
-		if (twice)
+		if (is_among(l, list, at.index))
 			reader_fault(r, item, &at, NULL, "this listener stands here a second time");
+		if (other != NULL && is_among(l, other, other->n))
+			reader_fault(r, item, &at,
+				     "unless they are set, `listen` is 127.0.0.1:7717 and `admin` "
+				     "127.0.0.1:7718",
+				     "`listen` has the same");
 		if (loopback_only && !l->is_loopback && l->port != 0)
 			reader_fault(
 				r, item, &at,

@@ -75,7 +75,8 @@ find_region(struct projector *pr, struct span host, struct span *out)
 	/* Once for both that a target may be. */
 	snprintf(place, sizeof(place), "targets.%.*s.region",
 		 (int)span_find(pr->target->name, 0, '.'), pr->target->name.ptr);
-	projector_refuse(pr, place, "a region such as us-east-1 is due, here or as aws.region");
+	projector_refuse(pr, place,
+			 "a region such as us-east-1 is due: here, as aws.region or in AWS_REGION");
 	return false;
 }
 

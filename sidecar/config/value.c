@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/num.h"
 #include "config/form.h"
+#include "config/literal.h"
 #include "config/reader.h"
 #include "config/template.h"
 #include "config/url.h"
@@ -12,6 +14,7 @@
 #include "policy/access/headers.h"
 
 enum { TEXT_MAX = 4096, NAME_MAX_BYTES = 128 }; /* where the table gives no bound */
+enum { BOUND_MAX = 32 };
 
 static void
 put(void *at, const void *value, size_t size)
@@ -66,6 +69,44 @@ parse_number(const struct schema_key *key, struct span s, uint64_t *out)
 	}
 }
 
+/* v in the largest unit of which it is a whole number, as the file would say it. */
+static void
+in_units(enum schema_type type, uint64_t v, char out[static BOUND_MAX])
+{
+	static const struct unit {
+		enum schema_type type;
+		const char *name;
+		uint64_t factor;
+	} units[] = {
+		{SCHEMA_DURATION, "d", 24 * 3600 * 1000},
+		{SCHEMA_DURATION, "h", 3600 * 1000},
+		{SCHEMA_DURATION, "m", 60 * 1000},
+		{SCHEMA_DURATION, "s", 1000},
+		{SCHEMA_DURATION, "ms", 1},
+		{SCHEMA_SIZE, "GiB", 1 << 30},
+		{SCHEMA_SIZE, "MiB", 1 << 20},
+		{SCHEMA_SIZE, "KiB", 1 << 10},
+		{SCHEMA_SIZE, "", 1},
+		{SCHEMA_INTEGER, "", 1},
+	};
+	const struct unit *u = units;
+
+	while (u->type != type || v % u->factor != 0 || (v == 0 && u->factor > 1000))
+		u++;
+	snprintf(out, BOUND_MAX, "%" PRIu64 "%s", v / u->factor, u->name);
+}
+
+static void
+refuse_bounds(struct reader *r, const struct yaml_item *item, const struct path *path,
+	      const struct schema_key *key)
+{
+	char least[BOUND_MAX], most[BOUND_MAX];
+
+	in_units(key->type, key->min, least);
+	in_units(key->type, key->max, most);
+	reader_fault(r, item, path, NULL, "out of bounds: %s to %s", least, most);
+}
+
 static void
 read_number(struct reader *r, const struct yaml_item *item, const struct path *path,
 	    const struct schema_key *key, void *at)
@@ -74,11 +115,6 @@ read_number(struct reader *r, const struct yaml_item *item, const struct path *p
 		[SCHEMA_INTEGER] = "a whole number is due",
 		[SCHEMA_DURATION] = "a duration such as 250ms, 5s, 10m, 24h or 7d is due",
 		[SCHEMA_SIZE] = "a size such as 512, 64KiB, 32MiB or 1GiB is due",
-	};
-	static const char *const units[SCHEMA_TYPES] = {
-		[SCHEMA_INTEGER] = "",
-		[SCHEMA_DURATION] = " ms",
-		[SCHEMA_SIZE] = " bytes",
 	};
 	struct scalar value;
 	uint64_t v;
@@ -89,8 +125,7 @@ read_number(struct reader *r, const struct yaml_item *item, const struct path *p
 	    !parse_number(key, value.text, &v))
 		reader_fault(r, item, path, NULL, "%s", due[key->type]);
 	else if (!in_bounds(key, v))
-		reader_fault(r, item, path, NULL, "out of bounds: %" PRIu64 " to %" PRIu64 "%s",
-			     key->min, key->max, units[key->type]);
+		refuse_bounds(r, item, path, key);
 	else
 		put(at, &v, sizeof(v));
 }
@@ -272,11 +307,12 @@ static void
 read_reference(struct reader *r, const struct yaml_item *item, const struct path *path,
 	       const struct schema_key *key, void *at)
 {
+	bool is_path = key->type == SCHEMA_MATERIAL;
 	struct scalar value;
 
 	if (!reference_scalar(r, item, path, &value))
 		return;
-	if (key->type == SCHEMA_MATERIAL && value.text.len > 1 && value.text.ptr[0] == '/') {
+	if (is_path && value.text.len > 1 && value.text.ptr[0] == '/') {
 		struct buf text;
 
 		buf_init(&text, TEXT_MAX);
@@ -292,7 +328,7 @@ read_reference(struct reader *r, const struct yaml_item *item, const struct path
 		return;
 	}
 	if ((key->word != NULL && schema_word_find(key->word, value.text) >= 0) ||
-	    reference_check(r, item, path, &value))
+	    (is_path ? reference_check_path : reference_check)(r, item, path, &value))
 		put(at, &value.text, sizeof(value.text));
 }
 
@@ -357,6 +393,9 @@ check_pair(struct reader *r, const struct yaml_item *m, const struct path *path,
 				 NAME_MAX_BYTES);
 	else if (key->type == SCHEMA_PAIRS && !form_query_name.is_good(m->key))
 		reader_fault_key(r, m, path, NULL, "%s", form_query_name.due);
+	else if (key->type == SCHEMA_PAIRS && literal_has_key(value->text))
+		reader_fault(r, m, path, "apiKey and headers take references, query does not",
+			     "a secret does not belong here");
 	else if (key->type == SCHEMA_TEMPLATES && !header_may_configure(m->key))
 		reader_fault_key(r, m, path, NULL, "not a header that can be set here");
 	else if (key->type == SCHEMA_TEMPLATES)

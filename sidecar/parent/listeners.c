@@ -95,18 +95,34 @@ open_unix(const struct plan_listener *l)
 	return take_fd(&fd);
 }
 
+/* What to do about it; empty where the error says enough. */
+static const char *
+remedy(const struct plan_listener *l, int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return "; another program holds it and would receive the agent's calls in "
+		       "sidekey's place: find and end it (ss -ltnp), or choose another port in "
+		       "`listen`";
+	case EACCES:
+		return l->is_unix ? "; choose a directory that sidekey's user may write"
+				  : "; choose a port from 1024 up";
+	case EADDRNOTAVAIL:
+		return "; this machine does not have the address (ip addr)";
+	case ENOENT:
+		return "; make its directory, writable by sidekey's user";
+	case EEXIST:
+		return "; what lies there is no socket: remove it, or choose another path";
+	default:
+		return "";
+	}
+}
+
 static void
 explain(const struct plan_listener *l, int error, struct buf *why)
 {
-	(void)buf_addf(why, "cannot listen on %.*s: %s", (int)l->name.len, l->name.ptr,
-		       strerrordesc_np(error));
-	if (error == EADDRINUSE)
-		(void)buf_add_str(why, "; another program holds it and would receive the agent's "
-				       "calls in sidekey's place: find and end it (ss -ltnp), or "
-				       "choose another port in `listen`");
-	else if (error == EACCES)
-		(void)buf_add_str(why, "; choose a port from 1024 up, or a directory that "
-				       "sidekey's user may write");
+	(void)buf_addf(why, "cannot listen on %.*s: %s%s", (int)l->name.len, l->name.ptr,
+		       strerrordesc_np(error), remedy(l, error));
 }
 
 int

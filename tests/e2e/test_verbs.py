@@ -3,10 +3,11 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
-from fakes.sidekey import run
+from fakes.sidekey import program, run
 
 pytestmark = pytest.mark.once
 VERBS = (
@@ -38,6 +39,57 @@ def test_word_that_no_verb_takes(verb) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_c_without_its_file(verb) -> None:
     assert run(verb, "-c").returncode == 2
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_behind_other_options(nowhere, verb) -> None:
+    done = run(verb, "-c", nowhere, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: sidekey {verb}")
+
+
+READERS = ("serve", "check", "health", "status", "doctor", "route", "exec", "reload")
+
+
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("verb", READERS)
+def test_config_is_c(nowhere, verb, joined) -> None:
+    words = [f"--config={nowhere}"] if joined else ["--config", nowhere]
+    rest = {"route": ["GET", "/v1/models"], "exec": ["true"]}.get(verb, [])
+    assert run(verb, *words, *rest).stdout == run(verb, "-c", nowhere, *rest).stdout
+
+
+@pytest.mark.parametrize("verb", ["token", "version", "help"])
+def test_config_is_c_where_no_file_is_read(nowhere, verb) -> None:
+    assert run(verb, "--config", nowhere).returncode == 0
+
+
+@pytest.mark.parametrize("words", [["-x"], ["--port", "80"], ["extra"]])
+@pytest.mark.parametrize("verb", [v for v in VERBS if v not in ("route", "exec")])
+def test_what_is_refused_is_named(verb, words) -> None:
+    said = run(verb, *words).stdout
+    assert words[0].lstrip("-") in said.splitlines()[0]
+    assert said.startswith((f"sidekey {verb}: ", f"{verb}: "))
+
+
+def test_verb_behind_the_file(nowhere) -> None:
+    done = run("-c", nowhere, "check")
+    assert done.returncode == 2
+    assert '"check" is not taken here (a verb comes first' in done.stdout
+
+
+def test_c_at_the_end_asks_for_its_file() -> None:
+    assert "sidekey serve: behind -c comes a file" in run("serve", "-c").stdout
+
+
+@pytest.mark.parametrize("verb", [["help"], ["version"], ["check", "--schema"], ["route", "-h"]])
+def test_full_disk_is_an_exit_of_1(verb) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [str(program()), *verb], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == f"sidekey {verb[0]}: standard output could not be written\n"
 
 
 @pytest.fixture
