@@ -10,13 +10,13 @@
 
 #include "base/buf.h"
 
-/* "server.name:443:192.0.2.1,[2001:db8::1]" */
 bool
 dial_is_ipv6(const struct egress_target *target)
 {
 	return memchr(target->server_name.ptr, ':', target->server_name.len) != NULL;
 }
 
+/* "server.name:443:192.0.2.1,[2001:db8::1]" */
 void
 dial_set(struct dial *d, const struct egress_target *target, const struct addresses *a)
 {

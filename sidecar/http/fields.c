@@ -41,14 +41,14 @@ http_list_next(struct span *list, struct span *element)
 }
 
 bool
-http_is_nominated(const struct http_request *r, struct span name)
+http_is_nominated(const struct http_field *fields, size_t n, struct span name)
 {
 	struct span element;
 
-	for (size_t i = 0; i < r->nfields; i++) {
-		struct span list = r->fields[i].value;
+	for (size_t i = 0; i < n; i++) {
+		struct span list = fields[i].value;
 
-		if (!span_iis(r->fields[i].name, "connection"))
+		if (!span_iis(fields[i].name, "connection"))
 			continue;
 		while (http_list_next(&list, &element))
 			if (span_ieq(element, name))

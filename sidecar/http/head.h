@@ -102,8 +102,8 @@ size_t http_count(const struct http_request *r, const char *name);
 /* Takes the next element, trimmed, perhaps empty, off a comma-separated list; false at its end. */
 bool http_list_next(struct span *list, struct span *element);
 
-/* True when the Connection field(s) nominate name (a hop-by-hop field then). */
-bool http_is_nominated(const struct http_request *r, struct span name);
+/* True when a Connection field of the n nominates name: it is hop-by-hop then (RFC 9110 7.6.1). */
+bool http_is_nominated(const struct http_field *fields, size_t n, struct span name);
 
 /* What was refused and what to send instead, one English sentence for the error message. */
 const char *http_fault_text(enum http_fault fault);

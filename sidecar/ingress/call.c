@@ -182,7 +182,7 @@ call_sent(const struct call *c, struct frame_call *out, struct http_field *passi
 		const struct http_field *field = &c->request.fields[i];
 
 		if (header_request_passes(field->name) && !is_broken_trace(c, field->name) &&
-		    !http_is_nominated(&c->request, field->name))
+		    !http_is_nominated(c->request.fields, c->request.nfields, field->name))
 			passing[out->nfields++] = *field;
 	}
 }
@@ -231,7 +231,7 @@ call_note_trace(struct call *c)
 	const struct http_field *f = http_find(&c->request, "traceparent");
 
 	if (f != NULL && http_count(&c->request, "traceparent") == 1 &&
-	    !http_is_nominated(&c->request, f->name))
+	    !http_is_nominated(c->request.fields, c->request.nfields, f->name))
 		(void)trace_id(f->value, c->trace_id);
 }
 

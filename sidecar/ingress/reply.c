@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ingress/reply.h"
 
+#include "http/head.h"
 #include "policy/access/headers.h"
 
 enum { BODY_MAX = 4096 };
@@ -98,7 +99,8 @@ reply_head(struct buf *out, const struct frame_head *head, unsigned minor, struc
 	*framing = framing_of(head, minor);
 	*close |= *framing == REPLY_UNTIL_CLOSE;
 	for (size_t i = 0; i < head->nfields; i++) {
-		if (!header_response_passes(head->fields[i].name))
+		if (!header_response_passes(head->fields[i].name) ||
+		    http_is_nominated(head->fields, head->nfields, head->fields[i].name))
 			continue;
 		bad |= add_field(out, head->fields[i].name, head->fields[i].value);
 	}

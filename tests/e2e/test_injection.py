@@ -94,6 +94,13 @@ def test_a_nominated_header_is_hop_by_hop(world: World, agent: Agent) -> None:
     assert world.api.last().header("x-client-request-id") is None
 
 
+def test_so_is_one_that_the_upstream_nominates(world: World, agent: Agent) -> None:
+    hops = (("Connection", "keep-alive, x-hop"), ("X-Hop", "1"), ("X-End", "2"))
+    world.api.script(Act(200, (("Content-Type", "application/json"), *hops), b"{}"))
+    answer = agent.chat()
+    assert (answer.status, answer.header("x-hop"), answer.header("x-end")) == (200, None, "2")
+
+
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
