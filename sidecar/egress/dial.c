@@ -13,7 +13,7 @@
 bool
 dial_is_ipv6(const struct egress_target *target)
 {
-	return memchr(target->server_name.ptr, ':', target->server_name.len) != NULL;
+	return span_find(target->server_name, 0, ':') < target->server_name.len;
 }
 
 /* "server.name:443:192.0.2.1,[2001:db8::1]" */
