@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 HEAD_MAX = 1024 * 1024
@@ -340,10 +341,18 @@ class Server:
         self.loop.call_soon_threadsafe(lambda: [c.transport.close() for c in list(self.open)])
 
 
+given: deque[int] = deque(maxlen=64)  # ports that free_port gave out last
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """The kernel may give the same port to two who ask in a row: here it is passed over."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            port = probe.getsockname()[1]
+        if port not in given:
+            given.append(port)
+            return port
 
 
 def wait_for(condition, seconds: float = 5.0, what: str = "") -> None:
