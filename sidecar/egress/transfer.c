@@ -11,6 +11,7 @@
 #include "egress/transfer.h"
 
 #include "base/num.h"
+#include "base/shortage.h"
 #include "egress/framing.h"
 #include "ev/multi.h"
 
@@ -105,13 +106,6 @@ void
 lane_set_addresses(struct lane *lane, const struct addresses *a)
 {
 	dial_set(&lane->dial, lane->target, a);
-}
-
-/* Another errno is of the address: a kernel without IPv6 has no such sockets (EAFNOSUPPORT). */
-static bool
-is_shortage(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 /* CURLOPT_OPENSOCKETFUNCTION */

@@ -48,7 +48,7 @@ http_is_nominated(const struct http_field *fields, size_t n, struct span name)
 	for (size_t i = 0; i < n; i++) {
 		struct span list = fields[i].value;
 
-		if (!span_iis(fields[i].name, "connection"))
+		if (!span_ieq(fields[i].name, SPAN("connection")))
 			continue;
 		while (http_list_next(&list, &element))
 			if (span_ieq(element, name))

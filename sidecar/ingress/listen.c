@@ -9,6 +9,7 @@
 #include "ingress/listen.h"
 
 #include "base/log.h"
+#include "base/shortage.h"
 #include "ingress/call.h"
 #include "ingress/conn.h"
 #include "ingress/reply.h"
@@ -82,12 +83,6 @@ greet(struct listener *l, int fd)
 	if (!l->plan->is_unix)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	conn_new(l->in, l->plan, fd);
-}
-
-static bool
-is_shortage(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 /* Who dials waits in the listener's queue. A line a minute tells of it, however many they are. */

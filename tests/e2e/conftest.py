@@ -2,6 +2,7 @@
 """What the end-to-end tests share: a world of stand-ins, and sidekey running in it."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -111,6 +112,15 @@ def client(sidekey: Sidekey) -> Iterator[openai.OpenAI]:
     """The SDK as an agent has it: an address, and a key that is worth nothing."""
     with openai.OpenAI(base_url=sidekey.base, api_key="none") as made:
         yield made
+
+
+@pytest.fixture
+def ipv6() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6 on loopback: {error}")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: all that works over IPv4 works over IPv6: agents, the admin port, upstreams and the store."""
 
-import socket
 import subprocess
 from collections.abc import Iterator
 
@@ -14,16 +13,8 @@ from fakes.sidekey import Sidekey, environment, program
 from fakes.wire import free_port, wait_for
 from fakes.world import World
 
+pytestmark = pytest.mark.usefixtures("ipv6")
 LOOPBACK = "::1"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ipv6() -> None:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind((LOOPBACK, 0))
-    except OSError as error:
-        pytest.skip(f"this machine has no IPv6 on loopback: {error}")
 
 
 @pytest.fixture

@@ -117,11 +117,10 @@ def test_upstream_moves_under_load(names: NameServer, world: World, start, wrap)
         assert new.requests
 
 
+@pytest.mark.usefixtures("ipv6")
 @pytest.mark.parametrize("addresses", ["::1", "127.0.0.9 ::1", "::1 127.0.0.9"])
 def test_a_name_with_an_address_of_ipv6(names, world: World, start, wrap, addresses: str) -> None:
     """Alone, or beside one where nobody listens."""
-    if not Path("/proc/net/if_inet6").read_text():
-        pytest.skip("this machine has no IPv6")
     names.names[UPSTREAM] = addresses
     with upstream(world, "::1") as api:
         sidekey = start(at_name(world, api.port), world.env(), wrap=wrap)
