@@ -17,7 +17,7 @@ from fakes.apibase import Act, ApiBase
 from fakes.pki import Authority, server_context
 from fakes.reload import IN_FORCE
 from fakes.sidekey import SANITIZED, Sidekey
-from fakes.wire import Server, wait_for
+from fakes.wire import Request, Server, wait_for
 from fakes.world import World
 
 TOKEN = "sk-sidekey-" + "70" * 32
@@ -278,7 +278,21 @@ def live(place: Place, folder: Path, known: dict[str, bytes], env=None, wrap=())
     finally:
         sidekey.kill()
         shutil.rmtree(folder)
+        place.api.loop.call_soon_threadsafe(forget_executed, place.api)
+        place.store.loop.call_soon_threadsafe(place.store.requests.clear)
+    teller.life.received.clear()
     return teller.life
+
+
+def unexecuted(api: ApiBase) -> list[Request]:
+    executed = {id(request) for request in api.executed}
+    return [request for request in api.requests if id(request) not in executed]
+
+
+def forget_executed(api: ApiBase) -> None:
+    """In its own thread: what was well need not be kept, of thousands of lives."""
+    api.requests = unexecuted(api)
+    api.executed.clear()
 
 
 def live_well(place: Place, folder: Path) -> Life:
@@ -302,10 +316,7 @@ def strangers(place: Place) -> list[str]:
     found = found if place.bystander.connections else []
     if place.impostor.application_bytes:
         found.append("the untrusted upstream was told something")
-    executed = {id(request) for request in place.api.executed}
-    for request in place.api.requests:
-        if id(request) not in executed:
-            found.append(f"the upstream refused {request.raw_head!r}")
+    found += [f"the upstream refused {r.raw_head!r}" for r in unexecuted(place.api)]
     place.api.requests.clear()
     place.api.executed.clear()
     return found
