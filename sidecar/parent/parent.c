@@ -123,13 +123,12 @@ read_again(struct parent *p)
 {
 	struct config_faults faults;
 	struct settings *s;
-	bool moved = false;
 
 	fault_init(&faults);
-	s = settings_read_again(&p->source, p->opened, &moved, &faults);
+	s = settings_read_again(&p->source, p->opened, &faults);
 	if (s == NULL)
 		log_faults(&faults);
-	else if (moved)
+	else if (s->plans.ingress.restart_needed)
 		log_write(LOG_WARN,
 			  "listen or admin has changed in the configuration; sidekey goes on with "
 			  "the old listeners until it is restarted",
