@@ -43,7 +43,7 @@ verb_serve(int argc, char **argv)
 
 	if (help_is_among(argc, argv)) {
 		puts("usage: sidekey serve [-c FILE]\n\n"
-		     "Serves until SIGTERM or SIGINT, which drain; a second one ends at once.\n"
+		     "Serves until SIGTERM or SIGINT, which drain; a second one cuts calls off.\n"
 		     "SIGHUP reads the configuration again; calls in flight finish under the old "
 		     "one.\nSIGUSR1 fetches every secret now.");
 		return 0;

@@ -244,7 +244,8 @@ drain_over(struct timer *t)
 {
 	struct role_ingress *r = ev_owner(t, struct role_ingress, drain);
 
-	log_say(LOG_WARN, "calls were cut off: limits.drain is over", LOG_U("calls", r->in.ncalls));
+	log_say(LOG_WARN, "calls were cut off: limits.drain is over, or a second signal came",
+		LOG_U("calls", r->in.ncalls));
 	conn_drop_all(&r->in);
 	drained_if_idle(&r->in);
 }
@@ -261,12 +262,12 @@ take_no_more(struct role_ingress *r)
 static void
 drain(struct role_ingress *r, uint64_t ms)
 {
-	if (r->in.draining)
+	r->drain.fn = drain_over;
+	timer_set(r->in.loop, &r->drain, ms);
+	if (r->in.draining) /* told again: for less time */
 		return;
 	take_no_more(r);
 	r->in.draining = true;
-	r->drain.fn = drain_over;
-	timer_set(r->in.loop, &r->drain, ms);
 	conn_drain_all(&r->in);
 	drained_if_idle(&r->in);
 }

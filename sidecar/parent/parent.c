@@ -34,9 +34,9 @@ struct parent {
 	int listeners[LISTENERS_MAX];
 	struct succession generations;
 	struct watch signals;
-	struct timer deadline; /* of the end */
-	bool again;            /* a reload was asked for that could not begin yet */
-	bool draining, stopping;
+	struct timer deadline;            /* of the end */
+	bool again;                       /* a reload was asked for that could not begin yet */
+	bool draining, cutting, stopping; /* calls may end, are cut off, are not waited for */
 	int status;
 };
 
@@ -77,13 +77,16 @@ on_terminate(struct parent *p)
 {
 	uint64_t ms;
 
-	if (p->draining || p->running == NULL || p->stopping) { /* the second one means now */
+	if (p->cutting || p->running == NULL || p->stopping) {
 		stop(p, 0);
 		return;
 	}
-	ms = p->running->config->limits.drain_ms;
+	/* The second one means now; but each call that it cuts off has its line in the log. */
+	p->cutting = p->draining;
+	ms = p->cutting ? 0 : p->running->config->limits.drain_ms;
+	if (!p->draining)
+		close_listeners(p); /* who dials now is told at once that nobody is there */
 	p->draining = true;
-	close_listeners(p); /* who dials now is told at once that nobody is there */
 	log_say(LOG_INFO, "draining", LOG_U("ms", ms));
 	timer_set(p->loop, &p->deadline, ms + STOP_MS);
 	succession_drain(&p->generations, ms);
