@@ -45,19 +45,31 @@ is_shallow(struct span text)
 	return true;
 }
 
-struct json *
-json_doc_parse(struct span text)
+static struct json *
+parse(struct span text, size_t flags)
 {
 	json_error_t error;
 	json_t *doc = NULL;
 
 	if (is_shallow(text))
-		doc = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+		doc = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | flags, &error);
 	if (doc != NULL && !json_is_object(doc)) {
 		json_decref(doc);
 		return NULL;
 	}
 	return (struct json *)doc;
+}
+
+struct json *
+json_doc_parse(struct span text)
+{
+	return parse(text, 0);
+}
+
+struct json *
+json_doc_parse_nul(struct span text)
+{
+	return parse(text, JSON_ALLOW_NUL);
 }
 
 void

@@ -21,6 +21,8 @@ void json_setup(void);
  * Free with json_doc_free.
  */
 struct json *json_doc_parse(struct span text);
+/* The same, but strings in it may hold a NUL, which whoever takes one must refuse. */
+struct json *json_doc_parse_nul(struct span text);
 void json_doc_free(struct json *doc);
 
 /* Borrowed views that live as long as the document. Absent or of another type: NULL, or false. */

@@ -39,6 +39,24 @@ parses_objects_alone(void **state)
 	}
 }
 
+/* A stored secret may have one, and whoever takes it says what is wrong with that. */
+static void
+holds_a_nul_where_one_may_be(void **state)
+{
+	static const char raw[] = "{\"a\":\"\0\"}";
+	struct json *doc = json_doc_parse_nul(SPAN("{\"a\":\"x\\u0000y\"}"));
+	struct span value;
+
+	(void)state;
+	assert_non_null(doc);
+	assert_true(json_doc_string(doc, "a", &value));
+	assert_true(span_eq(value, SPAN("x\0y")));
+	json_doc_free(doc);
+	assert_null(json_doc_parse_nul(SPAN("{\"a\\u0000\":1}")));
+	assert_null(json_doc_parse_nul(SPAN("{\"a\":1,\"a\":2}")));
+	assert_null(json_doc_parse_nul((struct span){raw, sizeof(raw) - 1}));
+}
+
 /* {"a":[[[…]]]} of levels levels, and a string of brackets that are none. */
 static struct json *
 parse_levels(size_t levels)
@@ -189,9 +207,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parses_objects_alone),   cmocka_unit_test(bounds_the_depth),
-		cmocka_unit_test(gives_members),          cmocka_unit_test(reads_whole_numbers),
-		cmocka_unit_test(walks_strings_in_order), cmocka_unit_test(walks_members_and_lists),
+		cmocka_unit_test(parses_objects_alone),
+		cmocka_unit_test(bounds_the_depth),
+		cmocka_unit_test(gives_members),
+		cmocka_unit_test(reads_whole_numbers),
+		cmocka_unit_test(walks_strings_in_order),
+		cmocka_unit_test(walks_members_and_lists),
+		cmocka_unit_test(holds_a_nul_where_one_may_be),
 	};
 
 	json_setup();
