@@ -141,6 +141,17 @@ json_doc_item(const struct json *list, size_t i)
 	return (const struct json *)json_array_get(thaw(list), i);
 }
 
+bool
+json_doc_item_number(const struct json *list, size_t i, double *out)
+{
+	const json_t *value = json_array_get(thaw(list), i);
+
+	if (!json_is_number(value))
+		return false;
+	*out = json_number_value(value);
+	return true;
+}
+
 void
 json_doc_members(const struct json *object,
 		 void (*fn)(void *arg, struct span name, const struct json *value), void *arg)

@@ -38,6 +38,7 @@ bool json_doc_number(const struct json *object, const char *name, double *out);
 bool json_doc_is_true(const struct json *object, const char *name);
 /* The i-th of a list, or NULL behind the last. */
 const struct json *json_doc_item(const struct json *list, size_t i);
+bool json_doc_item_number(const struct json *list, size_t i, double *out);
 /* Calls fn for each member of object, in order. */
 void json_doc_members(const struct json *object,
 		      void (*fn)(void *arg, struct span name, const struct json *value), void *arg);

@@ -179,7 +179,7 @@ walks_members_and_lists(void **state)
 {
 	struct json *doc =
 		json_doc_parse(SPAN("{\"o\":{\"b\":{\"n\":2},\"a\":{\"n\":\"3\"},\"c\":4},"
-				    "\"l\":[{\"n\":1.5,\"t\":true,\"f\":false}]}"));
+				    "\"l\":[{\"n\":1.5,\"t\":true,\"f\":false},2.5,\"3\"]}"));
 	const struct json *list, *first;
 	struct buf text;
 	double n = 0;
@@ -197,8 +197,12 @@ walks_members_and_lists(void **state)
 	assert_true(n > 1.4 && n < 1.6);
 	assert_true(json_doc_is_true(first, "t"));
 	assert_false(json_doc_is_true(first, "f") || json_doc_is_true(first, "none"));
-	assert_null(json_doc_item(list, 1));
+	assert_null(json_doc_item(list, 3));
 	assert_null(json_doc_item(NULL, 0));
+	assert_true(json_doc_item_number(list, 1, &n));
+	assert_false(json_doc_item_number(list, 0, &n) || json_doc_item_number(list, 2, &n) ||
+		     json_doc_item_number(list, 3, &n) || json_doc_item_number(NULL, 0, &n));
+	assert_true(n > 2.4 && n < 2.6);
 	json_doc_members(NULL, note_member, NULL);
 	json_doc_free(doc);
 }
