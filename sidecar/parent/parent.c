@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/sink.h"
 #include "box/box.h"
+#include "config/warning.h"
 #include "ingress/limits.h"
 #include "parent/environ.h"
 #include "parent/listeners.h"
@@ -121,6 +122,14 @@ log_faults(const struct config_faults *faults)
 		LOG_U("faults", faults->n));
 }
 
+static void
+log_warning(void *arg, const char *path, const char *message)
+{
+	(void)arg;
+	log_say(LOG_WARN, "a part of the configuration is of no use", LOG_C("path", path),
+		LOG_C("why", message));
+}
+
 static struct settings *
 read_again(struct parent *p)
 {
@@ -131,7 +140,9 @@ read_again(struct parent *p)
 	s = settings_read_again(&p->source, p->opened, &faults);
 	if (s == NULL)
 		log_faults(&faults);
-	else if (s->plans.ingress.restart_needed)
+	else
+		warnings_tell(s->config, &s->plans, log_warning, NULL);
+	if (s != NULL && s->plans.ingress.restart_needed)
 		log_write(LOG_WARN,
 			  "listen or admin has changed in the configuration; sidekey goes on with "
 			  "the old listeners until it is restarted",
@@ -341,6 +352,7 @@ read_first(struct parent *p)
 	if (p->opened == NULL)
 		return 2;
 	log_setup(p->opened->config->log.format, p->opened->config->log.level, "parent");
+	warnings_tell(p->opened->config, &p->opened->plans, log_warning, NULL);
 	return 0;
 }
 
