@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "aws/arn.h"
 #include "cli/check.h"
@@ -51,18 +53,25 @@ warn(void *arg, const char *path, const char *message)
 	fprintf(stderr, "%s: warning: %s: %s\n", c->source, path, message);
 }
 
-/* Whether the slot must come from a variable that is not there. */
-static bool
-is_unset(const struct keeper_slot *s, const struct environment *env)
+/* A build machine need not have what is due where sidekey runs. */
+static void
+warn_slot(struct config *c, const struct keeper_slot *s, const struct environment *env)
 {
+	char path[512], name[CONFIG_PATH_MAX], message[CONFIG_PATH_MAX + 128];
 	struct reference ref;
-	char name[512];
 
-	if (s->kind != REFERENCE_ENV || s->optional ||
-	    reference_parse(s->reference, &ref) != REFERENCE_OK)
-		return false;
+	if (s->optional || reference_parse(s->reference, &ref) != REFERENCE_OK)
+		return;
+	snprintf(path, sizeof(path), "%.*s", (int)s->name.len, s->name.ptr);
 	snprintf(name, sizeof(name), "%.*s", (int)ref.name.len, ref.name.ptr);
-	return env->get(env->arg, name) == NULL;
+	if (ref.kind == REFERENCE_ENV && env->get(env->arg, name) == NULL)
+		snprintf(message, sizeof(message), "%s is not set in this environment", name);
+	else if (ref.kind == REFERENCE_FILE && access(name, R_OK) != 0)
+		snprintf(message, sizeof(message), "%s cannot be read here: %s", name,
+			 strerrordesc_np(errno));
+	else
+		return;
+	warn(c, path, message);
 }
 
 static void
@@ -71,9 +80,7 @@ warn_environment(struct config *c, const struct environment *env, const struct p
 	if (plans_lack_identity(p))
 		warn(c, "aws.credentials", "this environment names no identity");
 	for (size_t i = 0; i < p->keeper.nslots; i++)
-		if (is_unset(&p->keeper.slots[i], env))
-			warn(c, p->keeper.slots[i].name.ptr,
-			     "its variable is not set in this environment");
+		warn_slot(c, &p->keeper.slots[i], env);
 }
 
 static void

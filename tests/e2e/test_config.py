@@ -254,6 +254,28 @@ def test_the_log_says_the_same_at_the_start_and_at_a_reload(plain_world: World, 
         assert agent.chat().status == 200
 
 
+def test_check_names_what_is_not_here(tmp_path: Path) -> None:
+    """Names of variables and files, and never what they hold; and no error on a build machine."""
+    (tmp_path / "there").write_text(SECRET)
+    headers = {"X-File": "${file:/nowhere/token}", "X-May": "${env:MAY_BE_UNSET?}"}
+    target = {
+        "apiBase": "https://api.example.com",
+        "apiKey": "env:NOBODY_HAS_THIS",
+        "headers": {**headers, "X-There": f"${{file:{tmp_path}/there}}", "X-Set": "${env:KEY}"},
+        "tls": {"ca": f"{tmp_path}/there/ca.crt"},
+    }
+    env = {"KEY": SECRET}
+    status, said = check(tmp_path, yaml.safe_dump({"targets": {"one": target}}), env)
+    assert status == 0, said
+    found = [line.split("warning: ")[1] for line in said.splitlines() if "warning: " in line]
+    assert sorted(found) == [
+        "one.apiKey: NOBODY_HAS_THIS is not set in this environment",
+        "one.headers.X-File: /nowhere/token cannot be read here: No such file or directory",
+        f"one.tls.ca: {tmp_path}/there/ca.crt cannot be read here: Not a directory",
+    ]
+    assert SECRET not in said
+
+
 def test_a_call_that_nothing_decides_is_told_so(plain_world: World, start) -> None:
     """Naming a model, as the call did, would not help."""
     targets = {name: plain_world.target(provider="openai") for name in ("one", "two")}
