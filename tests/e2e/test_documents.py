@@ -142,6 +142,28 @@ def test_a_bad_version_leaves_the_good_one_in_use(plain_world: World, start, bad
     assert slots(sidekey)["main.apiKey"]["version"] == 2 and chat(sidekey).status == 200
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("\ufeffsk-behind-a-mark", "EF BB BF"),
+        ('{"key": "sk-in-an-object", "key": "sk-twice"}', "…:secret:NAME:MEMBER::"),
+    ],
+    ids=["a byte-order mark", "a whole object"],
+)
+def test_a_value_that_is_hardly_a_key(plain_world: World, start, value, words) -> None:
+    """It may be meant for some header, so it is used; but it is no riddle why it is refused."""
+    world = plain_world
+    world.api.key = None
+    arn = world.store.create("odd", value)
+    sidekey = start(world.config(world.target(apiKey=arn)), world.env())
+    sidekey.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: world.store.fetches(arn) == 2, 10, "the refresh")
+    assert chat(sidekey).status == 200
+    told = sidekey.records(slot="main.apiKey", level="warn")
+    assert len(told) == 1 and words in told[0]["msg"] and told[0]["reference"] == arn
+    assert "behind-a-mark" not in sidekey.text() and "in-an-object" not in sidekey.text()
+
+
 def test_one_trailing_newline_is_taken_off(plain_world: World, start) -> None:
     world = plain_world
     target = world.target(apiKey=world.store.create("newline", world.key + "\r\n"))
