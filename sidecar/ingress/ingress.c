@@ -368,7 +368,7 @@ start(struct role_ingress *r)
 	in->metrics = metrics_new(&in->plan);
 	in->recent = calloc(1, sizeof(*in->recent));
 	if (in->slots == NULL || in->targets == NULL || in->recent == NULL ||
-	    getrandom(&in->id_prefix, sizeof(in->id_prefix), 0) != sizeof(in->id_prefix))
+	    getrandom(in->ids.key, sizeof(in->ids.key), 0) != sizeof(in->ids.key))
 		return -1;
 	if (open_limits(in) != 0 || open_trunk(r) != 0)
 		return -1;
