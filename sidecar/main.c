@@ -43,7 +43,7 @@ verb_serve(int argc, char **argv)
 
 	if (help_is_among(argc, argv)) {
 		puts("usage: sidekey serve [-c FILE]\n\n"
-		     "Serves until SIGTERM or SIGINT, which drain; a second one ends at once.\n"
+		     "Serves until SIGTERM or SIGINT, which drain; a second one cuts calls off.\n"
 		     "SIGHUP reads the configuration again; calls in flight finish under the old "
 		     "one.\nSIGUSR1 fetches every secret now.");
 		return 0;
@@ -87,16 +87,30 @@ static const struct verb verbs[] = {
 	{"token", cli_token, "make a token for a caller"},
 	{"init", cli_init, "make a configuration to begin with, or from another format"},
 	{"version", verb_version, "print the version"},
-	{"help", verb_help, "print this"},
+	{"help", verb_help, "print this, or what a verb does"},
 };
+
+static const struct verb *
+verb_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return &verbs[i];
+	return NULL;
+}
 
 static int
 verb_help(int argc, char **argv)
 {
-	int status = help_or_usage("help", argc, argv,
-				   "usage: sidekey help [-c FILE]\n\n"
-				   "Lists the verbs. No file is read.\n");
+	const struct verb *verb = argc == 2 ? verb_of(argv[1]) : NULL;
+	char option[] = "--help";
+	int status;
 
+	if (verb != NULL)
+		return verb->run(2, (char *[]){argv[1], option, NULL});
+	status = help_or_usage("help", argc, argv,
+			       "usage: sidekey help [VERB] [-c FILE]\n\n"
+			       "Lists the verbs, or says what one does. No file is read.\n");
 	if (status >= 0)
 		return status;
 	puts("usage: sidekey [VERB] [-c FILE] …\n");
@@ -145,6 +159,7 @@ int
 main(int argc, char **argv)
 {
 	enum role role = argc > 0 ? role_of(argv[0]) : ROLE_NONE;
+	const struct verb *verb;
 	const char *name = "serve";
 
 	if (role != ROLE_NONE)
@@ -158,9 +173,9 @@ main(int argc, char **argv)
 	} else if (argc > 1 && strcmp(argv[1], "--version") == 0) {
 		return verb_version(argc - 1, argv + 1);
 	}
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strcmp(name, verbs[i].name) == 0)
-			return written(name, verbs[i].run(argc, argv));
+	verb = verb_of(name);
+	if (verb != NULL)
+		return written(name, verb->run(argc, argv));
 	fprintf(stderr, "sidekey: there is no verb \"%s\"; sidekey help lists them\n", name);
 	return 2;
 }

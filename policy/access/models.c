@@ -47,9 +47,15 @@ model_is_plain(struct span name, size_t from)
 
 /* A trailing '*' is the rest of a name, anywhere else a character. */
 static bool
+is_prefix(struct span match)
+{
+	return match.len > 0 && match.ptr[match.len - 1] == '*';
+}
+
+static bool
 matches(struct span match, struct span name)
 {
-	if (match.len > 0 && match.ptr[match.len - 1] == '*')
+	if (is_prefix(match))
 		return span_starts(name, span_cut(match, 0, match.len - 1)) &&
 		       model_is_plain(name, match.len - 1);
 	return span_eq(match, name);
@@ -61,6 +67,19 @@ model_pick(const struct model_rule *rules, size_t n, struct span model)
 	for (size_t i = 0; i < n; i++)
 		if (matches(rules[i].match, model))
 			return (long)i;
+	return -1;
+}
+
+/* Whatever a prefix is continued with, another takes it that takes the prefix itself. */
+long
+model_shadowed(const struct model_rule *rules, size_t i)
+{
+	bool open = is_prefix(rules[i].match);
+	struct span stem = span_cut(rules[i].match, 0, rules[i].match.len - (open ? 1 : 0));
+
+	for (size_t before = 0; before < i; before++)
+		if ((is_prefix(rules[before].match) || !open) && matches(rules[before].match, stem))
+			return (long)before;
 	return -1;
 }
 

@@ -17,6 +17,9 @@ struct model_rule {
 /* The index of the first rule that matches model, or -1. */
 long model_pick(const struct model_rule *rules, size_t n, struct span model);
 
+/* The first rule before i that matches all that rule i does, so that i is never used; or -1. */
+long model_shadowed(const struct model_rule *rules, size_t i);
+
 /*
  * Whether a '*' may stand for name from that index on: ASCII letters, digits and "-._:/@+~",
  * without a segment "", "." or ".." of a path.

@@ -57,7 +57,7 @@ pick_key(const struct json *object, struct span key, struct span *value)
 enum secretsmanager_fault
 secretsmanager_read(struct span answer, struct secretsmanager_value *out)
 {
-	struct secretsmanager_value v = {.doc = json_doc_parse(answer)};
+	struct secretsmanager_value v = {.doc = json_doc_parse_nul(answer)};
 	enum secretsmanager_fault fault = SECRETSMANAGER_NOT_JSON;
 	struct span ignored;
 
@@ -66,7 +66,7 @@ secretsmanager_read(struct span answer, struct secretsmanager_value *out)
 	if (json_doc_string(v.doc, "SecretString", &v.text)) {
 		(void)json_doc_string(v.doc, "VersionId", &v.version_id);
 		(void)json_doc_seconds(v.doc, "CreatedDate", &v.created_s);
-		v.inner = json_doc_parse(v.text);
+		v.inner = json_doc_parse_nul(v.text);
 		*out = v;
 		return SECRETSMANAGER_OK;
 	}

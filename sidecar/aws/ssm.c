@@ -14,7 +14,7 @@ ssm_body(const struct reference *r, struct buf *out)
 bool
 ssm_read(struct span answer, struct ssm_value *out)
 {
-	struct ssm_value v = {.doc = json_doc_parse(answer)};
+	struct ssm_value v = {.doc = json_doc_parse_nul(answer)};
 	const struct json *parameter = v.doc == NULL ? NULL : json_doc_get(v.doc, "Parameter");
 	uint64_t version;
 

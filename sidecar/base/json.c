@@ -45,19 +45,31 @@ is_shallow(struct span text)
 	return true;
 }
 
-struct json *
-json_doc_parse(struct span text)
+static struct json *
+parse(struct span text, size_t flags)
 {
 	json_error_t error;
 	json_t *doc = NULL;
 
 	if (is_shallow(text))
-		doc = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+		doc = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | flags, &error);
 	if (doc != NULL && !json_is_object(doc)) {
 		json_decref(doc);
 		return NULL;
 	}
 	return (struct json *)doc;
+}
+
+struct json *
+json_doc_parse(struct span text)
+{
+	return parse(text, 0);
+}
+
+struct json *
+json_doc_parse_nul(struct span text)
+{
+	return parse(text, JSON_ALLOW_NUL);
 }
 
 void
@@ -127,6 +139,17 @@ const struct json *
 json_doc_item(const struct json *list, size_t i)
 {
 	return (const struct json *)json_array_get(thaw(list), i);
+}
+
+bool
+json_doc_item_number(const struct json *list, size_t i, double *out)
+{
+	const json_t *value = json_array_get(thaw(list), i);
+
+	if (!json_is_number(value))
+		return false;
+	*out = json_number_value(value);
+	return true;
 }
 
 void

@@ -21,6 +21,8 @@ void json_setup(void);
  * Free with json_doc_free.
  */
 struct json *json_doc_parse(struct span text);
+/* The same, but strings in it may hold a NUL, which whoever takes one must refuse. */
+struct json *json_doc_parse_nul(struct span text);
 void json_doc_free(struct json *doc);
 
 /* Borrowed views that live as long as the document. Absent or of another type: NULL, or false. */
@@ -36,6 +38,7 @@ bool json_doc_number(const struct json *object, const char *name, double *out);
 bool json_doc_is_true(const struct json *object, const char *name);
 /* The i-th of a list, or NULL behind the last. */
 const struct json *json_doc_item(const struct json *list, size_t i);
+bool json_doc_item_number(const struct json *list, size_t i, double *out);
 /* Calls fn for each member of object, in order. */
 void json_doc_members(const struct json *object,
 		      void (*fn)(void *arg, struct span name, const struct json *value), void *arg);

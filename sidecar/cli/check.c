@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "aws/arn.h"
 #include "cli/check.h"
@@ -10,7 +12,7 @@
 #include "config/jsonschema.h"
 #include "config/plan_identity.h"
 #include "config/project.h"
-#include "config/url.h"
+#include "config/warning.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -44,94 +46,41 @@ print_schema(void)
 }
 
 static void
-warn(const struct config *c, const char *path, struct span name, const char *message)
+warn(void *arg, const char *path, const char *message)
 {
-	fprintf(stderr, "%s: warning: %s%.*s: %s\n", c->source, path, (int)name.len, name.ptr,
-		message);
+	const struct config *c = arg;
+
+	fprintf(stderr, "%s: warning: %s: %s\n", c->source, path, message);
 }
 
-/* Access protects custom domains only: to this host its headers would be sent for nothing. */
+/* A build machine need not have what is due where sidekey runs. */
 static void
-warn_targets(const struct config *c)
+warn_slot(struct config *c, const struct keeper_slot *s, const struct environment *env)
 {
-	for (size_t i = 0; i < c->targets.n; i++) {
-		const struct config_target *t = &c->targets.items[i];
-		struct url url;
-
-		if (t->access.client_id.len > 0 && url_parse(t->api_base, &url) == URL_OK &&
-		    span_iis(url.host, "gateway.ai.cloudflare.com"))
-			warn(c, "targets.", t->name,
-			     "Cloudflare Access does not protect gateway.ai.cloudflare.com, "
-			     "only a custom domain of the gateway; cloudflareAccess has no use "
-			     "there");
-	}
-}
-
-/* The kernel tells who calls on a Unix socket, and nowhere else. */
-static void
-warn_callers(const struct config *c)
-{
-	for (size_t i = 0; i < c->listen.n; i++)
-		if (c->listen.items[i].is_unix)
-			return;
-	for (size_t i = 0; i < c->callers.n; i++)
-		if (c->callers.items[i].uids.n > 0)
-			warn(c, "callers.", c->callers.items[i].name,
-			     "nobody can be this caller: `uids` are known on a Unix socket, and "
-			     "`listen` has none");
-}
-
-static bool
-is_spoken(const struct ingress_plan *p, unsigned dialect)
-{
-	for (size_t i = 0; i < p->ntargets; i++)
-		if ((dialects_of((enum provider)p->targets[i].provider) >> dialect & 1) != 0)
-			return true;
-	return false;
-}
-
-/* Each of several targets could get a call, and nothing says which: none does. */
-static void
-warn_undecided(const struct config *c, const struct ingress_plan *p)
-{
-	bool decided = p->has_models;
-
-	for (unsigned d = 0; d < DIALECTS; d++)
-		decided |= p->default_targets[d].number != PLAN_NONE;
-	if (!decided)
-		warn(c, "targets", SPAN(""),
-		     "nothing can be called: neither `models` nor `defaultTarget` decides which of "
-		     "them gets a call");
-	for (unsigned d = 0; decided && !p->has_models && d < DIALECTS; d++)
-		if (p->default_targets[d].number == PLAN_NONE && is_spoken(p, d))
-			warn(c, "defaultTarget.", span_of(dialect_name((enum dialect)d)),
-			     "several targets speak it, and neither this nor `models` decides "
-			     "which of them gets a call: all are refused");
-}
-
-/* Whether the slot must come from a variable that is not there. */
-static bool
-is_unset(const struct keeper_slot *s, const struct environment *env)
-{
+	char path[512], name[CONFIG_PATH_MAX], message[CONFIG_PATH_MAX + 128];
 	struct reference ref;
-	char name[512];
 
-	if (s->kind != REFERENCE_ENV || s->optional ||
-	    reference_parse(s->reference, &ref) != REFERENCE_OK)
-		return false;
+	if (s->optional || reference_parse(s->reference, &ref) != REFERENCE_OK)
+		return;
+	snprintf(path, sizeof(path), "%.*s", (int)s->name.len, s->name.ptr);
 	snprintf(name, sizeof(name), "%.*s", (int)ref.name.len, ref.name.ptr);
-	return env->get(env->arg, name) == NULL;
+	if (ref.kind == REFERENCE_ENV && env->get(env->arg, name) == NULL)
+		snprintf(message, sizeof(message), "%s is not set in this environment", name);
+	else if (ref.kind == REFERENCE_FILE && access(name, R_OK) != 0)
+		snprintf(message, sizeof(message), "%s cannot be read here: %s", name,
+			 strerrordesc_np(errno));
+	else
+		return;
+	warn(c, path, message);
 }
 
 static void
-warn_environment(const struct config *c, const struct environment *env, const struct plans *p)
+warn_environment(struct config *c, const struct environment *env, const struct plans *p)
 {
 	if (plans_lack_identity(p))
-		warn(c, "aws.credentials", SPAN(""), "this environment names no identity");
+		warn(c, "aws.credentials", "this environment names no identity");
 	for (size_t i = 0; i < p->keeper.nslots; i++)
-		if (is_unset(&p->keeper.slots[i], env))
-			warn(c, "", p->keeper.slots[i].name,
-			     "its variable is not set in this environment");
+		warn_slot(c, &p->keeper.slots[i], env);
 }
 
 static void
@@ -246,9 +195,7 @@ check(const struct options *o)
 	if (bad == 0)
 		bad = (o->resolve ? project_report : project)(c, &source.env, &plans, &faults);
 	if (bad == 0) {
-		warn_targets(c);
-		warn_callers(c);
-		warn_undecided(c, &plans.ingress);
+		warnings_tell(c, &plans, warn, c);
 		warn_environment(c, &source.env, &plans);
 		if (!o->json)
 			print_summary(c, &plans);

@@ -35,7 +35,8 @@ static const struct order reload = {
 	"usage: sidekey reload [-c FILE] [--pid PID] [--no-check] [--no-wait]\n"
 	"\n"
 	"Makes the running sidekey of this user read its configuration again (SIGHUP). Calls in\n"
-	"flight finish under the old one. A configuration with errors changes nothing.\n"
+	"flight finish under the old one. A configuration with errors changes nothing; `listen`\n"
+	"and `admin` change by restart only.\n"
 	"\n"
 	"  -c, --config FILE  the one that was started with this file; without -c, the only one\n"
 	"      --pid PID      this process, where several are running\n"
@@ -117,27 +118,34 @@ read_config(const struct request *q, const struct running *p, struct config_faul
 	return NULL;
 }
 
-/* The number of the generation that answers on the admin port; 0 when nobody does. */
-static uint64_t
-generation(const struct config *c)
+/* What is told on the admin port; all 0 when nobody answers there. */
+struct told {
+	uint64_t generation;
+	bool restart_needed;
+};
+
+static struct told
+ask(const struct config *c)
 {
 	static const char key[] = "\"generation\":";
-	uint64_t number = 0;
+	struct told told = {0};
 	struct buf answer;
 	const char *at;
 
 	if (c == NULL)
-		return 0;
+		return told;
 	buf_init(&answer, ANSWER_MAX);
 	ask_admin(&c->admin, "/readyz", &answer);
 	(void)buf_add_char(&answer, '\0');
 	at = strstr(answer.ptr, key);
 	if (at != NULL) {
 		at += sizeof(key) - 1;
-		(void)num_u64((struct span){at, strspn(at, "0123456789")}, UINT32_MAX, &number);
+		(void)num_u64((struct span){at, strspn(at, "0123456789")}, UINT32_MAX,
+			      &told.generation);
+		told.restart_needed = strstr(at, "\"restart_needed\":true") != NULL;
 	}
 	buf_free(&answer);
-	return number;
+	return told;
 }
 
 /* ---- waiting until the new configuration is in force ---- */
@@ -154,10 +162,14 @@ static void
 look(struct timer *t)
 {
 	struct wait *w = ev_owner(t, struct wait, timer);
-	uint64_t now = generation(w->c);
+	struct told now = ask(w->c);
 
-	if (now > w->before) {
-		printf("the new configuration is in force (generation %u)\n", (unsigned)now);
+	if (now.generation > w->before) {
+		printf("the new configuration is in force (generation %u)%s\n",
+		       (unsigned)now.generation,
+		       now.restart_needed ? ", but `listen` and `admin` are what they were: what "
+					    "has changed there takes a restart"
+					  : "");
 		loop_stop(w->loop, EXIT_GOOD);
 	} else if (loop_now(w->loop) >= w->end || kill(w->pid, 0) != 0) {
 		fprintf(stderr,
@@ -178,8 +190,9 @@ wait_for_more(const struct config *c, pid_t pid, uint64_t before)
 
 	if (before == 0) {
 		fprintf(stderr,
-			"sidekey reload: process %d was told; its admin port does not answer "
-			"here, so its log alone says what came of it\n",
+			"sidekey reload: process %d was told; no admin port of this configuration "
+			"answers here (one that is new takes a restart), so its log alone says "
+			"what came of it\n",
 			(int)pid);
 		return EXIT_GOOD;
 	}
@@ -195,7 +208,7 @@ static int
 give(const struct order *o, const struct request *q, const struct running *p,
      const struct config *c)
 {
-	uint64_t before = q->no_wait ? 0 : generation(c);
+	uint64_t before = q->no_wait ? 0 : ask(c).generation;
 
 	if (kill(p->pid, o->signal) != 0) {
 		fprintf(stderr, "sidekey %s: process %d cannot be signalled: %s\n", o->verb,

@@ -84,19 +84,30 @@ span_cell(struct table *t, const struct json *object, const char *name)
 	table_cell(t, span_of(out));
 }
 
+/*
+ * Of a duration a histogram knows between which bounds it lies, and no more: the one that percent
+ * of 100 calls are not above, or the last, that they are above.
+ */
 static void
-latency_cell(struct table *t, const struct json *object, const char *name)
+latency_cell(struct table *t, const struct json *h, double percent)
 {
-	double s;
+	const struct json *bounds = json_doc_get(h, "le"), *counts = json_doc_get(h, "counts");
+	double left = number(h, "count") * percent / 100, s = 0, n;
+	const char *sign = ">";
 
-	if (!json_doc_number(object, name, &s))
+	for (size_t i = 0; left > 0 && json_doc_item_number(bounds, i, &s); i++) {
+		if (json_doc_item_number(counts, i, &n))
+			left -= n;
+		sign = left > 0 ? ">" : "<=";
+	}
+	if (s == 0)
 		table_cell(t, SPAN("-"));
 	else if (s < 0.001)
-		table_cellf(t, "%.0f us", s * 1e6);
+		table_cellf(t, "%s %g us", sign, s * 1e6);
 	else if (s < 1)
-		table_cellf(t, "%.1f ms", s * 1e3);
+		table_cellf(t, "%s %g ms", sign, s * 1e3);
 	else
-		table_cellf(t, "%.2f s", s);
+		table_cellf(t, "%s %g s", sign, s);
 }
 
 /* ---- tables ---- */
@@ -170,9 +181,9 @@ print_latency(const struct json *latency)
 		if (number(h, "count") == 0)
 			continue;
 		table_cell(&t, span_of(rows[i].shown));
-		latency_cell(&t, h, "p50");
-		latency_cell(&t, h, "p90");
-		latency_cell(&t, h, "p99");
+		latency_cell(&t, h, 50);
+		latency_cell(&t, h, 90);
+		latency_cell(&t, h, 99);
 	}
 	table_end(&t, stdout);
 }

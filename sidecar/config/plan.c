@@ -231,6 +231,7 @@ static const struct pack_field ingress_fields[] = {
 	PACK_FIELD_BOOL(ingress_plan, require_landlock_net),
 	U32(ingress_plan, generation),
 	PACK_FIELD_BOOL(ingress_plan, started),
+	PACK_FIELD_BOOL(ingress_plan, restart_needed),
 	PACK_FIELD_LIST(ingress_plan, listeners, nlisteners, 64, listener_type),
 	PACK_FIELD_LIST(ingress_plan, targets, ntargets, TARGETS_MAX, ingress_target_type),
 	PACK_FIELD_LIST(ingress_plan, slots, nslots, LIST_MAX, ingress_slot_type),

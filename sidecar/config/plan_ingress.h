@@ -69,7 +69,8 @@ struct ingress_plan {
 	uint8_t log_format, log_level;
 	bool require_landlock, require_landlock_net;
 	uint32_t generation;
-	bool started; /* an earlier generation has been ready */
+	bool started;        /* an earlier generation has been ready */
+	bool restart_needed; /* the file has other listeners by now than are open */
 	struct ingress_listener *listeners;
 	size_t nlisteners;
 	struct ingress_target *targets;

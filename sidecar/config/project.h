@@ -26,7 +26,7 @@ struct plans {
 	struct resolver_plan resolver;
 	struct keeper_plan keeper;
 	struct egress_plan egress;
-	struct ingress_plan ingress;     /* its generation and started are the caller's to set */
+	struct ingress_plan ingress;     /* generation to restart_needed are the caller's to set */
 	struct plan_listener *listeners; /* as in ingress.listeners */
 	size_t nlisteners;
 	struct plan_text *env_names; /* variables for MSG_ENV, NUL behind each; some may be unset */

@@ -11,6 +11,19 @@
 #include "ingress/recent.h"
 #include "policy/access/headers.h"
 
+/* A number that counted up would tell each caller how many calls the others make. */
+static void
+set_id(struct ingress *in, struct call *c)
+{
+	uint64_t halves[DIGEST_BYTES / sizeof(uint64_t)];
+
+	in->ids.count++;
+	digest_sha256((struct span){(const char *)&in->ids, sizeof(in->ids)},
+		      (unsigned char *)halves);
+	snprintf(c->id, sizeof(c->id), "%010llx%010llx", halves[0] & 0xffffffffffULL,
+		 halves[1] & 0xffffffffffULL);
+}
+
 struct call *
 call_new(struct ingress *in)
 {
@@ -18,8 +31,7 @@ call_new(struct ingress *in)
 
 	if (c == NULL)
 		abort();
-	snprintf(c->id, sizeof(c->id), "%010llx%010llx", in->id_prefix & 0xffffffffffULL,
-		 in->id_count++ & 0xffffffffffULL);
+	set_id(in, c);
 	c->start_us = loop_clock_us();
 	c->decision.target = PLAN_NONE;
 	c->decision.rule = -1;

@@ -244,7 +244,8 @@ drain_over(struct timer *t)
 {
 	struct role_ingress *r = ev_owner(t, struct role_ingress, drain);
 
-	log_say(LOG_WARN, "calls were cut off: limits.drain is over", LOG_U("calls", r->in.ncalls));
+	log_say(LOG_WARN, "calls were cut off: limits.drain is over, or a second signal came",
+		LOG_U("calls", r->in.ncalls));
 	conn_drop_all(&r->in);
 	drained_if_idle(&r->in);
 }
@@ -261,12 +262,12 @@ take_no_more(struct role_ingress *r)
 static void
 drain(struct role_ingress *r, uint64_t ms)
 {
-	if (r->in.draining)
+	r->drain.fn = drain_over;
+	timer_set(r->in.loop, &r->drain, ms);
+	if (r->in.draining) /* told again: for less time */
 		return;
 	take_no_more(r);
 	r->in.draining = true;
-	r->drain.fn = drain_over;
-	timer_set(r->in.loop, &r->drain, ms);
 	conn_drain_all(&r->in);
 	drained_if_idle(&r->in);
 }
@@ -367,7 +368,7 @@ start(struct role_ingress *r)
 	in->metrics = metrics_new(&in->plan);
 	in->recent = calloc(1, sizeof(*in->recent));
 	if (in->slots == NULL || in->targets == NULL || in->recent == NULL ||
-	    getrandom(&in->id_prefix, sizeof(in->id_prefix), 0) != sizeof(in->id_prefix))
+	    getrandom(in->ids.key, sizeof(in->ids.key), 0) != sizeof(in->ids.key))
 		return -1;
 	if (open_limits(in) != 0 || open_trunk(r) != 0)
 		return -1;

@@ -41,6 +41,12 @@ struct target_view {
 	uint64_t cools_until_ms; /* loop_lived_ms: a deployment that failed; 0: it did not */
 };
 
+/* A call's id is made of the digest of both. */
+struct ingress_ids {
+	unsigned char key[DIGEST_BYTES]; /* random, and known to nobody else */
+	uint64_t count;
+};
+
 struct ingress {
 	struct loop *loop;
 	struct ingress_plan plan;
@@ -64,7 +70,7 @@ struct ingress {
 	bool draining;         /* nor a new call */
 	bool started;          /* it has been ready once */
 	void (*idle)(struct ingress *in); /* while retiring: called when a connection has gone */
-	uint64_t id_prefix, id_count;
+	struct ingress_ids ids;
 };
 
 /*

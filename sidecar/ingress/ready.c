@@ -133,9 +133,10 @@ ready_answer(const struct ingress *in, struct buf *b)
 
 	(void)buf_addf(b,
 		       "{\"ready\":%s,\"started\":%s,\"draining\":%s,\"generation\":%" PRIu32
-		       ",\"slots\":",
+		       "%s,\"slots\":",
 		       ready ? "true" : "false", in->started ? "true" : "false",
-		       in->draining ? "true" : "false", in->plan.generation);
+		       in->draining ? "true" : "false", in->plan.generation,
+		       in->plan.restart_needed ? ",\"restart_needed\":true" : "");
 	ready_add_slots(b, in, false);
 	if (in->plan.ncallers > 0)
 		(void)buf_addf(b, ",\"callerTokens\":\"%s\"",

@@ -106,6 +106,30 @@ tell_digest(struct keeper *k, const struct slot *s)
 	(void)channel_send(k->ingress, MSG_DIGEST, &m, -1);
 }
 
+/* What a header may be, and a key is not: whoever refuses it upstream does not say why. */
+static const char *
+doubt_of(struct span value)
+{
+	if (span_starts(value, SPAN("\xef\xbb\xbf")))
+		return "a secret begins with a byte-order mark, and is used with it: store it "
+		       "without the bytes EF BB BF";
+	if (value.len > 1 && value.ptr[0] == '{' && value.ptr[value.len - 1] == '}')
+		return "a secret is a whole JSON object, and is used as it is: store the key "
+		       "alone, or name its member behind the ARN of a secret, as in "
+		       "…:secret:NAME:MEMBER::";
+	return NULL;
+}
+
+static void
+log_doubt(const struct slot *s)
+{
+	const char *doubt = s->is_tls ? NULL : doubt_of(slot_value(s));
+
+	if (doubt != NULL)
+		log_say(LOG_WARN, doubt, LOG_S("slot", s->plan->name),
+			LOG_S("reference", s->plan->reference));
+}
+
 /* Egress first: when ingress knows that a secret is there, egress has it. */
 static void
 slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
@@ -125,6 +149,7 @@ slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 		log_say(LOG_INFO, "secret", LOG_S("slot", s->plan->name),
 			LOG_C("state", slot_state_name(s->state)), LOG_U("version", s->version),
 			LOG_IF(s->version_id[0] != '\0', LOG_C("version_id", s->version_id)));
+		log_doubt(s);
 	}
 	for (size_t i = 0; i < k->plan.ntargets; i++)
 		tls_slot_ended(&k->targets[i], s->number, value_changed);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/sink.h"
 #include "box/box.h"
+#include "config/warning.h"
 #include "ingress/limits.h"
 #include "parent/environ.h"
 #include "parent/listeners.h"
@@ -34,9 +35,9 @@ struct parent {
 	int listeners[LISTENERS_MAX];
 	struct succession generations;
 	struct watch signals;
-	struct timer deadline; /* of the end */
-	bool again;            /* a reload was asked for that could not begin yet */
-	bool draining, stopping;
+	struct timer deadline;            /* of the end */
+	bool again;                       /* a reload was asked for that could not begin yet */
+	bool draining, cutting, stopping; /* calls may end, are cut off, are not waited for */
 	int status;
 };
 
@@ -77,13 +78,16 @@ on_terminate(struct parent *p)
 {
 	uint64_t ms;
 
-	if (p->draining || p->running == NULL || p->stopping) { /* the second one means now */
+	if (p->cutting || p->running == NULL || p->stopping) {
 		stop(p, 0);
 		return;
 	}
-	ms = p->running->config->limits.drain_ms;
+	/* The second one means now; but each call that it cuts off has its line in the log. */
+	p->cutting = p->draining;
+	ms = p->cutting ? 0 : p->running->config->limits.drain_ms;
+	if (!p->draining)
+		close_listeners(p); /* who dials now is told at once that nobody is there */
 	p->draining = true;
-	close_listeners(p); /* who dials now is told at once that nobody is there */
 	log_say(LOG_INFO, "draining", LOG_U("ms", ms));
 	timer_set(p->loop, &p->deadline, ms + STOP_MS);
 	succession_drain(&p->generations, ms);
@@ -118,18 +122,27 @@ log_faults(const struct config_faults *faults)
 		LOG_U("faults", faults->n));
 }
 
+static void
+log_warning(void *arg, const char *path, const char *message)
+{
+	(void)arg;
+	log_say(LOG_WARN, "a part of the configuration is of no use", LOG_C("path", path),
+		LOG_C("why", message));
+}
+
 static struct settings *
 read_again(struct parent *p)
 {
 	struct config_faults faults;
 	struct settings *s;
-	bool moved = false;
 
 	fault_init(&faults);
-	s = settings_read_again(&p->source, p->opened, &moved, &faults);
+	s = settings_read_again(&p->source, p->opened, &faults);
 	if (s == NULL)
 		log_faults(&faults);
-	else if (moved)
+	else
+		warnings_tell(s->config, &s->plans, log_warning, NULL);
+	if (s != NULL && s->plans.ingress.restart_needed)
 		log_write(LOG_WARN,
 			  "listen or admin has changed in the configuration; sidekey goes on with "
 			  "the old listeners until it is restarted",
@@ -339,6 +352,7 @@ read_first(struct parent *p)
 	if (p->opened == NULL)
 		return 2;
 	log_setup(p->opened->config->log.format, p->opened->config->log.level, "parent");
+	warnings_tell(p->opened->config, &p->opened->plans, log_warning, NULL);
 	return 0;
 }
 

@@ -51,18 +51,23 @@ are_same(const struct config_listeners *a, const struct config_listeners *b)
 }
 
 struct settings *
-settings_read_again(const struct config_source *source, const struct settings *opened, bool *moved,
+settings_read_again(const struct config_source *source, const struct settings *opened,
 		    struct config_faults *faults)
 {
 	const struct config *now = opened->config;
+	struct settings *s;
 	struct config *c;
+	bool moved;
 
 	if (config_read(source, &c, faults) != 0)
 		return NULL;
-	*moved = !are_same(&c->listen, &now->listen) || !are_same(&c->admin, &now->admin);
+	moved = !are_same(&c->listen, &now->listen) || !are_same(&c->admin, &now->admin);
 	c->listen = now->listen;
 	c->admin = now->admin;
-	return settings_of(c, &source->env, faults);
+	s = settings_of(c, &source->env, faults);
+	if (s != NULL)
+		s->plans.ingress.restart_needed = moved;
+	return s;
 }
 
 void

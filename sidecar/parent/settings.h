@@ -21,12 +21,11 @@ struct settings *settings_of(struct config *c, const struct environment *env,
 
 /*
  * The same for a running sidekey that opened's listeners are open for: they stay what they are,
- * whatever the configuration says now; *moved tells that it says something else. opened must
- * outlive the result.
+ * whatever the configuration says now; plans.ingress.restart_needed tells that it says something
+ * else. opened must outlive the result.
  */
 struct settings *settings_read_again(const struct config_source *source,
-				     const struct settings *opened, bool *moved,
-				     struct config_faults *faults);
+				     const struct settings *opened, struct config_faults *faults);
 
 void settings_free(struct settings *s);
 

@@ -80,6 +80,21 @@ def logged(sidekey: Sidekey, count: int) -> list[str]:
     return [c["caller"] for c in sidekey.calls()]
 
 
+def test_ids_of_calls_do_not_count_those_of_others(plain_world: World, start) -> None:
+    """Neither half of an id rises with the calls, or stays."""
+    callers = [{"name": "a", "token": "env:TOKEN"}, {"name": "b", "token": "env:OTHER"}]
+    sidekey = begin(start, plain_world, *callers)
+    ids = []
+    with Agent(sidekey.port) as agent:
+        for token in [TOKEN, OTHER] * 30:
+            answer = agent.call("GET", "/nothing", headers=bearer(token))
+            ids.append(answer.header("x-sidekey-request-id"))
+    assert all(re.fullmatch("[0-9a-f]{20}", i) for i in ids)
+    for half in ([i[:10] for i in ids], [i[10:] for i in ids]):
+        assert len(set(half)) == len(ids), ids
+        assert half not in (sorted(half), sorted(half, reverse=True)), ids
+
+
 # ---- tokens ----
 
 

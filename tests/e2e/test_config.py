@@ -10,8 +10,9 @@ import pytest
 import yaml
 from fakes.agent import Agent
 from fakes.pki import server_context
+from fakes.reload import reload, rewrite
 from fakes.sidekey import Sidekey, program, run
-from fakes.wire import free_port
+from fakes.wire import free_port, wait_for
 from fakes.world import World
 
 SECRET = "sk-live-0123456789abcdefghijklmnop"
@@ -206,6 +207,73 @@ def test_check_warns_of_calls_that_nothing_decides(tmp_path, text: str, warned: 
     assert len(found) == len(warned), said
     for line, words in zip(found, warned, strict=True):
         assert f"warning: {words}" in line and "`models`" in line
+
+
+IN_VAIN = [
+    (
+        {"models": [{"match": m, "target": "t0"} for m in ("a*", "b", "ab", "a*", "*", "c*")]},
+        {
+            "models[2]": "models[0] stands before it",
+            "models[3]": "models[0] stands before it",
+            "models[5]": "models[4] stands before it",
+        },
+    ),
+    ({"models": [{"match": m, "target": "t0"} for m in ("ab", "a*", "*")]}, {}),
+    (
+        {"deniedFields": ["store", "", "langfuse_*"]},
+        {"deniedFields[1]": "is empty", "deniedFields[2]": "stands for itself"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("sections", "warned"), IN_VAIN, ids=["models", "in order", "fields"])
+def test_check_warns_of_what_is_said_in_vain(tmp_path: Path, sections, warned) -> None:
+    """It is permitted, so no error; but nobody means it."""
+    status, said = check(tmp_path, undecided("openai", **sections), {"KEY": SECRET})
+    assert status == 0, said
+    found = [line.split("warning: ")[1] for line in said.splitlines() if "warning: " in line]
+    assert [line.split(": ")[0] for line in found] == list(warned), said
+    for line, words in zip(found, warned.values(), strict=True):
+        assert words in line
+
+
+def test_the_log_says_the_same_at_the_start_and_at_a_reload(plain_world: World, start) -> None:
+    rules = [{"match": m, "target": "main"} for m in ("*", "gpt-4o")]
+    sidekey = start(plain_world.config(models=rules), plain_world.env())
+
+    def warned() -> list[tuple[str, str]]:
+        records = sidekey.records(msg="a part of the configuration is of no use", level="warn")
+        return [(r["path"], r["why"]) for r in records]
+
+    wait_for(warned, 10, "the log, which another thread reads")
+    assert [path for path, _ in warned()] == ["models[1]"] and "models[0]" in warned()[0][1]
+    rewrite(sidekey, plain_world.config(models=[*rules, {"match": "gpt-4o", "target": "main"}]))
+    reload(sidekey)
+    assert [path for path, _ in warned()] == ["models[1]", "models[1]", "models[2]"]
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+
+
+def test_check_names_what_is_not_here(tmp_path: Path) -> None:
+    """Names of variables and files, and never what they hold; and no error on a build machine."""
+    (tmp_path / "there").write_text(SECRET)
+    headers = {"X-File": "${file:/nowhere/token}", "X-May": "${env:MAY_BE_UNSET?}"}
+    target = {
+        "apiBase": "https://api.example.com",
+        "apiKey": "env:NOBODY_HAS_THIS",
+        "headers": {**headers, "X-There": f"${{file:{tmp_path}/there}}", "X-Set": "${env:KEY}"},
+        "tls": {"ca": f"{tmp_path}/there/ca.crt"},
+    }
+    env = {"KEY": SECRET}
+    status, said = check(tmp_path, yaml.safe_dump({"targets": {"one": target}}), env)
+    assert status == 0, said
+    found = [line.split("warning: ")[1] for line in said.splitlines() if "warning: " in line]
+    assert sorted(found) == [
+        "one.apiKey: NOBODY_HAS_THIS is not set in this environment",
+        "one.headers.X-File: /nowhere/token cannot be read here: No such file or directory",
+        f"one.tls.ca: {tmp_path}/there/ca.crt cannot be read here: Not a directory",
+    ]
+    assert SECRET not in said
 
 
 def test_a_call_that_nothing_decides_is_told_so(plain_world: World, start) -> None:

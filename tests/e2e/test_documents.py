@@ -88,14 +88,17 @@ def test_a_key_that_is_missing_hurts_no_neighbour(plain_world: World, start) -> 
     ("value", "kind", "why"),
     [
         (BROKEN_KEY, "BadCharacter", "control byte"),
-        ("sk-\0-nul", "UnusableSecret", "not GetSecretValue's"),
+        ("sk-\0-nul", "BadCharacter", "control byte"),
+        ({"key": "sk-\0-nul"}, "BadCharacter", "control byte"),
+        ("sk-\x01-start", "BadCharacter", "control byte"),
         ("", "EmptyValue", "empty"),
         ("\n", "EmptyValue", "empty"),
         ("k" * 20000, "ValueTooLong", "16 KiB"),
         (b"binary", "UnusableSecret", "binary"),
         ({"a": "1", "b": "2"}, "UnusableSecret", "several members"),
     ],
-    ids=["two lines", "a NUL", "empty", "a newline alone", "long", "binary", "two members"],
+    ids=["two lines", "a NUL", "a NUL in a member", "another control byte", "empty"]
+    + ["a newline alone", "long", "binary", "two members"],
 )
 def test_a_value_that_no_header_can_have(plain_world: World, start, value, kind, why) -> None:
     world = plain_world
@@ -113,9 +116,52 @@ def test_a_value_that_no_header_can_have(plain_world: World, start, value, kind,
     assert why in sidekey.records(error_type=kind)[0]["why"]
     assert slots(sidekey)["main.apiKey"]["error"] == kind
     answer = chat(sidekey)
-    assert answer.status == 503 and answer.code.startswith("credential_")
+    assert (answer.status, answer.code) == (503, "credential_refused")
+    assert answer.header("x-should-retry") == "false", "it heals when somebody stores another"
     assert not world.api.requests
     assert "second-line" not in sidekey.text()
+
+
+@pytest.mark.parametrize("bad", ["sk-\0-nul", "two\nlines"])
+def test_a_bad_version_leaves_the_good_one_in_use(plain_world: World, start, bad: str) -> None:
+    """No agent notices; the operator does."""
+    world = plain_world
+    sidekey = start(world.config(), world.env())
+    assert chat(sidekey).status == 200
+    world.store.put(world.key_arn, bad)
+    sidekey.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: slots(sidekey)["main.apiKey"]["state"] == "stale", 10, "it is refused")
+    slot = slots(sidekey)["main.apiKey"]
+    assert (slot["error"], slot["version"]) == ("BadCharacter", 1)
+    wait_for(lambda: sidekey.records(slot="main.apiKey", level="warn"), 5, "the alarm")
+    assert chat(sidekey).status == 200
+    world.api.key = "sk-good-again-0123456789"
+    world.store.put(world.key_arn, world.api.key)
+    sidekey.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: slots(sidekey)["main.apiKey"]["state"] == "fresh", 10, "it is mended")
+    assert slots(sidekey)["main.apiKey"]["version"] == 2 and chat(sidekey).status == 200
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("\ufeffsk-behind-a-mark", "EF BB BF"),
+        ('{"key": "sk-in-an-object", "key": "sk-twice"}', "…:secret:NAME:MEMBER::"),
+    ],
+    ids=["a byte-order mark", "a whole object"],
+)
+def test_a_value_that_is_hardly_a_key(plain_world: World, start, value, words) -> None:
+    """It may be meant for some header, so it is used; but it is no riddle why it is refused."""
+    world = plain_world
+    world.api.key = None
+    arn = world.store.create("odd", value)
+    sidekey = start(world.config(world.target(apiKey=arn)), world.env())
+    sidekey.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: world.store.fetches(arn) == 2, 10, "the refresh")
+    assert chat(sidekey).status == 200
+    told = sidekey.records(slot="main.apiKey", level="warn")
+    assert len(told) == 1 and words in told[0]["msg"] and told[0]["reference"] == arn
+    assert "behind-a-mark" not in sidekey.text() and "in-an-object" not in sidekey.text()
 
 
 def test_one_trailing_newline_is_taken_off(plain_world: World, start) -> None:

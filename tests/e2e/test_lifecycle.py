@@ -70,16 +70,45 @@ def test_drain_has_an_end(world: World, start) -> None:
     wait_for(lambda: world.api.last().gone_at is not None, 1)
 
 
+def terminate(sidekey: Sidekey) -> None:
+    """One signal more than were told of; two that are pending would be one."""
+    before = len(sidekey.records(msg="draining"))
+    os.kill(sidekey.pid, signal.SIGTERM)
+    wait_for(lambda: len(sidekey.records(msg="draining")) > before, 10, "it was heard")
+
+
 def test_second_sigterm_means_now(world: World, sidekey: Sidekey) -> None:
-    world.api.script(Act(events=500, gap=0.1))
+    """And yet each call that it cuts off is in the log."""
+    world.api.script(Act(events=500, gap=0.1), Act(stall=60))
+    agents = [Agent(sidekey.port) for _ in range(2)]
+    agents[0].begin("POST", CHAT, STREAM)
+    head = agents[0].read_head()
+    agents[1].begin("POST", CHAT, HELLO)
+    wait_for(lambda: len(world.api.executed) == 2, 10, "both calls are under way")
+    terminate(sidekey)
+    assert not sidekey.calls()
+    began = time.monotonic()
+    assert sidekey.stop(10) == 0
+    assert SANITIZED or time.monotonic() - began < 3
+    cut = {c["request_id"]: c for c in sidekey.calls()}
+    assert sorted(c["status"] for c in cut.values()) == [0, 200]
+    assert all(c["code"] == "shutting_down" for c in cut.values()), cut
+    assert cut[head.header("x-sidekey-request-id")]["bytes_out"] > 0
+    for agent in agents:
+        agent.close()
+
+
+def test_second_sigterm_does_not_wait_for_one_that_hangs(world: World, sidekey: Sidekey) -> None:
+    """Whoever owns ingress cannot keep the program alive by not ending its calls."""
+    world.api.script(Act(stall=60))
+    hangs = sidekey.pids()["ingress"]
     with Agent(sidekey.port) as agent:
-        agent.begin("POST", CHAT, STREAM)
-        agent.read_head()
-        os.kill(sidekey.pid, signal.SIGTERM)
-        time.sleep(0.3)
-        began = time.monotonic()
-        sidekey.stop(5)
-        assert time.monotonic() - began < 3
+        agent.begin("POST", CHAT, HELLO)
+        wait_for(lambda: world.api.executed, 10, "a call is under way")
+        os.kill(hangs, signal.SIGSTOP)
+        terminate(sidekey)
+        assert sidekey.stop(20) == 0, "before limits.drain, 25 s, is over"
+    assert not Path(f"/proc/{hangs}").exists()
 
 
 @pytest.mark.parametrize("role", ["ingress", "keeper"])

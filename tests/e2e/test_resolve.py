@@ -73,6 +73,16 @@ def test_the_table_is_for_people(world: World) -> None:
     assert world.found_in(result.stdout.encode()) == []
 
 
+def test_a_value_that_is_hardly_a_key_is_told(world: World) -> None:
+    """It could be fetched, so nothing failed; but the upstream will not say what it dislikes."""
+    arn = world.store.create("odd", "\ufeff" + world.key)
+    result = resolve(world, world.target(apiKey=arn))
+    assert result.returncode == 0, result.stdout
+    warned = [line for line in result.stdout.splitlines() if "EF BB BF" in line]
+    assert len(warned) == 1 and "main.apiKey" in warned[0] and arn in warned[0], result.stdout
+    assert world.found_in(result.stdout.encode()) == []
+
+
 def test_a_denied_secret_fails(world: World) -> None:
     world.store.fail(error("AccessDeniedException", 400, "no"))
     result = resolve(world, None, "--json")

@@ -2,6 +2,7 @@
 """Goal: `sidekey reload` and `sidekey refresh` reach the sidekey that is meant, and say how it
 went."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -48,6 +49,35 @@ def test_reload_verb(world: World, named: Sidekey) -> None:
     done = run("reload", "--no-wait", "--pid", str(named.pid), env=world.env())
     assert (done.returncode, done.stdout) == (0, "")
     wait_told(named, IN_FORCE, generation=4)
+
+
+def test_reload_verb_says_what_takes_a_restart(world: World, named: Sidekey) -> None:
+    """A file with other listeners is in force but for them; and so it stays with the next one."""
+    good = "the new configuration is in force (generation {})"
+    rewrite(named, world.config(listen=[f"127.0.0.1:{free_port()}"]))
+    for number in (2, 3):
+        done = run("reload", "-c", file_of(named), env=world.env())
+        assert done.returncode == 0
+        assert done.stdout.startswith(f"{good.format(number)}, but `listen` and `admin` are what")
+        assert "restart" in done.stdout
+        assert json.loads(named.admin("/readyz")[1])["restart_needed"] is True
+    rewrite(named, world.config())
+    done = run("reload", "-c", file_of(named), env=world.env())
+    assert (done.returncode, done.stdout) == (0, f"{good.format(4)}\n")
+    assert "restart_needed" not in json.loads(named.admin("/readyz")[1])
+
+
+def test_reload_verb_with_another_admin_port(world: World, named: Sidekey) -> None:
+    """Nobody is there whom it could ask; where the old one is named too, that one is asked."""
+    moved = free_port()
+    rewrite(named, world.config(admin=[f"127.0.0.1:{moved}"]))
+    done = run("reload", "-c", file_of(named), env=world.env())
+    assert done.returncode == 0 and "is in force" not in done.stdout
+    assert "takes a restart" in done.stdout and "its log alone says" in done.stdout
+    wait_told(named, IN_FORCE, generation=2)
+    rewrite(named, world.config(admin=[f"127.0.0.1:{p}" for p in (moved, named.admin_port)]))
+    done = run("reload", "-c", file_of(named), env=world.env())
+    assert done.returncode == 0 and "(generation 3), but `listen` and `admin`" in done.stdout
 
 
 def test_reload_verb_finds_the_faults(world: World, named: Sidekey) -> None:

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import re
 import stat
 import tempfile
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from fakes.agent import HELLO, Agent, Answer
+from fakes.apibase import Act
 from fakes.sidekey import Sidekey, run
 from fakes.wire import Connection, Request, Server, free_port, wait_for
 from fakes.world import World
@@ -108,11 +110,10 @@ def test_the_ring_has_an_end(plain_world: World, start, socket_path: Path) -> No
     with Agent(sidekey.port) as agent:
         for _ in range(130):
             agent.call("GET", "/nothing")
-    wait_for(lambda: ask_socket(socket_path)["calls"]["total"] == 130, 5)
-    recent = ask_socket(socket_path)["recent"]
-    assert len(recent) == 100
-    ids = [call["request_id"] for call in recent]
-    assert ids == sorted(ids, reverse=True), "the newest first"
+    wait_for(lambda: len(sidekey.calls()) == 130, 5)
+    recent = [call["request_id"] for call in ask_socket(socket_path)["recent"]]
+    logged = [call["request_id"] for call in sidekey.calls()]
+    assert recent == logged[:-101:-1], "the newest first"
 
 
 def test_readyz_tells_the_story_of_a_failing_store(plain_world: World, start) -> None:
@@ -257,6 +258,57 @@ def test_verb_counts_what_failed_upstream(world: World, start, socket_path: Path
     table = [line.split() for line in told]
     at = table.index(["TARGET", "UPSTREAM", "ERROR", "CALLS"])
     assert table[at + 1] == ["main", "unreachable", "1"]
+
+
+CELL = re.compile(r"(<=|>) ([0-9.]+) (us|ms|s)\b")
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1}
+
+
+def latencies(shown: str) -> dict[str, list[tuple[str, float]]]:
+    """The rows of the table of latencies: a sign and seconds for P50, P90 and P99."""
+    table = shown[shown.index("LATENCY") :].split("\n\n")[0].splitlines()[1:]
+    return {
+        line.split("  ")[0]: [(s, float(n) * UNITS[u]) for s, n, u in CELL.findall(line)]
+        for line in table
+    }
+
+
+def test_verb_says_a_bound_where_it_knows_no_more(
+    world: World, start, socket_path: Path
+) -> None:
+    """Where the durations of a histogram lie between its bounds, nobody can say any more."""
+    sidekey = begin(start, world, socket_path)
+    world.api.script(Act(stall=0.3))
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+    wait_for(sidekey.calls, 5, "its line in the log")
+    bounds = ask_socket(socket_path)["latency_seconds"]["duration"]["le"]
+    shown = latencies(run("status", *file_of(sidekey)).stdout)
+    took = sidekey.calls()[0]["total_ms"] / 1000
+    bound = next(b for b in bounds if b > took)
+    assert shown["whole call"] == [("<=", pytest.approx(bound))] * 3
+    assert len(shown["first byte"]) == len(shown["added by sidekey"]) == 3
+
+
+class Histograms(Server):
+    """The admin port of one whose calls last."""
+
+    async def handle(self, request: Request, connection: Connection) -> None:
+        some = {"count": 10, "le": [0.25, 600], "counts": [5, 4, 1]}
+        odd = {"count": 1, "le": "x", "counts": {}}
+        connection.answer_json(200, {"latency_seconds": {"duration": some, "overhead": odd}})
+        connection.abort()
+
+
+def test_verb_does_not_say_the_last_bound_of_what_is_above_it(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world)
+    with Histograms() as other:
+        config = sidekey.folder / "other.yaml"
+        text = (sidekey.folder / "sidekey.yaml").read_text()
+        config.write_text(text.replace(str(sidekey.admin_port), str(other.port)))
+        shown = latencies(run("status", "-c", str(config)).stdout)
+    assert shown["whole call"] == [("<=", 0.25), ("<=", 600), (">", 600)]
+    assert shown["added by sidekey"] == [], "nothing is made up"
 
 
 def test_verb_does_not_hand_an_agent_the_terminal(

@@ -29,6 +29,15 @@ def test_usage_of_a_verb(verb, option) -> None:
     assert "-c" in done.stdout
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb(verb) -> None:
+    """As git and kubectl have it."""
+    done = run("help", verb)
+    assert (done.returncode, done.stdout) == (0, run(verb, "--help").stdout)
+    assert run("--help", verb).stdout == done.stdout
+    assert run("help", verb, "extra").returncode == 2
+
+
 @pytest.mark.parametrize("verb", [v for v in VERBS if v not in ("route", "exec")])
 def test_word_that_no_verb_takes(verb) -> None:
     done = run(verb, "extra")

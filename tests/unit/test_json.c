@@ -39,6 +39,24 @@ parses_objects_alone(void **state)
 	}
 }
 
+/* A stored secret may have one, and whoever takes it says what is wrong with that. */
+static void
+holds_a_nul_where_one_may_be(void **state)
+{
+	static const char raw[] = "{\"a\":\"\0\"}";
+	struct json *doc = json_doc_parse_nul(SPAN("{\"a\":\"x\\u0000y\"}"));
+	struct span value;
+
+	(void)state;
+	assert_non_null(doc);
+	assert_true(json_doc_string(doc, "a", &value));
+	assert_true(span_eq(value, SPAN("x\0y")));
+	json_doc_free(doc);
+	assert_null(json_doc_parse_nul(SPAN("{\"a\\u0000\":1}")));
+	assert_null(json_doc_parse_nul(SPAN("{\"a\":1,\"a\":2}")));
+	assert_null(json_doc_parse_nul((struct span){raw, sizeof(raw) - 1}));
+}
+
 /* {"a":[[[…]]]} of levels levels, and a string of brackets that are none. */
 static struct json *
 parse_levels(size_t levels)
@@ -161,7 +179,7 @@ walks_members_and_lists(void **state)
 {
 	struct json *doc =
 		json_doc_parse(SPAN("{\"o\":{\"b\":{\"n\":2},\"a\":{\"n\":\"3\"},\"c\":4},"
-				    "\"l\":[{\"n\":1.5,\"t\":true,\"f\":false}]}"));
+				    "\"l\":[{\"n\":1.5,\"t\":true,\"f\":false},2.5,\"3\"]}"));
 	const struct json *list, *first;
 	struct buf text;
 	double n = 0;
@@ -179,8 +197,12 @@ walks_members_and_lists(void **state)
 	assert_true(n > 1.4 && n < 1.6);
 	assert_true(json_doc_is_true(first, "t"));
 	assert_false(json_doc_is_true(first, "f") || json_doc_is_true(first, "none"));
-	assert_null(json_doc_item(list, 1));
+	assert_null(json_doc_item(list, 3));
 	assert_null(json_doc_item(NULL, 0));
+	assert_true(json_doc_item_number(list, 1, &n));
+	assert_false(json_doc_item_number(list, 0, &n) || json_doc_item_number(list, 2, &n) ||
+		     json_doc_item_number(list, 3, &n) || json_doc_item_number(NULL, 0, &n));
+	assert_true(n > 2.4 && n < 2.6);
 	json_doc_members(NULL, note_member, NULL);
 	json_doc_free(doc);
 }
@@ -189,9 +211,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parses_objects_alone),   cmocka_unit_test(bounds_the_depth),
-		cmocka_unit_test(gives_members),          cmocka_unit_test(reads_whole_numbers),
-		cmocka_unit_test(walks_strings_in_order), cmocka_unit_test(walks_members_and_lists),
+		cmocka_unit_test(parses_objects_alone),
+		cmocka_unit_test(bounds_the_depth),
+		cmocka_unit_test(gives_members),
+		cmocka_unit_test(reads_whole_numbers),
+		cmocka_unit_test(walks_strings_in_order),
+		cmocka_unit_test(walks_members_and_lists),
+		cmocka_unit_test(holds_a_nul_where_one_may_be),
 	};
 
 	json_setup();

@@ -57,6 +57,39 @@ rules(void **state)
 	assert_int_equal(model_pick(NULL, 0, SPAN("a")), -1);
 }
 
+/* A rule that can never be the first to match, by what stands before it. */
+static void
+shadows(void **state)
+{
+	const struct model_rule list[] = {
+		RULE("claude-haiku", 0, "", ""),
+		RULE("claude-*", 0, "", ""),
+		RULE("claude-haiku", 0, "", ""),   /* the same again */
+		RULE("claude-haiku-*", 0, "", ""), /* narrower */
+		RULE("claude-*", 0, "x", ""),      /* the same, with another end */
+		RULE("claude", 0, "", ""),
+		RULE("cl*", 0, "", ""), /* wider */
+		RULE("a*b", 0, "", ""), /* an asterisk within is a character */
+		RULE("*", 0, "", ""),
+		RULE("gpt-4o", 0, "", ""),
+		RULE("my model", 0, "", ""), /* no '*' stands for a blank, … */
+		RULE("my *", 0, "", ""),
+		RULE("my *", 0, "", ""), /* … but one may stand behind it */
+		RULE("a,b", 0, "", ""),
+		RULE("../*", 0, "", ""), /* nor for a way out of a path */
+		RULE("*", 0, "", ""),
+	};
+	static const long by[] = {-1, -1, 0, 1, 1, -1, -1, -1, -1, 8, -1, -1, 11, -1, -1, 8};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		long got = model_shadowed(list, i);
+
+		if (got != by[i])
+			fail_msg("%zu: %ld", i, got);
+	}
+}
+
 #define TEXT(literal)                                                                              \
 	{                                                                                          \
 		literal, sizeof(literal) - 1                                                       \
@@ -257,6 +290,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules),
+		cmocka_unit_test(shadows),
 		cmocka_unit_test(prefixes),
 		cmocka_unit_test(fields),
 	};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/warning.h"
+
+#include "config/url.h"
+
+/* Of one kind: below a "*" there may be thousands of rules, and the first few say what is wrong. */
+enum { PATH_MAX_BYTES = 256, MESSAGE_MAX = 256, ALIKE_MAX = 20 };
+
+struct teller {
+	warning_fn *tell;
+	void *arg;
+};
+
+static void __attribute__((format(printf, 3, 4)))
+warn(const struct teller *t, const char *message, const char *path, ...)
+{
+	char text[PATH_MAX_BYTES];
+	va_list args;
+
+	va_start(args, path);
+	vsnprintf(text, sizeof(text), path, args);
+	va_end(args);
+	t->tell(t->arg, text, message);
+}
+
+/* Access protects custom domains only: to this host its headers would be sent for nothing. */
+static void
+warn_targets(const struct teller *to, const struct config *c)
+{
+	for (size_t i = 0; i < c->targets.n; i++) {
+		const struct config_target *t = &c->targets.items[i];
+		struct url url;
+
+		if (t->access.client_id.len > 0 && url_parse(t->api_base, &url) == URL_OK &&
+		    span_iis(url.host, "gateway.ai.cloudflare.com"))
+			warn(to,
+			     "Cloudflare Access does not protect gateway.ai.cloudflare.com, "
+			     "only a custom domain of the gateway; cloudflareAccess has no use "
+			     "there",
+			     "targets.%.*s", (int)t->name.len, t->name.ptr);
+	}
+}
+
+/* A rule that stands behind one which takes all of its models. */
+static void
+warn_models(const struct teller *to, const struct ingress_plan *p)
+{
+	char message[MESSAGE_MAX];
+	size_t told = 0;
+
+	for (size_t i = 0; i < p->nmodels && told < ALIKE_MAX; i++) {
+		long by = model_shadowed(p->models, i);
+
+		if (by < 0)
+			continue;
+		told++;
+		snprintf(message, sizeof(message),
+			 "is never used: models[%ld] stands before it and matches all that it "
+			 "matches; put the narrower rule first, or leave this one out",
+			 by);
+		warn(to, message, "models[%zu]", i);
+	}
+}
+
+static bool
+is_spoken(const struct ingress_plan *p, unsigned dialect)
+{
+	for (size_t i = 0; i < p->ntargets; i++)
+		if ((dialects_of((enum provider)p->targets[i].provider) >> dialect & 1) != 0)
+			return true;
+	return false;
+}
+
+/* Each of several targets could get a call, and nothing says which: none does. */
+static void
+warn_undecided(const struct teller *to, const struct ingress_plan *p)
+{
+	bool decided = p->has_models;
+
+	for (unsigned d = 0; d < DIALECTS; d++)
+		decided |= p->default_targets[d].number != PLAN_NONE;
+	if (!decided)
+		warn(to,
+		     "nothing can be called: neither `models` nor `defaultTarget` decides which of "
+		     "them gets a call",
+		     "targets");
+	for (unsigned d = 0; decided && !p->has_models && d < DIALECTS; d++)
+		if (p->default_targets[d].number == PLAN_NONE && is_spoken(p, d))
+			warn(to,
+			     "several targets speak it, and neither this nor `models` decides "
+			     "which of them gets a call: all are refused",
+			     "defaultTarget.%s", dialect_name((enum dialect)d));
+}
+
+static void
+warn_fields(const struct teller *to, const struct config *c)
+{
+	for (size_t i = 0; i < c->denied_fields.n; i++) {
+		struct span name = c->denied_fields.items[i];
+
+		if (name.len == 0)
+			warn(to, "is empty, and refuses nothing that anybody sends",
+			     "deniedFields[%zu]", i);
+		else if (span_find(name, 0, '*') < name.len)
+			warn(to, "has a `*`, which stands for itself here: name each field in full",
+			     "deniedFields[%zu]", i);
+	}
+}
+
+/* The kernel tells who calls on a Unix socket, and nowhere else. */
+static void
+warn_callers(const struct teller *to, const struct config *c)
+{
+	for (size_t i = 0; i < c->listen.n; i++)
+		if (c->listen.items[i].is_unix)
+			return;
+	for (size_t i = 0; i < c->callers.n; i++)
+		if (c->callers.items[i].uids.n > 0)
+			warn(to,
+			     "nobody can be this caller: `uids` are known on a Unix socket, and "
+			     "`listen` has none",
+			     "callers.%.*s", (int)c->callers.items[i].name.len,
+			     c->callers.items[i].name.ptr);
+}
+
+void
+warnings_tell(const struct config *c, const struct plans *p, warning_fn *tell, void *arg)
+{
+	const struct teller to = {tell, arg};
+
+	warn_targets(&to, c);
+	warn_models(&to, &p->ingress);
+	warn_undecided(&to, &p->ingress);
+	warn_fields(&to, c);
+	warn_callers(&to, c);
+}
