@@ -21,6 +21,7 @@
 #include "policy/box/boxes.h"
 
 enum { ALIVE_MS = 1000, CA_MAX = 4 * 1024 * 1024 };
+enum { TOKEN_LENGTH_GOOD = 16 }; /* what `sidekey token` makes has more */
 
 /* Where distributions keep the bundle of the system's certificate authorities. */
 static const char *const ca_bundles[] = {
@@ -106,16 +107,31 @@ tell_digest(struct keeper *k, const struct slot *s)
 	(void)channel_send(k->ingress, MSG_DIGEST, &m, -1);
 }
 
+/* With a digest in its place nobody could tell, so that a short one cannot be forbidden. */
+static void
+warn_of_short_token(const struct slot *s)
+{
+	size_t n = slot_value(s).len;
+
+	if (n > 0 && n < TOKEN_LENGTH_GOOD)
+		log_say(LOG_WARN,
+			"a token of fewer than 16 bytes can be guessed; `sidekey token` makes a "
+			"good one",
+			LOG_S("slot", s->plan->name));
+}
+
 /* Egress first: when ingress knows that a secret is there, egress has it. */
 static void
 slot_changed(struct slot_owner *o, struct slot *s, bool value_changed)
 {
 	struct keeper *k = ev_owner(o, struct keeper, owner);
 
-	if (value_changed && s->plan->is_token)
+	if (value_changed && s->plan->is_token) {
 		tell_digest(k, s);
-	else if (value_changed)
+		warn_of_short_token(s);
+	} else if (value_changed) {
 		tell_egress(k, s);
+	}
 	if (value_changed && slot_value(s).ptr == NULL) {
 		log_say(LOG_ERROR,
 			"a secret is older than maxStale and is not used any more; find out why "
