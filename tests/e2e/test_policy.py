@@ -282,6 +282,22 @@ def test_model_rules(world: World, ruled: Sidekey, asked: str, sent: str) -> Non
     assert world.api.last().body == body % sent.encode()
 
 
+def test_the_largest_body_may_get_a_longer_name(world: World, start) -> None:
+    """limits.bodyBytes is for what the agent sends, and not for what a rule makes of it."""
+    long = "n" * 512
+    models = [{"match": "gpt-4o", "target": "main", "sendAs": long}]
+    sidekey = start(world.config(models=models, limits={"bodyBytes": "1KiB"}), world.env())
+    body = b'{"model":"gpt-4o","messages":[],"user":"%b"}'
+    body %= b"u" * (1024 - len(body) + 2)
+    assert len(body) == 1024
+    with Agent(sidekey.port) as agent:
+        answer = agent.chat(body, [("Content-Type", "application/json")])
+        assert answer.status == 200, answer.body
+        assert world.api.last().body == body.replace(b"gpt-4o", long.encode())
+        answer = agent.chat(body + b" ", [("Content-Type", "application/json")])
+        assert (answer.status, answer.code) == (413, "body_too_large")
+
+
 @pytest.mark.parametrize("asked", ["gpt-4", "GPT-4o", "gpt-4o-mini", "xclaude-", ""])
 def test_model_that_matches_nothing(world: World, ruled: Sidekey, asked: str) -> None:
     with Agent(ruled.port) as agent:
