@@ -240,6 +240,22 @@ def test_body_too_large(world: World, start) -> None:
     assert not world.api.requests
 
 
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"headerBytes": "1KiB"}, "header_too_large"),
+        ({"bodyBytes": 100}, "body_too_large"),
+        ({"headerBytes": "2KiB", "bodyBytes": "1KiB", "bufferTotal": "2KiB"}, None),
+    ],
+)
+def test_small_limits(world: World, start, limits: dict, code: str | None) -> None:
+    sidekey = start(world.config(limits=limits), world.env())
+    with Agent(sidekey.port) as agent:
+        answer = agent.chat({**HELLO, "pad": "x" * 500}, [("X-Pad", "x" * 1000)])
+    assert answer.code == code
+    assert answer.status == {"header_too_large": 431, "body_too_large": 413, None: 200}[code]
+
+
 def test_chunked_body_too_large(world: World, start) -> None:
     sidekey = start(world.config(limits={"bodyBytes": "4KiB"}), world.env())
     with Agent(sidekey.port) as agent:
