@@ -256,6 +256,19 @@ def test_small_limits(world: World, start, limits: dict, code: str | None) -> No
     assert answer.status == {"header_too_large": 431, "body_too_large": 413, None: 200}[code]
 
 
+@pytest.mark.parametrize("fields", [[70_000], [60_000] * 3])
+def test_more_of_a_head_than_passes(world: World, start, fields: list[int]) -> None:
+    """However much may be read, so much does not go to egress: no retry will change that."""
+    sidekey = start(world.config(limits={"headerBytes": "1MiB"}), world.env())
+    with Agent(sidekey.port) as agent:
+        big = [("Anthropic-Beta", "x" * size) for size in fields]
+        answer = agent.chat(headers=big)
+        assert (answer.status, answer.code) == (431, "header_too_large")
+        assert answer.header("x-should-retry") == "false"
+        assert agent.chat(headers=[("X-Pad", "x" * sum(fields))]).status == 200
+    assert len(world.api.requests) == 1
+
+
 def test_chunked_body_too_large(world: World, start) -> None:
     sidekey = start(world.config(limits={"bodyBytes": "4KiB"}), world.env())
     with Agent(sidekey.port) as agent:
