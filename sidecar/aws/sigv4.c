@@ -100,17 +100,6 @@ add_encoded(struct buf *out, unsigned char c)
 
 /* ---- the path ---- */
 
-static int
-add_raw_path(struct span path, struct buf *out)
-{
-	int bad = path.len == 0 ? buf_add_char(out, '/') : 0;
-
-	for (size_t i = 0; i < path.len && bad == 0; i++)
-		bad = path.ptr[i] == '/' ? buf_add_char(out, '/')
-					 : add_encoded(out, (unsigned char)path.ptr[i]);
-	return bad;
-}
-
 /* Takes the last "/segment" of what was written since start away. */
 static void
 pop_segment(struct buf *out, size_t start)
@@ -133,9 +122,12 @@ add_segment(struct span segment, struct buf *out)
 	return bad;
 }
 
-/* RFC 3986 section 5.2.4, and runs of slashes count as one; a slash at the end stays. */
+/*
+ * RFC 3986 section 5.2.4, and runs of slashes count as one, as for every service but S3; a slash at
+ * the end stays.
+ */
 static int
-add_normal_path(struct span path, struct buf *out)
+add_path(struct span path, struct buf *out)
 {
 	size_t start = out->len, at = 0;
 	int bad = 0;
@@ -379,7 +371,7 @@ sigv4_canonical(const struct sigv4_request *r, struct buf *out)
 {
 	int bad = buf_add_span(out, r->method) | buf_add_char(out, '\n');
 
-	bad |= r->normalize ? add_normal_path(r->path, out) : add_raw_path(r->path, out);
+	bad |= add_path(r->path, out);
 	bad |= buf_add_char(out, '\n');
 	bad |= add_query(r->query, out) | buf_add_char(out, '\n');
 	bad |= add_headers(r, out) | buf_add_char(out, '\n');

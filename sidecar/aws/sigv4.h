@@ -23,7 +23,6 @@ struct sigv4_request {
 	const struct sigv4_header *headers; /* all to be signed: host and x-amz-date among them */
 	size_t nheaders;
 	struct span payload_hash; /* 64 hex digits, or UNSIGNED-PAYLOAD */
-	bool normalize; /* remove dot segments and repeated slashes (every service but S3) */
 };
 
 struct sigv4_scope {

@@ -26,7 +26,7 @@ enum {
 	FRAME_BODY_MAX = 64 * 1024,
 	FRAME_HEAD_MAX = 160 * 1024,
 	FRAME_MODEL_MAX = 128,
-	FRAME_RENAME_MAX = 4096, /* by which a model's other name makes an upload longer */
+	FRAME_RENAME_MAX = 4096, /* by which a model's other name makes a body longer */
 };
 
 struct frame_call {

@@ -7,9 +7,6 @@
 #include "config/services.h"
 #include "config/url.h"
 
-/* Bytes: what `sidekey token` makes has more, and fewer could be guessed. */
-enum { TOKEN_LENGTH_MIN = 16 };
-
 struct span
 projector_variable(struct projector *pr, const char *name)
 {
@@ -235,7 +232,6 @@ projector_token(struct projector *pr, struct span reference, struct span name)
 	slot->reference = reference;
 	slot->name = name;
 	slot->is_token = true;
-	slot->least = TOKEN_LENGTH_MIN;
 	fill_slot(pr, slot);
 	return (uint16_t)k->nslots++;
 }

@@ -233,7 +233,7 @@ static const struct schema model_schema = {sizeof(struct config_model), KEYS(mod
 static const struct schema_key budget_rows[] = {
 	{.name = "tokens", .type = SCHEMA_INTEGER, .min = 1, .max = INT64_MAX, .required = true,
 	    .offset = offsetof(struct config_budget, tokens), .help = "Tokens that may be spent."},
-	{.name = "period", .type = SCHEMA_DURATION, .min = MINUTE, .max = 31 * (uint64_t)DAY,
+	{.name = "period", .type = SCHEMA_DURATION, .min = SECOND, .max = 31 * (uint64_t)DAY,
 	    .required = true, .offset = offsetof(struct config_budget, period_ms),
 	    .help = "In which time, from the first spend on."},
 };
@@ -313,16 +313,16 @@ static const struct schema_key secrets_rows[] = {
 static const struct schema secrets_schema = {sizeof(struct config_secrets), KEYS(secrets_rows)};
 
 static const struct schema_key limit_rows[] = {
-	{.name = "headerBytes", .type = SCHEMA_SIZE, .fallback = "64KiB", .min = 4 * KIB,
+	{.name = "headerBytes", .type = SCHEMA_SIZE, .fallback = "64KiB", .min = KIB,
 	    .max = MIB, .offset = offsetof(struct config_limits, header_bytes),
 	    .help = "Largest request head."},
-	{.name = "bodyBytes", .type = SCHEMA_SIZE, .fallback = "32MiB", .min = KIB, .max = GIB,
+	{.name = "bodyBytes", .type = SCHEMA_SIZE, .fallback = "32MiB", .min = 1, .max = GIB,
 	    .offset = offsetof(struct config_limits, body_bytes),
 	    .help = "Largest request body."},
 	{.name = "uploadBytes", .type = SCHEMA_SIZE, .fallback = "512MiB", .min = KIB,
 	    .max = 64 * (uint64_t)GIB, .offset = offsetof(struct config_limits, upload_bytes),
 	    .help = "Largest multipart upload, which passes without being kept."},
-	{.name = "bufferTotal", .type = SCHEMA_SIZE, .fallback = "256MiB", .min = MIB,
+	{.name = "bufferTotal", .type = SCHEMA_SIZE, .fallback = "256MiB", .min = KIB,
 	    .max = 64 * (uint64_t)GIB, .offset = offsetof(struct config_limits, buffer_total),
 	    .help = "Memory for the bodies of all calls together. Of several callers "
 	            "each has half at most."},

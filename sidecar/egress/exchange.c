@@ -191,7 +191,7 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 	asked = &x->e->targets[call->target];
 	if (asked->plan->is_deployment)
 		return "a deployment, which is not for ingress to choose";
-	wrong = inject_check(asked->plan, call, x->e->plan->body_bytes,
+	wrong = inject_check(asked->plan, call, x->e->plan->body_bytes + FRAME_RENAME_MAX,
 			     x->e->plan->upload_bytes + FRAME_RENAME_MAX);
 	if (wrong != NULL)
 		return wrong;

@@ -363,8 +363,16 @@ relay_start(struct conn *c)
 	bool open =
 		stream_is_open(&c->stream) || stream_open(c->in->trunk, &c->stream, &stream_events);
 
-	if (!open || call_frame(c->call, &c->up) != 0) {
+	if (!open) {
 		conn_refuse(c, VERDICT_OVERLOADED, NULL, !upload_is_open(c));
+		return;
+	}
+	if (call_frame(c->call, &c->up) != 0) {
+		conn_refuse(
+			c, VERDICT_HEADER_TOO_LARGE,
+			"What passes to an upstream is at most 64 KiB in one header and 160 KiB "
+			"in all, whatever `limits.headerBytes` says; send less.",
+			!upload_is_open(c));
 		return;
 	}
 	meter_expect(&c->call->meter, c->call->decision.route);

@@ -21,6 +21,7 @@
 #include "policy/box/boxes.h"
 
 enum { ALIVE_MS = 1000, CA_MAX = 4 * 1024 * 1024 };
+enum { TOKEN_LENGTH_GOOD = 16 }; /* what `sidekey token` makes has more */
 
 /* Where distributions keep the bundle of the system's certificate authorities. */
 static const char *const ca_bundles[] = {
@@ -106,10 +107,19 @@ tell_digest(struct keeper *k, const struct slot *s)
 	(void)channel_send(k->ingress, MSG_DIGEST, &m, -1);
 }
 
-/* What a header may be, and a key is not: whoever refuses it upstream does not say why. */
+/* What may be used, and is hardly what was meant: whoever refuses it upstream does not say why. */
 static const char *
-doubt_of(struct span value)
+doubt_of(const struct slot *s)
 {
+	struct span value = slot_value(s);
+
+	if (s->plan->is_token) /* a digest tells nobody its token's length: no short one is refused */
+		return value.len == 0 || value.len >= TOKEN_LENGTH_GOOD
+			       ? NULL
+			       : "a token of fewer than 16 bytes can be guessed; `sidekey token` "
+				 "makes a good one";
+	if (s->is_tls)
+		return NULL;
 	if (span_starts(value, SPAN("\xef\xbb\xbf")))
 		return "a secret begins with a byte-order mark, and is used with it: store it "
 		       "without the bytes EF BB BF";
@@ -123,7 +133,7 @@ doubt_of(struct span value)
 static void
 log_doubt(const struct slot *s)
 {
-	const char *doubt = s->is_tls ? NULL : doubt_of(slot_value(s));
+	const char *doubt = doubt_of(s);
 
 	if (doubt != NULL)
 		log_say(LOG_WARN, doubt, LOG_S("slot", s->plan->name),

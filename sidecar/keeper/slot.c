@@ -113,13 +113,11 @@ static const struct fault {
 	{"ValueTooShort",
 	 "a value of fewer than 12 bytes cannot be told from other text in an answer: "
 	 "use a longer one, or say redact: false for its target"},
-	{"ValueTooShort", "a token of fewer than 16 bytes could be guessed, and is not taken; "
-			  "`sidekey token` makes a good one"},
 	{"SecretPagesFull", "there is no room left where secrets are kept: fewer or shorter "
 			    "values, or a higher limit of locked memory"},
 };
 
-enum { GOOD, EMPTY, TOO_LONG, BAD_CHARACTER, TOO_SHORT, TOKEN_TOO_SHORT, PAGES_FULL };
+enum { GOOD, EMPTY, TOO_LONG, BAD_CHARACTER, TOO_SHORT, PAGES_FULL };
 
 /* Takes the value in, or says what is wrong with it. */
 static const struct fault *
@@ -142,7 +140,7 @@ keep(struct slot *s, struct span value, bool *changed)
 	if (!s->is_tls && !grammar_is_field_value(value))
 		return &faults[BAD_CHARACTER];
 	if (value.len < s->plan->least)
-		return &faults[s->plan->is_token ? TOKEN_TOO_SHORT : TOO_SHORT];
+		return &faults[TOO_SHORT];
 	copy = secret_new(value);
 	if (copy == NULL)
 		return &faults[PAGES_FULL];

@@ -270,6 +270,14 @@ def test_budget(plain_world: World, start) -> None:
     assert len(sidekey.calls()) == 5, "the SDK does not try again"
 
 
+def test_a_budget_is_new_after_its_period(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world, tokenBudget={"tokens": USED, "period": "4s"})
+    assert ask(sidekey).status == 200
+    spent(ask(sidekey))
+    wait_for(lambda: ask(sidekey).status == 200, 20, "a new period")
+    spent(ask(sidekey))
+
+
 @pytest.mark.parametrize("way", ["leaves", "broken", "unasked", "unanswered"])
 def test_unknown_is_charged(plain_world: World, start, way: str) -> None:
     """Nobody saves by hanging up before the usage comes, or by not asking for it."""

@@ -240,6 +240,35 @@ def test_body_too_large(world: World, start) -> None:
     assert not world.api.requests
 
 
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"headerBytes": "1KiB"}, "header_too_large"),
+        ({"bodyBytes": 100}, "body_too_large"),
+        ({"headerBytes": "2KiB", "bodyBytes": "1KiB", "bufferTotal": "2KiB"}, None),
+    ],
+)
+def test_small_limits(world: World, start, limits: dict, code: str | None) -> None:
+    sidekey = start(world.config(limits=limits), world.env())
+    with Agent(sidekey.port) as agent:
+        answer = agent.chat({**HELLO, "pad": "x" * 500}, [("X-Pad", "x" * 1000)])
+    assert answer.code == code
+    assert answer.status == {"header_too_large": 431, "body_too_large": 413, None: 200}[code]
+
+
+@pytest.mark.parametrize("fields", [[70_000], [60_000] * 3])
+def test_more_of_a_head_than_passes(world: World, start, fields: list[int]) -> None:
+    """However much may be read, so much does not go to egress: no retry will change that."""
+    sidekey = start(world.config(limits={"headerBytes": "1MiB"}), world.env())
+    with Agent(sidekey.port) as agent:
+        big = [("Anthropic-Beta", "x" * size) for size in fields]
+        answer = agent.chat(headers=big)
+        assert (answer.status, answer.code) == (431, "header_too_large")
+        assert answer.header("x-should-retry") == "false"
+        assert agent.chat(headers=[("X-Pad", "x" * sum(fields))]).status == 200
+    assert len(world.api.requests) == 1
+
+
 def test_chunked_body_too_large(world: World, start) -> None:
     sidekey = start(world.config(limits={"bodyBytes": "4KiB"}), world.env())
     with Agent(sidekey.port) as agent:
@@ -280,6 +309,22 @@ def test_model_rules(world: World, ruled: Sidekey, asked: str, sent: str) -> Non
         answer = agent.chat(body % asked.encode(), [("Content-Type", "application/json")])
     assert answer.status == 200, answer.body
     assert world.api.last().body == body % sent.encode()
+
+
+def test_the_largest_body_may_get_a_longer_name(world: World, start) -> None:
+    """limits.bodyBytes is for what the agent sends, and not for what a rule makes of it."""
+    long = "n" * 512
+    models = [{"match": "gpt-4o", "target": "main", "sendAs": long}]
+    sidekey = start(world.config(models=models, limits={"bodyBytes": "1KiB"}), world.env())
+    body = b'{"model":"gpt-4o","messages":[],"user":"%b"}'
+    body %= b"u" * (1024 - len(body) + 2)
+    assert len(body) == 1024
+    with Agent(sidekey.port) as agent:
+        answer = agent.chat(body, [("Content-Type", "application/json")])
+        assert answer.status == 200, answer.body
+        assert world.api.last().body == body.replace(b"gpt-4o", long.encode())
+        answer = agent.chat(body + b" ", [("Content-Type", "application/json")])
+        assert (answer.status, answer.code) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("asked", ["gpt-4", "GPT-4o", "gpt-4o-mini", "xclaude-", ""])

@@ -244,7 +244,7 @@ static const struct {
 	 "out of bounds: 15m to 12h"},
 	{ONE "}}\nsecrets: {ttl: 2d}", "out of bounds: 1s to 1d"},
 	{ONE "}}\nlimits: {drain: 2h}", "out of bounds: 0s to 1h"},
-	{ONE "}}\nlimits: {headerBytes: 64}", "out of bounds: 4KiB to 1MiB"},
+	{ONE "}}\nlimits: {headerBytes: 64}", "out of bounds: 1KiB to 1MiB"},
 	{ONE "}}\naws: {credentials: imds}", "aws.credentials: not one of: auto"},
 	{ONE "}}\naws: {endpoints: {sts: 'http://10.0.0.1'}}", "aws.endpoints.sts: must be https"},
 	{ONE "}}\naws: {region: us}", "a region such as"},

@@ -111,7 +111,7 @@ static void
 check(const struct vector *v, const char *name)
 {
 	struct sigv4_header headers[HEADERS_MAX];
-	struct sigv4_request r = {.headers = headers, .normalize = true};
+	struct sigv4_request r = {.headers = headers};
 	struct sigv4_scope scope = {v->key_id, v->region, v->service, {v->date, 16}};
 	char hash[SIGV4_HEX_LEN + 1];
 	unsigned char key[SIGV4_KEY_LEN];
@@ -121,7 +121,7 @@ check(const struct vector *v, const char *name)
 	assert_int_equal(sigv4_hash(body, hash), 0);
 	r.payload_hash = (struct span){hash, SIGV4_HEX_LEN};
 	headers[r.nheaders++] = (struct sigv4_header){SPAN("X-Amz-Date"), {v->date, 16}};
-	if (v->token.len > 0)
+	if (v->token.len > 0 && !says(v, "\"omit_session_token\": true"))
 		headers[r.nheaders++] =
 			(struct sigv4_header){SPAN("X-Amz-Security-Token"), v->token};
 	if (says(v, "\"sign_body\": true"))
@@ -144,14 +144,13 @@ check(const struct vector *v, const char *name)
 static void
 published_vectors(void **state)
 {
-	const char *folder = getenv("SIDEKEY_VECTORS");
+	const char *elsewhere = getenv("SIDEKEY_VECTORS"); /* further cases of the suite */
+	const char *folder = elsewhere == NULL ? "tests/vectors/sigv4" : elsewhere;
 	struct dirent *entry;
 	size_t n = 0;
 	DIR *dir;
 
 	(void)state;
-	if (folder == NULL)
-		folder = "tests/vectors/sigv4";
 	dir = opendir(folder);
 	assert_non_null(dir);
 	while ((entry = readdir(dir)) != NULL) {
@@ -160,14 +159,16 @@ published_vectors(void **state)
 		if (strchr(entry->d_name, '-') == NULL)
 			continue; /* LICENSE, NOTICE, . and .. */
 		vector_read(&v, folder, entry->d_name);
-		if (!says(&v, "\"normalize\": false")) {
+		if (!says(&v, "\"normalize\": false")) { /* which S3 alone asks for */
 			check(&v, entry->d_name);
 			n++;
 		}
 		vector_free(&v);
 	}
 	closedir(dir);
-	assert_int_equal(n, 20); /* all that are here */
+	assert_int_not_equal(n, 0);
+	if (elsewhere == NULL)
+		assert_int_equal(n, 20); /* all that are here */
 }
 
 /* The canonical forms of reference aws.md 5.1, for which the suite has no case. */
@@ -209,8 +210,7 @@ paths_that_the_suite_lacks(void **state)
 					  .query = span_of(cases[i].query),
 					  .headers = &host,
 					  .nheaders = 1,
-					  .payload_hash = SPAN("UNSIGNED-PAYLOAD"),
-					  .normalize = true};
+					  .payload_hash = SPAN("UNSIGNED-PAYLOAD")};
 		char want[512];
 		struct buf out;
 
@@ -260,8 +260,7 @@ sign_row(const struct row *row, struct buf *out)
 				  .path = span_of(row->path),
 				  .query = span_of(row->query),
 				  .headers = headers,
-				  .payload_hash = {hash, SIGV4_HEX_LEN},
-				  .normalize = true};
+				  .payload_hash = {hash, SIGV4_HEX_LEN}};
 	struct sigv4_scope scope = {SPAN("AKIDEXAMPLE"), span_of(row->region), SPAN("bedrock"),
 				    SPAN("20261121T055202Z")};
 	unsigned char key[SIGV4_KEY_LEN];
