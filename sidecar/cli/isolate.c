@@ -31,6 +31,10 @@ static const char remedy[] =
 	"userns=0 or an AppArmor profile for sidekey that allows userns (Ubuntu); in a container, "
 	"let its seccomp profile allow unshare and mount; or go without --isolate\n";
 
+static const char no_process[] =
+	"sidekey exec: this user, or this container, may have no further process, or there is no "
+	"memory for one: end some, or raise RLIMIT_NPROC or pids.max\n";
+
 /* ---- beginning ---- */
 
 static void
@@ -79,8 +83,10 @@ isolate_begin(char **command, struct isolated *i)
 		return -1;
 	i->init = fork_into_namespaces();
 	if (i->init < 0) {
+		bool is_full = errno == EAGAIN || errno == ENOMEM;
+
 		fprintf(stderr, "sidekey exec: --isolate: %s\n", strerrordesc_np(errno));
-		fputs(remedy, stderr);
+		fputs(is_full ? no_process : remedy, stderr);
 		return -1;
 	}
 	if (i->init == 0) {

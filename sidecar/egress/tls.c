@@ -280,6 +280,8 @@ set_up(struct tls *t, SSL_CTX *ctx, struct handshake *h)
 	    SSL_CTX_set_ex_data(ctx, handshake_index, h) != 1)
 		return -1;
 	h->refs++;
+	/* Else SSL_read goes on for as long as a server sends key updates and tickets. */
+	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set1_cert_store(ctx, t->store);
 	SSL_CTX_set_info_callback(ctx, on_info);
 	SSL_CTX_set_msg_callback(ctx, on_message);

@@ -10,7 +10,7 @@
 
 #include "ev/shift.h"
 
-enum { EVENTS_A_ROUND = 256 };
+enum { EVENTS_A_ROUND = 256, TICK_NS = 250, SECOND_NS = 1000 * 1000 * 1000 };
 
 /* What epoll knows of a descriptor. gen changes with each watch_stop, so that an event of an
  * earlier owner of the number, later in the same batch, is not taken for the new owner's. */
@@ -34,7 +34,8 @@ struct loop {
 	struct source *sources;
 };
 
-static struct timespec round_began; /* 0: no loop runs */
+/* What libcurl takes for now: when the round began, and a little more. 0: no loop runs. */
+static struct timespec curl_now;
 
 static uint64_t
 to_ms(const struct timespec *t)
@@ -54,9 +55,14 @@ clock_ms(clockid_t id)
 int
 loop_clock_gettime(clockid_t id, struct timespec *t)
 {
-	if (id != CLOCK_MONOTONIC || round_began.tv_sec == 0)
+	if (id != CLOCK_MONOTONIC || curl_now.tv_sec == 0)
 		return clock_gettime(id, t);
-	*t = round_began;
+	*t = curl_now;
+	curl_now.tv_nsec += TICK_NS;
+	if (curl_now.tv_nsec >= SECOND_NS) {
+		curl_now.tv_nsec -= SECOND_NS;
+		curl_now.tv_sec++;
+	}
 	return 0;
 }
 
@@ -253,12 +259,15 @@ timer_stop(struct loop *l, struct timer *t)
 	heap_down(l, last->slot);
 }
 
+/* One that is set anew for now waits for the next round, so that descriptors have their turn. */
 static void
 fire_timers(struct loop *l)
 {
-	while (l->nheap > 0 && l->heap[1]->at <= l->now && !l->stopped) {
+	for (size_t n = l->nheap; n > 0 && l->nheap > 0 && !l->stopped; n--) {
 		struct timer *t = l->heap[1];
 
+		if (t->at > l->now)
+			return;
 		timer_stop(l, t);
 		t->fn(t);
 	}
@@ -394,15 +403,15 @@ loop_run(struct loop *l)
 
 		if (n < 0 && errno != EINTR)
 			abort();
-		clock_gettime(CLOCK_MONOTONIC, &round_began);
-		l->now = to_ms(&round_began);
+		clock_gettime(CLOCK_MONOTONIC, &curl_now);
+		l->now = to_ms(&curl_now);
 		for (int i = 0; i < n && !l->stopped; i++)
 			dispatch(l, &events[i]);
 		take_from_sources(l);
 		fire_timers(l);
 		run_later(l);
 	}
-	round_began = (struct timespec){0};
+	curl_now = (struct timespec){0};
 	return l->code;
 }
 

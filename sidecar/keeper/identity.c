@@ -18,6 +18,7 @@ enum {
 	SOON_MS = 500,       /* while there are none, and nobody has said no */
 	SOON_MAX_MS = 4 * 1000,
 	LATER_MAX_MS = 60 * 1000,
+	URGED_MS = 1000, /* between two renewals for a refusal's sake, at least */
 	LOG_AGAIN_MS = 60 * 1000,
 };
 
@@ -32,6 +33,7 @@ struct identity {
 	bool came_over;      /* by our clock: a service will tell which of the two is wrong */
 	uint64_t renew_at_s; /* AWS's time; 0: never */
 	uint64_t retry_at;   /* loop_now: no attempt before */
+	uint64_t urged_at;   /* loop_now of the last attempt that a refusal made urgent; 0: none */
 	unsigned failures;
 	char logged_type[80]; /* the failure that was logged last, and when */
 	uint64_t logged_at;
@@ -334,6 +336,16 @@ identity_generation(const struct identity *id)
 	return id->generation;
 }
 
+/*
+ * Whether the keys are what a refusal has brought a moment ago. Of several secrets each would have
+ * them renewed, and the renewed ones tried for all the others, without end.
+ */
+static bool
+was_urged(const struct identity *id)
+{
+	return id->urged_at != 0 && loop_now(id->all->seams.loop) < id->urged_at + URGED_MS;
+}
+
 bool
 identity_renew(struct identity *id, uint32_t generation)
 {
@@ -348,8 +360,12 @@ identity_renew(struct identity *id, uint32_t generation)
 		id->rejected_told = true;
 		return false;
 	}
-	if (!id->rejected)
+	if (!id->rejected && was_urged(id))
+		return false;
+	if (!id->rejected) {
+		id->urged_at = loop_now(id->all->seams.loop);
 		id->retry_at = 0; /* a renewal that failed before was not urgent */
+	}
 	id->rejected = true;
 	advance(id);
 	return true;

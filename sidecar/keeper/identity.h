@@ -48,7 +48,8 @@ uint32_t identity_generation(const struct identity *id);
 
 /*
  * A service has refused the keys of that generation: they are not used again, and others are
- * acquired, once for all that were refused. False when there can be none (the environment's).
+ * acquired, once for all that were refused. False when there can be none (the environment's), or
+ * when such a refusal has brought these a moment ago: they stay in use until it is worth a try.
  */
 bool identity_renew(struct identity *id, uint32_t generation);
 

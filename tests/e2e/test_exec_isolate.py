@@ -416,6 +416,47 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in found]
 
 
+BOMB = """
+import http.client, os, time, urllib.parse
+refused = 0
+while refused < 20:
+    try:
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+    except BlockingIOError:
+        refused += 1
+base = urllib.parse.urlparse(os.environ["OPENAI_BASE_URL"])
+for _ in range(3):
+    client = http.client.HTTPConnection(base.hostname, base.port, timeout=20)
+    key = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
+    client.request("GET", base.path + "/models", headers=key)
+    print(client.getresponse().status)
+"""
+
+
+def with_processes(execs: Execs, most: int, *command: str):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, whose tests run as a user without other processes")
+    line = execs.line(*command, options=ISOLATE)
+    return execs.directly("/usr/bin/prlimit", f"--nproc={most}", *line)
+
+
+def test_a_command_that_takes_every_process(execs: Execs) -> None:
+    """sidekey needs none of them, and is well; all of them end with the command."""
+    done = with_processes(execs, 200, str(PYTHON), "-c", BOMB)
+    assert (done.returncode, done.stdout) == (0, "200\n" * 3), done.stderr
+    wait_for(execs.is_gone, 20, "the end of everything")
+    assert execs.run("/bin/true", options=ISOLATE).returncode == 0
+
+
+def test_no_process_is_to_be_had(execs: Execs) -> None:
+    done = with_processes(execs, 1, "/bin/true")
+    assert done.returncode == 1
+    assert "may have no further process" in done.stderr
+    assert "user namespaces" not in done.stderr, "which are not to blame"
+
+
 def test_init_is_killed(execs: Execs) -> None:
     with execs.start("/bin/sleep", "60", options=ISOLATE) as run:
         wait_for(lambda: children(run.pid) and children(children(run.pid)[0]), 20, "the command")

@@ -224,6 +224,20 @@ def test_keys_that_the_store_takes_no_more(cloud: Cloud, begin, name: str) -> No
     assert len(issued) == 2
 
 
+def test_keys_that_the_store_never_takes(cloud: Cloud, begin) -> None:
+    """Of two secrets each has them renewed, and tries what the other has had renewed: at the pace
+    of attempts (failureTtl is a second), and not at that of answers."""
+    cloud.container.delay = 0.03  # slower than the store, as STS is
+    cloud.world.store.fail(error("ExpiredTokenException"))
+    sidekey = begin(cloud.task(), wait=False)
+    wait_for(lambda: len(cloud.world.store.calls) >= 4, 10, "both are refused, and tried again")
+    time.sleep(3)
+    assert len(cloud.container.issuer.issued) < 15
+    assert len(cloud.world.store.calls) < 60
+    cloud.world.store.fail(None)
+    sidekey.wait_ready(HEAL_SECONDS)
+
+
 def test_keys_of_a_file_are_read_again(cloud: Cloud, begin) -> None:
     cloud.write_shared("", cloud.keys_profile())
     sidekey = begin()

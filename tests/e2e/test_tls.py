@@ -2,16 +2,18 @@
 """Goal: the key is sent to nobody but the configured apiBase, proven by TLS on both sides."""
 
 import os
+import select
 import signal
 import time
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from fakes.agent import Agent
+from fakes.agent import CHAT, HELLO, Agent
 from fakes.apibase import Act, ApiBase
 from fakes.pki import Authority, Pair, server_context
 from fakes.sidekey import Sidekey
+from fakes.talkative import MESSAGES, Talkative
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -211,3 +213,27 @@ def test_end_of_the_client_certificate_is_told(
     told = [r for r in sidekey.records(level="warn") if "client certificate ends" in r["msg"]]
     expected = {20: [], 10.5: [("main", 10)], 0.5: [("main", 0)]}[days]
     assert [(r["target"], r["days_left"]) for r in told] == expected
+
+
+@pytest.mark.parametrize("messages", MESSAGES)
+def test_others_are_served_while_a_server_goes_on_with_the_handshake(
+    plain_world: World, start, tmp_path: Path, messages: str
+) -> None:
+    world = plain_world
+    with Talkative(*world.authority.server().write(tmp_path, "server"), messages, 60_000) as server:
+        config = world.config(models=[{"match": "long", "target": "long"}])
+        config["models"].append({"match": "*", "target": "main"})
+        config["targets"]["long"] = {
+            "provider": "openaiCompatible",
+            "apiBase": f"https://127.0.0.1:{server.port}/v1",
+            "apiKey": "none",
+            "tls": {"ca": str(world.ca)},
+            "required": True,
+        }
+        sidekey = start(config, world.env())
+        with Agent(sidekey.port, timeout=60) as agent, Agent(sidekey.port) as other:
+            agent.begin("POST", CHAT, {**HELLO, "model": "long"})
+            assert server.speaks.wait(60)
+            assert other.chat().status == 200
+            assert not select.select([agent.socket], [], [], 0)[0], "and before that one"
+            assert agent.read().body == b"{}"

@@ -29,6 +29,7 @@ from fakes.world import World
 
 KEPT_MAX = 3 * 1024 * 1024  # of 64 MiB and more that a fault sends, by ingress and by egress
 SECONDS = 3  # firstByte and idle
+ENDLESS = 1 << 50
 EVENT = b'data: {"id":"1","object":"chat.completion.chunk","choices":[]}\n\n'
 STATUS = b"HTTP/1.1 200 OK\r\n"
 JSON = STATUS + b"Content-Type: application/json\r\n"
@@ -250,6 +251,25 @@ def test_fault(served, name: str) -> None:
         expect(agent, outcome)
         assert b"garbage" not in agent.received and b"X-A" not in agent.received
     assert len(world.api.requests) == asked + 4, "it was tried once"
+
+
+FLOODS: dict[str, Play] = {
+    "trailers": floods(CHUNKED + CHUNK + b"0\r\n", b"X-A: aaaaaaaaaaaaaaa\r\n", ENDLESS),
+    "chunk extension": floods(CHUNKED + CHUNK + b"2;", b"x", ENDLESS),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_others_are_served_during_a_flood(served, name: str) -> None:
+    """What no agent holds back, since none of it is for one, comes as fast as it can be read."""
+    world, sidekey = served
+    world.api.models["toxic"] = Act(play=FLOODS[name])
+    with Agent(sidekey.port) as agent:
+        agent.begin("POST", CHAT, {**HELLO, "model": "toxic"})
+        agent.read_head()
+        for _ in range(3):
+            with Agent(sidekey.port) as other:
+                assert other.chat().status == 200
 
 
 def test_stalls(served) -> None:
