@@ -43,7 +43,6 @@ enum http_fault {
 	HTTP_H2_PREFACE, /* "PRI * HTTP/2.0": the client speaks HTTP/2 with prior knowledge */
 	HTTP_TLS_HELLO,  /* the client speaks TLS to a plain port */
 	HTTP_BAD_CHUNK,
-	HTTP_BAD_TRAILER,
 };
 
 struct http_field {

@@ -81,15 +81,13 @@ a_call_keeps_its_fields(void **state)
 	buf_free(&b);
 }
 
-/* The names of messages and states are used in logs: none is missing. */
+/* The names of states stand in logs and errors: none is missing. */
 static void
 every_message_has_a_row(void **state)
 {
 	(void)state;
-	for (enum msg_type t = MSG_NONE; t < MSG_TYPES; t++) {
-		assert_non_null(msg_row(t)->name);
+	for (enum msg_type t = MSG_NONE; t < MSG_TYPES; t++)
 		assert_non_null(msg_row(t)->type);
-	}
 	for (enum slot_state s = SLOT_WAITING; s < SLOT_STATES; s++)
 		assert_non_null(slot_state_name(s));
 }
