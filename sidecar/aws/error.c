@@ -19,7 +19,6 @@ static const struct {
 	{"ParameterNotFound", AWS_ERROR_DENIED},
 	{"ParameterVersionNotFound", AWS_ERROR_DENIED},
 	{"InvalidKeyId", AWS_ERROR_DENIED},
-	{"UnauthorizedException", AWS_ERROR_DENIED},
 	{"IDPRejectedClaim", AWS_ERROR_DENIED},
 	{"RegionDisabledException", AWS_ERROR_DENIED},
 	{"MalformedPolicyDocument", AWS_ERROR_DENIED},
