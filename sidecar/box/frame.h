@@ -57,8 +57,6 @@ struct frame_head {
 
 struct frame_fail {
 	uint8_t verdict; /* enum verdict */
-	bool sent;       /* a byte of the request may have reached the upstream */
-	bool wire;       /* the upstream broke after its head was relayed */
 };
 
 extern const struct pack_type frame_call_type, frame_head_type, frame_fail_type;

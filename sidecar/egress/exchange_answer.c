@@ -65,7 +65,7 @@ end(struct exchange *x)
 {
 	if (outlet_end(&x->outlet, &x->ev->sink, x->arg) != OUTLET_TAKEN) {
 		say_failed(x, VERDICT_UPSTREAM_INVALID);
-		exchange_fail(x, VERDICT_UPSTREAM_INVALID, true);
+		exchange_fail(x, VERDICT_UPSTREAM_INVALID);
 		return;
 	}
 	exchange_drop(x);
@@ -78,7 +78,7 @@ exchange_broken(struct later *l)
 	struct exchange *x = ev_owner(l, struct exchange, broken);
 
 	say_failed(x, VERDICT_UPSTREAM_INVALID);
-	exchange_fail(x, VERDICT_UPSTREAM_INVALID, true);
+	exchange_fail(x, VERDICT_UPSTREAM_INVALID);
 }
 
 /*
@@ -116,7 +116,7 @@ give_up(struct exchange *x)
 
 	if (v != VERDICT_OK) {
 		say_failed(x, v);
-		exchange_fail(x, v, true);
+		exchange_fail(x, v);
 		return;
 	}
 	if (let_go(x))
@@ -417,7 +417,7 @@ on_done(void *arg, enum verdict v, bool sent)
 		end(x);
 	} else if (!went_elsewhere(x, v, sent)) {
 		say_failed(x, v);
-		exchange_fail(x, v, sent);
+		exchange_fail(x, v);
 	}
 }
 

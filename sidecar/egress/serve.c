@@ -123,11 +123,12 @@ pass_end(void *arg)
 }
 
 static void
-pass_fail(void *arg, const struct frame_fail *f)
+pass_fail(void *arg, enum verdict v)
 {
 	struct serve *s = arg;
+	struct frame_fail f = {.verdict = (uint8_t)v};
 
-	(void)frame_add(&s->out, FRAME_FAIL, &frame_fail_type, f);
+	(void)frame_add(&s->out, FRAME_FAIL, &frame_fail_type, &f);
 	s->state = SERVE_FLUSH;
 	loop_later(s->e->loop, &s->later);
 }
