@@ -229,7 +229,7 @@ read_text(struct span xml, const char *name, struct credentials *c, struct span 
 static bool
 has_declaration(struct span xml)
 {
-	return xml.len > 0 && memmem(xml.ptr, xml.len, "<!", 2) != NULL;
+	return span_has(xml, SPAN("<!"));
 }
 
 static bool

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "aws/sts.h"
 
 #include "aws/arn.h"
@@ -109,7 +107,7 @@ end_element(struct buf *out, size_t list, size_t start)
 		return -1;
 	all = buf_span(out);
 	element = span_cut(all, start, all.len);
-	if (memmem(all.ptr + list, start - list, element.ptr, element.len) != NULL) {
+	if (span_has(span_cut(all, list, start), element)) {
 		buf_keep(out, start);
 		return 0;
 	}

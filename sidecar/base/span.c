@@ -76,6 +76,13 @@ span_ends(struct span s, struct span suffix)
 	return s.len >= suffix.len && span_eq(span_cut(s, s.len - suffix.len, s.len), suffix);
 }
 
+bool
+span_has(struct span s, struct span part)
+{
+	return part.len == 0 ||
+	       (s.len >= part.len && memmem(s.ptr, s.len, part.ptr, part.len) != NULL);
+}
+
 size_t
 span_find(struct span s, size_t from, char c)
 {

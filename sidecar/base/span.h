@@ -29,6 +29,7 @@ bool span_iis(struct span a, const char *s);
 bool span_starts(struct span s, struct span prefix);
 bool span_istarts(struct span s, struct span prefix);
 bool span_ends(struct span s, struct span suffix);
+bool span_has(struct span s, struct span part);
 
 /* Index of the first c at or after from, or s.len when there is none. */
 size_t span_find(struct span s, size_t from, char c);

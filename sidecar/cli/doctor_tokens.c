@@ -109,9 +109,8 @@ has_keys(const char *path)
 	auto_buf struct buf text = {0};
 
 	buf_init(&text, FILE_BYTES);
-	return procfs_read(path, &text) == 0 && text.len > 0 &&
-	       memmem(text.ptr, text.len, "aws_secret_access_key",
-		      strlen("aws_secret_access_key")) != NULL;
+	return procfs_read(path, &text) == 0 &&
+	       span_has(buf_span(&text), SPAN("aws_secret_access_key"));
 }
 
 static bool

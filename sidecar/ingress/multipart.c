@@ -93,11 +93,10 @@ end_line(struct multipart *m)
 		begin_content(m);
 		return;
 	}
-	for (size_t i = 0; i + m->delimiter_len <= line.len; i++)
-		if (memcmp(line.ptr + i, m->delimiter, m->delimiter_len) == 0) {
-			fail(m, MULTIPART_DELIMITER);
-			return;
-		}
+	if (span_has(line, (struct span){m->delimiter, m->delimiter_len})) {
+		fail(m, MULTIPART_DELIMITER);
+		return;
+	}
 	m->part = part_line(&m->current, line);
 	if (m->part != PART_OK)
 		fail(m, MULTIPART_HEAD);

@@ -155,6 +155,10 @@ spans(void **state)
 	assert_int_equal(span_find(SPAN("ab"), 0, '='), 2);
 	assert_true(span_ends(SPAN("base/v1"), SPAN("/v1")));
 	assert_false(span_starts(SPAN("a"), SPAN("ab")));
+	assert_true(span_has(SPAN("abc"), SPAN("bc")) && span_has(SPAN("abc"), SPAN("abc")));
+	assert_false(span_has(SPAN("abc"), SPAN("ac")) || span_has(SPAN("ab"), SPAN("abc")));
+	assert_false(span_has(span_of(NULL), SPAN("a")));
+	assert_true(span_has(span_of(NULL), SPAN("")));
 	assert_int_equal(span_cut(SPAN("abc"), 2, 99).len, 1);
 	assert_int_equal(span_cut(SPAN("abc"), 9, 99).len, 0);
 	assert_true(span_eq_ct(SPAN("tok"), SPAN("tok")));
