@@ -11,8 +11,7 @@ enum { WHY_SIZE = 80 };
 void
 credentials_free(struct credentials *c)
 {
-	if (c->doc != NULL)
-		json_doc_free(c->doc);
+	json_doc_free(c->doc);
 	buf_free(&c->text);
 	*c = (struct credentials){0};
 }
@@ -77,7 +76,7 @@ credentials_read_container(struct span json, struct credentials *out)
 {
 	struct credentials c = {.doc = json_doc_parse(json)};
 
-	return hand_over(c.doc != NULL && read_members(c.doc, &c), &c, out);
+	return hand_over(read_members(c.doc, &c), &c, out);
 }
 
 bool

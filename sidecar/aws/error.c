@@ -144,14 +144,12 @@ aws_error_read_rest(unsigned status, struct span header, struct span body, struc
 	struct json *doc = json_doc_parse(body);
 	struct span type = header, message = {NULL, 0};
 
-	for (size_t i = 0; doc != NULL && type.len == 0 && i < sizeof(names) / sizeof(names[0]);
-	     i++)
+	for (size_t i = 0; type.len == 0 && i < sizeof(names) / sizeof(names[0]); i++)
 		(void)json_doc_string(doc, names[i], &type);
-	if (doc != NULL && !json_doc_string(doc, "Message", &message))
+	if (!json_doc_string(doc, "Message", &message))
 		(void)json_doc_string(doc, "message", &message);
 	aws_error_set(status, type, message, out);
-	if (doc != NULL)
-		json_doc_free(doc);
+	json_doc_free(doc);
 }
 
 void

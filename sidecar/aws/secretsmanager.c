@@ -92,10 +92,8 @@ secretsmanager_pick(const struct secretsmanager_value *v, struct span json_key, 
 void
 secretsmanager_free(struct secretsmanager_value *v)
 {
-	if (v->inner != NULL)
-		json_doc_free(v->inner);
-	if (v->doc != NULL)
-		json_doc_free(v->doc);
+	json_doc_free(v->inner);
+	json_doc_free(v->doc);
 	*v = (struct secretsmanager_value){0};
 }
 

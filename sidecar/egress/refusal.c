@@ -44,7 +44,7 @@ is_of_type(struct span body, struct span type)
 {
 	struct json *doc = json_doc_parse(body);
 	struct span said;
-	bool is = doc != NULL && json_doc_string(json_doc_get(doc, "error"), "type", &said) &&
+	bool is = json_doc_string(json_doc_get(doc, "error"), "type", &said) &&
 		  span_ends(said, type);
 
 	json_doc_free(doc);
