@@ -80,36 +80,7 @@ sigv4_key(struct span secret_access_key, const struct sigv4_scope *scope,
 	return bad;
 }
 
-/* ---- percent-encoding (RFC 3986, upper-case) ---- */
-
-static bool
-is_unreserved(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-static int
-add_encoded(struct buf *out, unsigned char c)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	char triplet[3] = {'%', digits[c >> 4], digits[c & 15]};
-
-	return is_unreserved((char)c) ? buf_add_char(out, (char)c) : buf_add(out, triplet, 3);
-}
-
 /* ---- the path ---- */
-
-static int
-add_raw_path(struct span path, struct buf *out)
-{
-	int bad = path.len == 0 ? buf_add_char(out, '/') : 0;
-
-	for (size_t i = 0; i < path.len && bad == 0; i++)
-		bad = path.ptr[i] == '/' ? buf_add_char(out, '/')
-					 : add_encoded(out, (unsigned char)path.ptr[i]);
-	return bad;
-}
 
 /* Takes the last "/segment" of what was written since start away. */
 static void
@@ -123,19 +94,9 @@ pop_segment(struct buf *out, size_t start)
 		buf_keep(out, at - 1);
 }
 
-static int
-add_segment(struct span segment, struct buf *out)
-{
-	int bad = buf_add_char(out, '/');
-
-	for (size_t i = 0; i < segment.len && bad == 0; i++)
-		bad = add_encoded(out, (unsigned char)segment.ptr[i]);
-	return bad;
-}
-
 /* RFC 3986 section 5.2.4, and runs of slashes count as one; a slash at the end stays. */
 static int
-add_normal_path(struct span path, struct buf *out)
+add_path(struct span path, struct buf *out)
 {
 	size_t start = out->len, at = 0;
 	int bad = 0;
@@ -147,7 +108,7 @@ add_normal_path(struct span path, struct buf *out)
 		if (span_is(segment, ".."))
 			pop_segment(out, start);
 		else if (segment.len > 0 && !span_is(segment, "."))
-			bad = add_segment(segment, out);
+			bad = buf_add_char(out, '/') | buf_add_percent(out, segment);
 		at = end + 1;
 	}
 	if (bad == 0 && (out->len == start || (path.len > 0 && path.ptr[path.len - 1] == '/')))
@@ -161,16 +122,6 @@ struct member { /* offsets into the scratch buffer, which may move */
 	size_t name, name_len, value, value_len;
 };
 
-static int
-hex_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decoded and encoded again, so that "%7e" and "~" are the same. */
 static int
 add_recoded(struct span s, struct buf *out)
@@ -178,14 +129,15 @@ add_recoded(struct span s, struct buf *out)
 	int bad = 0;
 
 	for (size_t i = 0; i < s.len && bad == 0; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
+		char c = s.ptr[i];
+		uint64_t byte;
 
-		if (c == '%' && i + 2 < s.len && hex_of(s.ptr[i + 1]) >= 0 &&
-		    hex_of(s.ptr[i + 2]) >= 0) {
-			c = (unsigned char)(hex_of(s.ptr[i + 1]) * 16 + hex_of(s.ptr[i + 2]));
+		if (c == '%' && i + 2 < s.len &&
+		    num_hex(span_cut(s, i + 1, i + 3), UINT8_MAX, &byte) == 0) {
+			c = (char)byte;
 			i += 2;
 		}
-		bad = add_encoded(out, c);
+		bad = buf_add_percent(out, (struct span){&c, 1});
 	}
 	return bad;
 }
@@ -379,7 +331,7 @@ sigv4_canonical(const struct sigv4_request *r, struct buf *out)
 {
 	int bad = buf_add_span(out, r->method) | buf_add_char(out, '\n');
 
-	bad |= r->normalize ? add_normal_path(r->path, out) : add_raw_path(r->path, out);
+	bad |= add_path(r->path, out);
 	bad |= buf_add_char(out, '\n');
 	bad |= add_query(r->query, out) | buf_add_char(out, '\n');
 	bad |= add_headers(r, out) | buf_add_char(out, '\n');

@@ -2,6 +2,7 @@
 /*
  * AWS Signature Version 4, header signing: a pure function over OpenSSL
  * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
+ * For every service but S3: dot segments and repeated slashes are taken out of the path.
  */
 #ifndef AWS_SIGV4_H
 #define AWS_SIGV4_H
@@ -23,7 +24,6 @@ struct sigv4_request {
 	const struct sigv4_header *headers; /* all to be signed: host and x-amz-date among them */
 	size_t nheaders;
 	struct span payload_hash; /* 64 hex digits, or UNSIGNED-PAYLOAD */
-	bool normalize; /* remove dot segments and repeated slashes (every service but S3) */
 };
 
 struct sigv4_scope {

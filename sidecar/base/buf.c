@@ -161,6 +161,31 @@ buf_add_hex(struct buf *b, uint64_t n)
 	return add_number(b, n, 16);
 }
 
+static bool
+is_unreserved(unsigned char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+int
+buf_add_percent(struct buf *b, struct span s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	size_t before = b->len;
+	int bad = 0;
+
+	for (size_t i = 0; i < s.len && bad == 0; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		char triplet[3] = {'%', digits[c >> 4], digits[c & 15]};
+
+		bad = is_unreserved(c) ? buf_add(b, &c, 1) : buf_add(b, triplet, sizeof(triplet));
+	}
+	if (bad != 0)
+		buf_keep(b, before);
+	return bad;
+}
+
 /* The length of the valid UTF-8 sequence at s (RFC 3629), or 0. */
 static size_t
 utf8_len(const unsigned char *s, size_t n)

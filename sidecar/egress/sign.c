@@ -46,8 +46,7 @@ sign_build(struct sign *out, const struct signer *s, struct span method, struct 
 				  .path = span_cut(target, 0, mark),
 				  .query = span_cut(target, mark + 1, target.len),
 				  .headers = headers,
-				  .payload_hash = {hash, SIGV4_HEX_LEN},
-				  .normalize = true};
+				  .payload_hash = {hash, SIGV4_HEX_LEN}};
 	struct sigv4_scope scope = {span_of(s->key_id), s->region, s->service, {date, DATE_LEN}};
 	struct buf b;
 	int bad;

@@ -39,8 +39,7 @@ add_authorization(const struct call *c, const struct sigv4_header *headers, size
 				  .query = SPAN(""),
 				  .headers = headers,
 				  .nheaders = n,
-				  .payload_hash = {hash, SIGV4_HEX_LEN},
-				  .normalize = true};
+				  .payload_hash = {hash, SIGV4_HEX_LEN}};
 	struct sigv4_scope scope = {c->keys.key_id, c->region, c->service, amz_date};
 	int bad = sigv4_hash(c->body, hash) | sigv4_key(c->keys.secret, &scope, key);
 

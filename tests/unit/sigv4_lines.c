@@ -39,8 +39,7 @@ sign(struct span line, struct buf *out)
 				  .path = f[6],
 				  .query = f[7],
 				  .payload_hash = f[8],
-				  .headers = headers,
-				  .normalize = true};
+				  .headers = headers};
 
 	for (size_t i = FIRST_HEADER; i + 1 < n; i += 2)
 		headers[r.nheaders++] = (struct sigv4_header){f[i], f[i + 1]};

@@ -40,6 +40,21 @@ json_strings(void **state)
 }
 
 static void
+percent_encoding(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 32);
+	assert_int_equal(buf_add_percent(&b, SPAN("aZ09-._~")), 0);
+	assert_int_equal(buf_add_percent(&b, SPAN(" /%\0\xff")), 0);
+	assert_true(span_is(buf_span(&b), "aZ09-._~%20%2F%25%00%FF"));
+	assert_int_equal(buf_add_percent(&b, SPAN("1234567 ")), -1);
+	assert_true(span_is(buf_span(&b), "aZ09-._~%20%2F%25%00%FF"));
+	buf_free(&b);
+}
+
+static void
 a_buffer_stays_within_its_maximum(void **state)
 {
 	struct buf b;
@@ -170,6 +185,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_strings),
+		cmocka_unit_test(percent_encoding),
 		cmocka_unit_test(a_buffer_stays_within_its_maximum),
 		cmocka_unit_test(past_its_length_a_buffer_holds_nothing),
 		cmocka_unit_test(digits),
