@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "keeper/file.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 
 const char *
 file_read(struct span name, struct buf *out)
@@ -25,16 +25,9 @@ file_read(struct span name, struct buf *out)
 		return errno == EACCES || errno == EPERM ? "PermissionDenied" : "NoSuchFile";
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return "NotAFile";
-	for (;;) {
-		char *room = buf_room(out, 16 * 1024);
-		ssize_t n = room == NULL ? -1 : read(fd, room, 16 * 1024);
-
-		if (n < 0)
-			return room == NULL ? "TooLarge" : "ReadError";
-		if (n == 0)
-			return NULL;
-		buf_grew(out, (size_t)n);
-	}
+	if (fd_read_all(fd, out) != 0)
+		return errno == EFBIG ? "TooLarge" : "ReadError";
+	return NULL;
 }
 
 const char *

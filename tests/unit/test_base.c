@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include <sys/mman.h>
+
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/num.h"
 
 static void
@@ -159,6 +162,44 @@ numbers(void **state)
 	assert_int_equal(num_u64(span_of("18446744073709551616"), UINT64_MAX, &v), -1);
 }
 
+/* A file of as many bytes as fit is whole; of one of more it is known that it was cut. */
+static void
+files_are_read_up_to_the_maximum(void **state)
+{
+	static const struct {
+		size_t size, max;
+		int error;
+		size_t got;
+	} cases[] = {
+		{0, 8, 0, 0},
+		{0, 0, 0, 0},
+		{8, 8, 0, 8},
+		{9, 8, EFBIG, 8},
+		{40000, 65536, 0, 40000},
+		{40000, 32768, EFBIG, 32768},
+	};
+	static char content[40000];
+
+	(void)state;
+	memset(content, 'x', sizeof(content));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int fd = memfd_create("content", MFD_CLOEXEC);
+		struct buf b;
+
+		errno = 0;
+		buf_init(&b, cases[i].max);
+		assert_int_equal(fd_write_all(fd, (struct span){content, cases[i].size}), 0);
+		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+		assert_int_equal(fd_read_all(fd, &b), cases[i].error == 0 ? 0 : -1);
+		assert_int_equal(errno, cases[i].error);
+		assert_true(span_eq(buf_span(&b), (struct span){content, cases[i].got}));
+		buf_free(&b);
+		close(fd);
+	}
+	assert_int_equal(fd_write_all(-1, SPAN("x")), -1);
+	assert_int_equal(errno, EBADF);
+}
+
 static void
 spans(void **state)
 {
@@ -190,6 +231,7 @@ main(void)
 		cmocka_unit_test(past_its_length_a_buffer_holds_nothing),
 		cmocka_unit_test(digits),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(files_are_read_up_to_the_maximum),
 		cmocka_unit_test(spans),
 	};
 
