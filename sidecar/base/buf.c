@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 
 enum { BUF_FIRST = 256 };
 
@@ -186,41 +187,6 @@ buf_add_percent(struct buf *b, struct span s)
 	return bad;
 }
 
-/* The length of the valid UTF-8 sequence at s (RFC 3629), or 0. */
-static size_t
-utf8_len(const unsigned char *s, size_t n)
-{
-	size_t need;
-	unsigned char lo = 0x80, hi = 0xbf;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		need = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		need = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		need = 4;
-	else
-		return 0;
-	if (n < need)
-		return 0;
-	if (s[0] == 0xe0)
-		lo = 0xa0;
-	else if (s[0] == 0xed)
-		hi = 0x9f;
-	else if (s[0] == 0xf0)
-		lo = 0x90;
-	else if (s[0] == 0xf4)
-		hi = 0x8f;
-	if (s[1] < lo || s[1] > hi)
-		return 0;
-	for (size_t i = 2; i < need; i++)
-		if (s[i] < 0x80 || s[i] > 0xbf)
-			return 0;
-	return need;
-}
-
 /* c is one of those that must be, or better are, escaped. */
 static int
 add_json_char(struct buf *b, uint32_t c)
@@ -280,7 +246,7 @@ buf_add_json(struct buf *b, struct span s)
 	while (i < s.len && bad == 0) {
 		const unsigned char *at = (const unsigned char *)s.ptr + i;
 		size_t run = plain_run(at, s.len - i);
-		size_t n = run > 0 ? run : utf8_len(at, s.len - i);
+		size_t n = run > 0 ? run : utf8_length(at, s.len - i);
 
 		if (run == 0 && n == 1)
 			bad = add_json_char(b, *at);

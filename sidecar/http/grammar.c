@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "base/utf8.h"
 #include "http/grammar.h"
 
 /* Sums of enum grammar_bit. tests/unit/test_grammar.c derives each entry from the RFCs anew. */
@@ -180,25 +181,6 @@ grammar_split_host(struct span s, struct span *host, unsigned *port)
 	*host = name;
 	*port = (unsigned)number;
 	return true;
-}
-
-/* The length of the valid sequence at p (RFC 3629 section 4), or 0. p[0] is not ASCII. */
-static size_t
-utf8_length(const unsigned char *p, size_t n)
-{
-	unsigned char lead = p[0];
-
-	if (lead < 0xc2 || lead > 0xf4 || n < 2 || (p[1] & 0xc0) != 0x80)
-		return 0;
-	if (lead < 0xe0)
-		return 2;
-	if (n < 3 || (p[2] & 0xc0) != 0x80)
-		return 0;
-	if (lead < 0xf0)
-		return (lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) ? 0 : 3;
-	if (n < 4 || (p[3] & 0xc0) != 0x80)
-		return 0;
-	return (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f) ? 0 : 4;
 }
 
 size_t
