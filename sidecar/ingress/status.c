@@ -3,6 +3,7 @@
 
 #include "ingress/status.h"
 
+#include "base/secret.h"
 #include "ingress/conn.h"
 #include "ingress/metrics.h"
 #include "ingress/ready.h"
@@ -211,12 +212,10 @@ add_recent(struct buf *b, const struct ingress *in)
 static void
 add_roles(struct buf *b, const struct ingress *in)
 {
-	static const char *const pages[] = {"none", "locked", "memfd_secret"};
-
 	(void)buf_add_str(b, ",\"sandbox\":");
 	ready_add_sandbox(b, in);
 	(void)buf_addf(b, ",\"secret_pages\":{\"keeper\":\"%s\",\"egress\":\"%s\"}",
-		       pages[in->keeper_pages], pages[in->egress_pages]);
+		       secret_pages_name(in->keeper_pages), secret_pages_name(in->egress_pages));
 }
 
 void

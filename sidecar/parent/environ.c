@@ -12,13 +12,12 @@ static char *kept;
 int
 environ_capture(void)
 {
-	enum secret_pages got;
 	size_t size = 1;
 	char *to;
 
 	for (char **e = environ; *e != NULL; e++)
 		size += strlen(*e) + 1;
-	kept = secret_map(size, &got);
+	kept = secret_map(size);
 	if (kept == NULL)
 		return -1;
 	to = kept;
