@@ -297,16 +297,6 @@ looked(struct rotation *r)
 	end_look(t);
 }
 
-/* Ingress has nothing to say here. */
-static void
-from_ingress(void *arg, enum msg_type type, const void *obj, int fd)
-{
-	(void)arg;
-	(void)type;
-	(void)obj;
-	(void)fd;
-}
-
 static void
 parent_lost(void *arg, const char *why)
 {
@@ -467,7 +457,7 @@ keeper_main(void)
 	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 1u << MSG_REFUSED, from_egress);
 	for (size_t i = 0; i < k.plan.ntargets; i++)
 		k.targets[i].egress = k.egress;
-	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_ingress);
+	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, NULL);
 	k.parent = join(&k, SPAWN_PARENT, "parent",
 			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
 	if (k.plan.report)
