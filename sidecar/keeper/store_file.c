@@ -27,12 +27,6 @@ struct mark { /* by which a changed file is known */
 };
 
 static bool
-is_same(const struct reference *a, const struct reference *b)
-{
-	return span_eq(a->name, b->name);
-}
-
-static bool
 is_same_time(struct timespec a, struct timespec b)
 {
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -65,15 +59,6 @@ mark_of(struct span name, struct mark *out)
 	return changed_ms + YOUNG_MS < (int64_t)loop_wall_ms();
 }
 
-static bool
-all_fresh(const struct document *d)
-{
-	for (size_t i = 0; i < d->nslots; i++)
-		if (d->slots[i]->state != SLOT_FRESH)
-			return false;
-	return true;
-}
-
 /* memory is the mark of what the slots hold, or NULL; taken before the file is read. */
 static void
 start(struct document *d)
@@ -102,7 +87,7 @@ start(struct document *d)
 	}
 	store_fetched_text(d, &(struct slot_version){.created_s = (uint64_t)mark.modified.tv_sec},
 			   buf_span(&content));
-	if (!is_marked || !all_fresh(d))
+	if (!is_marked || !store_is_fresh(d))
 		return;
 	held = malloc(sizeof(*held));
 	if (held == NULL)
@@ -111,4 +96,4 @@ start(struct document *d)
 	d->memory = held;
 }
 
-const struct store store_file = {.every_ms = EVERY_MS, .is_same = is_same, .start = start};
+const struct store store_file = {.every_ms = EVERY_MS, .start = start};
