@@ -83,6 +83,15 @@ span_has(struct span s, struct span part)
 	       (s.len >= part.len && memmem(s.ptr, s.len, part.ptr, part.len) != NULL);
 }
 
+bool
+span_has_control(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+			return true;
+	return false;
+}
+
 size_t
 span_find(struct span s, size_t from, char c)
 {

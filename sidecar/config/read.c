@@ -195,15 +195,10 @@ reader_text(struct reader *r, const struct yaml_item *item, const struct path *p
 		reader_fault(r, item, path, "write it in quotes if it is meant", "a text is due");
 		return false;
 	}
-	for (size_t i = 0; i < out->text.len; i++) {
-		unsigned char c = (unsigned char)out->text.ptr[i];
-
-		if (c >= 0x20 && c != 0x7f)
-			continue;
-		reader_fault(r, item, path, NULL, "holds a control character (such as a line end)");
-		return false;
-	}
-	return true;
+	if (!span_has_control(out->text))
+		return true;
+	reader_fault(r, item, path, NULL, "holds a control character (such as a line end)");
+	return false;
 }
 
 /* ---- sections ---- */

@@ -41,9 +41,8 @@ file_read_line(struct span path, struct buf *out)
 	end = out->len;
 	while (end > start && (out->ptr[end - 1] == '\n' || out->ptr[end - 1] == '\r'))
 		end--;
-	for (size_t i = start; i < end; i++)
-		if ((unsigned char)out->ptr[i] < 0x20 || out->ptr[i] == 0x7f)
-			return "BadCharacter";
+	if (span_has_control(span_cut(buf_span(out), start, end)))
+		return "BadCharacter";
 	buf_keep(out, end);
 	return end > start ? NULL : "EmptyFile";
 }

@@ -215,6 +215,9 @@ spans(void **state)
 	assert_false(span_has(SPAN("abc"), SPAN("ac")) || span_has(SPAN("ab"), SPAN("abc")));
 	assert_false(span_has(span_of(NULL), SPAN("a")));
 	assert_true(span_has(span_of(NULL), SPAN("")));
+	assert_true(span_has_control(SPAN("a\x1f")) && span_has_control(SPAN("\x7f")));
+	assert_true(span_has_control(SPAN("a\0b")));
+	assert_false(span_has_control(SPAN(" ~\x80\xff")) || span_has_control(SPAN("")));
 	assert_int_equal(span_cut(SPAN("abc"), 2, 99).len, 1);
 	assert_int_equal(span_cut(SPAN("abc"), 9, 99).len, 0);
 	assert_true(span_eq_ct(SPAN("tok"), SPAN("tok")));
