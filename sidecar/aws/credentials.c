@@ -90,10 +90,7 @@ credentials_read_instance(struct span json, struct credentials *out, char why[st
 		return false;
 	(void)read_value(c.doc, "Code", &code);
 	if (!span_is(code, "Success")) {
-		if (code.len > 0 && code.len < WHY_SIZE) {
-			memcpy(why, code.ptr, code.len);
-			why[code.len] = '\0';
-		}
+		(void)span_cstr(code, why, WHY_SIZE);
 		return hand_over(false, &c, out);
 	}
 	return hand_over(read_members(c.doc, &c) && is_temporary(&c), &c, out);

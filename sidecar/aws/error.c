@@ -91,10 +91,8 @@ set_type(struct aws_error *out, struct span type)
 	if (hash < type.len)
 		type = span_cut(type, hash + 1, type.len);
 	type = span_cut(type, 0, span_find(type, 0, ':'));
-	if (!is_name(type) || type.len >= sizeof(out->type))
-		return;
-	memcpy(out->type, type.ptr, type.len);
-	out->type[type.len] = '\0';
+	if (is_name(type))
+		(void)span_cstr(type, out->type, sizeof(out->type));
 }
 
 static bool
@@ -118,10 +116,7 @@ set_principal(struct aws_error *out, struct span message)
 			continue;
 		while (n < arn.len && is_of_arn(arn.ptr[n]))
 			n++;
-		if (n < sizeof(out->principal)) {
-			memcpy(out->principal, arn.ptr, n);
-			out->principal[n] = '\0';
-		}
+		(void)span_cstr(span_cut(arn, 0, n), out->principal, sizeof(out->principal));
 		return;
 	}
 }

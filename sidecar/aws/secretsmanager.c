@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "aws/secretsmanager.h"
 
 int
@@ -47,11 +45,7 @@ pick_key(const struct json *object, struct span key, struct span *value)
 {
 	char name[256];
 
-	if (key.len >= sizeof(name))
-		return false;
-	memcpy(name, key.ptr, key.len);
-	name[key.len] = '\0';
-	return json_doc_string(object, name, value);
+	return span_cstr(key, name, sizeof(name)) && json_doc_string(object, name, value);
 }
 
 enum secretsmanager_fault

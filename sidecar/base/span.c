@@ -126,6 +126,17 @@ span_trim(struct span s)
 }
 
 bool
+span_cstr(struct span s, char *out, size_t size)
+{
+	if (s.len >= size)
+		return false;
+	if (s.len > 0)
+		memcpy(out, s.ptr, s.len);
+	out[s.len] = '\0';
+	return true;
+}
+
+bool
 span_eq_ct(struct span a, struct span b)
 {
 	unsigned char differ = 0;

@@ -40,6 +40,9 @@ size_t span_count(struct span s, char c);
 /* Without leading and trailing blanks and tabs. */
 struct span span_trim(struct span s);
 
+/* s as a C string in out. False, and out is left alone, where that is too small for it. */
+bool span_cstr(struct span s, char *out, size_t size);
+
 /* Equality in time that depends on the lengths alone (for tokens and digests). */
 bool span_eq_ct(struct span a, struct span b);
 

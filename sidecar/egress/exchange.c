@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
-#include <string.h>
 
 #include "egress/exchange_parts.h"
 
@@ -197,10 +196,8 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 	inlet_begin(&x->inlet, call);
 	x->may_be_html = is_stored_file(call) && !x->target->plan->access;
 	x->replayed = false;
-	memcpy(x->model, call->model.ptr, call->model.len);
-	x->model[call->model.len] = '\0';
-	memcpy(x->method, call->method.ptr, call->method.len);
-	x->method[call->method.len] = '\0';
+	(void)span_cstr(call->model, x->model, sizeof(x->model));
+	(void)span_cstr(call->method, x->method, sizeof(x->method));
 	secrets = vault_headers(x->e->vault, exchange_target(x));
 	if (secrets == NULL || x->target->lane == NULL) {
 		header_set_release(secrets);

@@ -8,10 +8,9 @@
  *	unreserved  = ALPHA / DIGIT / "-" / "." / "_" / "~"
  *	Host        = uri-host [ ":" port ]
  */
-#include <arpa/inet.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "base/ip.h"
 #include "base/num.h"
 #include "base/utf8.h"
 #include "http/grammar.h"
@@ -153,14 +152,9 @@ grammar_is_query(struct span s)
 static bool
 is_ipv6_literal(struct span s)
 {
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr address;
+	unsigned char bytes[16];
 
-	if (s.len < 4 || s.len - 2 >= sizeof(text) || s.ptr[s.len - 1] != ']')
-		return false;
-	memcpy(text, s.ptr + 1, s.len - 2);
-	text[s.len - 2] = '\0';
-	return strlen(text) == s.len - 2 && inet_pton(AF_INET6, text, &address) == 1;
+	return span_ends(s, SPAN("]")) && ip_parse(span_cut(s, 1, s.len - 1), bytes) == AF_INET6;
 }
 
 bool

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "keeper/file.h"
@@ -15,10 +14,8 @@ file_read(struct span name, struct buf *out)
 	char path[4096];
 	struct stat st;
 
-	if (name.len >= sizeof(path))
+	if (!span_cstr(name, path, sizeof(path)))
 		return "NameTooLong";
-	memcpy(path, name.ptr, name.len);
-	path[name.len] = '\0';
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)

@@ -48,11 +48,7 @@ mark_of(struct span name, struct mark *out)
 	int64_t changed_ms;
 
 	*out = (struct mark){0};
-	if (name.len >= sizeof(path))
-		return false;
-	memcpy(path, name.ptr, name.len);
-	path[name.len] = '\0';
-	if (stat(path, &st) != 0)
+	if (!span_cstr(name, path, sizeof(path)) || stat(path, &st) != 0)
 		return false;
 	changed_ms = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
 	*out = (struct mark){st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim};

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/ip.h"
 #include "base/num.h"
 
 static void
@@ -201,9 +202,46 @@ files_are_read_up_to_the_maximum(void **state)
 }
 
 static void
+addresses(void **state)
+{
+	const struct {
+		struct span text;
+		int family;
+		unsigned char first, last;
+	} cases[] = {
+		{SPAN("127.0.0.1"), AF_INET, 127, 1},
+		{SPAN("::1"), AF_INET6, 0, 0},
+		{SPAN("fd00:ec2::254"), AF_INET6, 0xfd, 0xc2},
+		{SPAN("[::1]"), 0, 0, 0},
+		{SPAN("fe80::1%eth0"), 0, 0, 0},
+		{SPAN("127.1"), 0, 0, 0},
+		{SPAN("127.0.0.1\0"), 0, 0, 0},
+		{SPAN(""), 0, 0, 0},
+		{SPAN("0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"), 0, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		unsigned char bytes[16] = {0};
+
+		assert_int_equal(ip_parse(cases[i].text, bytes), cases[i].family);
+		assert_true(cases[i].family == 0 || bytes[0] == cases[i].first);
+		assert_true(cases[i].family == 0 || bytes[3] == cases[i].last);
+	}
+}
+
+static void
 spans(void **state)
 {
+	char text[4] = "old";
+
 	(void)state;
+	assert_false(span_cstr(SPAN("abcd"), text, sizeof(text)));
+	assert_string_equal(text, "old");
+	assert_true(span_cstr(SPAN("abc"), text, sizeof(text)));
+	assert_string_equal(text, "abc");
+	assert_true(span_cstr(span_of(NULL), text, sizeof(text)));
+	assert_string_equal(text, "");
 	assert_true(span_ieq(SPAN("Content-Type"), SPAN("content-tYPE")));
 	assert_false(span_ieq(SPAN("a"), SPAN("ab")));
 	assert_true(span_is(span_trim(SPAN(" \t x y\t")), "x y"));
@@ -235,6 +273,7 @@ main(void)
 		cmocka_unit_test(digits),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(files_are_read_up_to_the_maximum),
+		cmocka_unit_test(addresses),
 		cmocka_unit_test(spans),
 	};
 
