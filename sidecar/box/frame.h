@@ -27,6 +27,8 @@ enum {
 	FRAME_HEAD_MAX = 160 * 1024,
 	FRAME_MODEL_MAX = 128,
 	FRAME_RENAME_MAX = 4096, /* by which a model's other name makes an upload longer */
+	/* Of the pool that a frame's fields are read into. */
+	FRAME_ROOM = HTTP_FIELDS_MAX * sizeof(struct http_field) + 64,
 };
 
 struct frame_call {

@@ -88,7 +88,7 @@ exchange_broken(struct later *l)
 static bool
 let_go(struct exchange *x)
 {
-	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char space[FRAME_ROOM];
 	struct http_field fields[HTTP_FIELDS_MAX];
 	struct frame_head head;
 	struct pool room;
@@ -225,7 +225,7 @@ is_of_aws(const struct exchange *x)
 bool
 exchange_move_on(struct exchange *x, enum verdict why, bool answers)
 {
-	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char space[FRAME_ROOM];
 	struct target *left = x->target, *next = spread_next(&x->spread, x->e, answers);
 	struct header_set *secrets;
 	struct frame_call call;

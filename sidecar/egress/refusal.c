@@ -44,8 +44,8 @@ is_of_type(struct span body, struct span type)
 {
 	struct json *doc = json_doc_parse(body);
 	struct span said;
-	bool is = json_doc_string(json_doc_get(doc, "error"), "type", &said) &&
-		  span_ends(said, type);
+	bool is =
+		json_doc_string(json_doc_get(doc, "error"), "type", &said) && span_ends(said, type);
 
 	json_doc_free(doc);
 	return is;
@@ -61,7 +61,8 @@ bool
 refusal_may_be_budget(const struct frame_head *head)
 {
 	return (head->status == 400 || head->status == 429) &&
-	       span_istarts(http_value(head->fields, head->nfields, "content-type"), SPAN("application/json"));
+	       span_istarts(http_value(head->fields, head->nfields, "content-type"),
+			    SPAN("application/json"));
 }
 
 bool
@@ -116,7 +117,7 @@ held_take(const struct held *h, struct pool *room, struct frame_head *head)
 bool
 refusal_is_of_signature(const struct held *h, uint64_t *date_s)
 {
-	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char space[FRAME_ROOM];
 	struct frame_head head;
 	struct aws_error e;
 	struct pool room;
@@ -125,15 +126,15 @@ refusal_is_of_signature(const struct held *h, uint64_t *date_s)
 	if (held_take(h, &room, &head) != 0)
 		return false;
 	(void)date_from_http(http_value(head.fields, head.nfields, "date"), date_s);
-	aws_error_read_rest(head.status, http_value(head.fields, head.nfields, "x-amzn-errortype"), buf_span(&h->body),
-			    &e);
+	aws_error_read_rest(head.status, http_value(head.fields, head.nfields, "x-amzn-errortype"),
+			    buf_span(&h->body), &e);
 	return e.class == AWS_ERROR_CREDENTIALS || e.class == AWS_ERROR_CLOCK;
 }
 
 bool
 held_is_throttle(const struct held *h, bool aws)
 {
-	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char space[FRAME_ROOM];
 	struct frame_head head;
 	enum throttle by_head;
 	struct pool room;

@@ -142,7 +142,7 @@ static const struct exchange_events events = {
 static const char *
 take_call(struct serve *s, struct span payload)
 {
-	_Alignas(max_align_t) char room[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char room[FRAME_ROOM];
 	struct frame_call call;
 	struct pool pool;
 
