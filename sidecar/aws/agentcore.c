@@ -53,8 +53,7 @@ agentcore_read(struct span answer, const struct reference *provider, struct agen
 void
 agentcore_free(struct agentcore_secret *s)
 {
-	if (s->doc != NULL)
-		json_doc_free(s->doc);
+	json_doc_free(s->doc);
 	*s = (struct agentcore_secret){0};
 }
 

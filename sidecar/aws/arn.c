@@ -123,10 +123,7 @@ is_service(struct span s)
 static bool
 is_resource(struct span s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
-			return false;
-	return s.len > 0 && s.len <= RESOURCE_MAX;
+	return s.len > 0 && s.len <= RESOURCE_MAX && !span_has_control(s);
 }
 
 int

@@ -11,8 +11,7 @@ enum { WHY_SIZE = 80 };
 void
 credentials_free(struct credentials *c)
 {
-	if (c->doc != NULL)
-		json_doc_free(c->doc);
+	json_doc_free(c->doc);
 	buf_free(&c->text);
 	*c = (struct credentials){0};
 }
@@ -77,7 +76,7 @@ credentials_read_container(struct span json, struct credentials *out)
 {
 	struct credentials c = {.doc = json_doc_parse(json)};
 
-	return hand_over(c.doc != NULL && read_members(c.doc, &c), &c, out);
+	return hand_over(read_members(c.doc, &c), &c, out);
 }
 
 bool
@@ -91,10 +90,7 @@ credentials_read_instance(struct span json, struct credentials *out, char why[st
 		return false;
 	(void)read_value(c.doc, "Code", &code);
 	if (!span_is(code, "Success")) {
-		if (code.len > 0 && code.len < WHY_SIZE) {
-			memcpy(why, code.ptr, code.len);
-			why[code.len] = '\0';
-		}
+		(void)span_cstr(code, why, WHY_SIZE);
 		return hand_over(false, &c, out);
 	}
 	return hand_over(read_members(c.doc, &c) && is_temporary(&c), &c, out);
@@ -229,7 +225,7 @@ read_text(struct span xml, const char *name, struct credentials *c, struct span 
 static bool
 has_declaration(struct span xml)
 {
-	return xml.len > 0 && memmem(xml.ptr, xml.len, "<!", 2) != NULL;
+	return span_has(xml, SPAN("<!"));
 }
 
 static bool

@@ -91,10 +91,8 @@ set_type(struct aws_error *out, struct span type)
 	if (hash < type.len)
 		type = span_cut(type, hash + 1, type.len);
 	type = span_cut(type, 0, span_find(type, 0, ':'));
-	if (!is_name(type) || type.len >= sizeof(out->type))
-		return;
-	memcpy(out->type, type.ptr, type.len);
-	out->type[type.len] = '\0';
+	if (is_name(type))
+		(void)span_cstr(type, out->type, sizeof(out->type));
 }
 
 static bool
@@ -118,10 +116,7 @@ set_principal(struct aws_error *out, struct span message)
 			continue;
 		while (n < arn.len && is_of_arn(arn.ptr[n]))
 			n++;
-		if (n < sizeof(out->principal)) {
-			memcpy(out->principal, arn.ptr, n);
-			out->principal[n] = '\0';
-		}
+		(void)span_cstr(span_cut(arn, 0, n), out->principal, sizeof(out->principal));
 		return;
 	}
 }
@@ -144,14 +139,12 @@ aws_error_read_rest(unsigned status, struct span header, struct span body, struc
 	struct json *doc = json_doc_parse(body);
 	struct span type = header, message = {NULL, 0};
 
-	for (size_t i = 0; doc != NULL && type.len == 0 && i < sizeof(names) / sizeof(names[0]);
-	     i++)
+	for (size_t i = 0; type.len == 0 && i < sizeof(names) / sizeof(names[0]); i++)
 		(void)json_doc_string(doc, names[i], &type);
-	if (doc != NULL && !json_doc_string(doc, "Message", &message))
+	if (!json_doc_string(doc, "Message", &message))
 		(void)json_doc_string(doc, "message", &message);
 	aws_error_set(status, type, message, out);
-	if (doc != NULL)
-		json_doc_free(doc);
+	json_doc_free(doc);
 }
 
 void

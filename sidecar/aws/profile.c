@@ -128,21 +128,12 @@ is_header_of(struct span header, enum header kind, struct span name)
 }
 
 static bool
-is_printable(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
-			return false;
-	return true;
-}
-
-static bool
 set(struct section *s, struct span name, struct span value)
 {
 	for (size_t i = 0; i < SETTINGS; i++) {
 		if (!span_iis(name, settings[i]))
 			continue;
-		if (s->values[i].ptr != NULL || !is_printable(value))
+		if (s->values[i].ptr != NULL || span_has_control(value))
 			return false;
 		s->values[i] = value;
 	}

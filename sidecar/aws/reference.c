@@ -52,15 +52,6 @@ is_made_of(struct span s, const char *allowed)
 	return s.len > 0;
 }
 
-static bool
-is_printable(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
-			return false;
-	return true;
-}
-
 /* The part of s before the first c; s becomes what is behind it. False when there is no c. */
 static bool
 cut_at(struct span *s, char c, struct span *part)
@@ -86,7 +77,7 @@ parse_suffix(struct span rest, struct reference *r)
 	if (rest.len > 0 && (rest.len < VERSION_ID_MIN || rest.len > VERSION_ID_MAX ||
 			     !is_made_of(rest, ALNUM "-")))
 		return REFERENCE_BAD_SUFFIX;
-	if (!is_printable(r->json_key) || !is_printable(r->version_stage))
+	if (span_has_control(r->json_key) || span_has_control(r->version_stage))
 		return REFERENCE_BAD_SUFFIX;
 	return REFERENCE_OK;
 }
@@ -193,7 +184,7 @@ static enum reference_fault
 parse_file(struct reference *r)
 {
 	r->kind = REFERENCE_FILE;
-	if (r->name.len < 2 || r->name.ptr[0] != '/' || !is_printable(r->name) ||
+	if (r->name.len < 2 || r->name.ptr[0] != '/' || span_has_control(r->name) ||
 	    r->name.ptr[r->name.len - 1] == '/')
 		return REFERENCE_BAD_FILE;
 	return REFERENCE_OK;

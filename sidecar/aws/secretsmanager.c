@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "aws/secretsmanager.h"
 
 int
@@ -47,11 +45,7 @@ pick_key(const struct json *object, struct span key, struct span *value)
 {
 	char name[256];
 
-	if (key.len >= sizeof(name))
-		return false;
-	memcpy(name, key.ptr, key.len);
-	name[key.len] = '\0';
-	return json_doc_string(object, name, value);
+	return span_cstr(key, name, sizeof(name)) && json_doc_string(object, name, value);
 }
 
 enum secretsmanager_fault
@@ -92,10 +86,8 @@ secretsmanager_pick(const struct secretsmanager_value *v, struct span json_key, 
 void
 secretsmanager_free(struct secretsmanager_value *v)
 {
-	if (v->inner != NULL)
-		json_doc_free(v->inner);
-	if (v->doc != NULL)
-		json_doc_free(v->doc);
+	json_doc_free(v->inner);
+	json_doc_free(v->doc);
 	*v = (struct secretsmanager_value){0};
 }
 

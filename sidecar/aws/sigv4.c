@@ -80,24 +80,6 @@ sigv4_key(struct span secret_access_key, const struct sigv4_scope *scope,
 	return bad;
 }
 
-/* ---- percent-encoding (RFC 3986, upper-case) ---- */
-
-static bool
-is_unreserved(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-static int
-add_encoded(struct buf *out, unsigned char c)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	char triplet[3] = {'%', digits[c >> 4], digits[c & 15]};
-
-	return is_unreserved((char)c) ? buf_add_char(out, (char)c) : buf_add(out, triplet, 3);
-}
-
 /* ---- the path ---- */
 
 /* Takes the last "/segment" of what was written since start away. */
@@ -112,20 +94,7 @@ pop_segment(struct buf *out, size_t start)
 		buf_keep(out, at - 1);
 }
 
-static int
-add_segment(struct span segment, struct buf *out)
-{
-	int bad = buf_add_char(out, '/');
-
-	for (size_t i = 0; i < segment.len && bad == 0; i++)
-		bad = add_encoded(out, (unsigned char)segment.ptr[i]);
-	return bad;
-}
-
-/*
- * RFC 3986 section 5.2.4, and runs of slashes count as one, as for every service but S3; a slash at
- * the end stays.
- */
+/* RFC 3986 section 5.2.4, and runs of slashes count as one; a slash at the end stays. */
 static int
 add_path(struct span path, struct buf *out)
 {
@@ -139,7 +108,7 @@ add_path(struct span path, struct buf *out)
 		if (span_is(segment, ".."))
 			pop_segment(out, start);
 		else if (segment.len > 0 && !span_is(segment, "."))
-			bad = add_segment(segment, out);
+			bad = buf_add_char(out, '/') | buf_add_percent(out, segment);
 		at = end + 1;
 	}
 	if (bad == 0 && (out->len == start || (path.len > 0 && path.ptr[path.len - 1] == '/')))
@@ -153,16 +122,6 @@ struct member { /* offsets into the scratch buffer, which may move */
 	size_t name, name_len, value, value_len;
 };
 
-static int
-hex_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decoded and encoded again, so that "%7e" and "~" are the same. */
 static int
 add_recoded(struct span s, struct buf *out)
@@ -170,14 +129,15 @@ add_recoded(struct span s, struct buf *out)
 	int bad = 0;
 
 	for (size_t i = 0; i < s.len && bad == 0; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
+		char c = s.ptr[i];
+		uint64_t byte;
 
-		if (c == '%' && i + 2 < s.len && hex_of(s.ptr[i + 1]) >= 0 &&
-		    hex_of(s.ptr[i + 2]) >= 0) {
-			c = (unsigned char)(hex_of(s.ptr[i + 1]) * 16 + hex_of(s.ptr[i + 2]));
+		if (c == '%' && i + 2 < s.len &&
+		    num_hex(span_cut(s, i + 1, i + 3), UINT8_MAX, &byte) == 0) {
+			c = (char)byte;
 			i += 2;
 		}
-		bad = add_encoded(out, c);
+		bad = buf_add_percent(out, (struct span){&c, 1});
 	}
 	return bad;
 }

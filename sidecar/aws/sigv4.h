@@ -2,6 +2,7 @@
 /*
  * AWS Signature Version 4, header signing: a pure function over OpenSSL
  * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
+ * For every service but S3: dot segments and repeated slashes are taken out of the path.
  */
 #ifndef AWS_SIGV4_H
 #define AWS_SIGV4_H

@@ -15,10 +15,10 @@ bool
 ssm_read(struct span answer, struct ssm_value *out)
 {
 	struct ssm_value v = {.doc = json_doc_parse_nul(answer)};
-	const struct json *parameter = v.doc == NULL ? NULL : json_doc_get(v.doc, "Parameter");
+	const struct json *parameter = json_doc_get(v.doc, "Parameter");
 	uint64_t version;
 
-	if (parameter == NULL || !json_doc_string(parameter, "Value", &v.text)) {
+	if (!json_doc_string(parameter, "Value", &v.text)) {
 		ssm_free(&v);
 		return false;
 	}
@@ -32,7 +32,6 @@ ssm_read(struct span answer, struct ssm_value *out)
 void
 ssm_free(struct ssm_value *v)
 {
-	if (v->doc != NULL)
-		json_doc_free(v->doc);
+	json_doc_free(v->doc);
 	*v = (struct ssm_value){0};
 }

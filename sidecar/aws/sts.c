@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "aws/sts.h"
 
 #include "aws/arn.h"
@@ -18,29 +16,13 @@ settle(struct buf *out, size_t before, bool bad)
 
 /* ---- bodies ---- */
 
-static bool
-is_unreserved(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
-}
-
 /* "&name=value" with the value percent-encoded, unless it is empty. 0 or -1. */
 static int
 add_field(struct buf *out, const char *name, struct span value)
 {
 	if (value.len == 0)
 		return 0;
-	if (buf_addf(out, "&%s=", name) != 0)
-		return -1;
-	for (size_t i = 0; i < value.len; i++) {
-		char c = value.ptr[i];
-
-		if ((is_unreserved(c) ? buf_add_char(out, c)
-				      : buf_addf(out, "%%%02X", (unsigned char)c)) != 0)
-			return -1;
-	}
-	return 0;
+	return buf_addf(out, "&%s=", name) | buf_add_percent(out, value);
 }
 
 static int
@@ -109,7 +91,7 @@ end_element(struct buf *out, size_t list, size_t start)
 		return -1;
 	all = buf_span(out);
 	element = span_cut(all, start, all.len);
-	if (memmem(all.ptr + list, start - list, element.ptr, element.len) != NULL) {
+	if (span_has(span_cut(all, list, start), element)) {
 		buf_keep(out, start);
 		return 0;
 	}

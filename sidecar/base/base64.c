@@ -3,16 +3,15 @@
 
 #include "base/base64.h"
 
-/* The value of a digit, or 64. */
-static uint32_t
-digit(char c)
+unsigned
+base64_digit(char c)
 {
 	if (c >= 'A' && c <= 'Z')
-		return (uint32_t)(c - 'A');
+		return (unsigned)(c - 'A');
 	if (c >= 'a' && c <= 'z')
-		return (uint32_t)(c - 'a') + 26;
+		return (unsigned)(c - 'a') + 26;
 	if (c >= '0' && c <= '9')
-		return (uint32_t)(c - '0') + 52;
+		return (unsigned)(c - '0') + 52;
 	return c == '+' ? 62 : c == '/' ? 63 : 64;
 }
 
@@ -30,7 +29,7 @@ base64_decode(struct span text, char *out, size_t max)
 		size_t digits = i + 4 == text.len ? 4 - padding : 4;
 
 		for (size_t k = 0; k < 4; k++) {
-			uint32_t value = k < digits ? digit(text.ptr[i + k]) : 0;
+			uint32_t value = k < digits ? base64_digit(text.ptr[i + k]) : 0;
 
 			if (value == 64)
 				return -1;

@@ -5,6 +5,9 @@
 
 #include "base/span.h"
 
+/* The value of a digit, or 64. */
+unsigned base64_digit(char c);
+
 /*
  * Decodes text, whose length is a multiple of four, into out. Returns the number of bytes, or -1
  * when it is not base64 or could have more than max.

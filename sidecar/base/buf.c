@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 
 enum { BUF_FIRST = 256 };
 
@@ -161,39 +162,29 @@ buf_add_hex(struct buf *b, uint64_t n)
 	return add_number(b, n, 16);
 }
 
-/* The length of the valid UTF-8 sequence at s (RFC 3629), or 0. */
-static size_t
-utf8_len(const unsigned char *s, size_t n)
+static bool
+is_unreserved(unsigned char c)
 {
-	size_t need;
-	unsigned char lo = 0x80, hi = 0xbf;
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_' || c == '~';
+}
 
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		need = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		need = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		need = 4;
-	else
-		return 0;
-	if (n < need)
-		return 0;
-	if (s[0] == 0xe0)
-		lo = 0xa0;
-	else if (s[0] == 0xed)
-		hi = 0x9f;
-	else if (s[0] == 0xf0)
-		lo = 0x90;
-	else if (s[0] == 0xf4)
-		hi = 0x8f;
-	if (s[1] < lo || s[1] > hi)
-		return 0;
-	for (size_t i = 2; i < need; i++)
-		if (s[i] < 0x80 || s[i] > 0xbf)
-			return 0;
-	return need;
+int
+buf_add_percent(struct buf *b, struct span s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	size_t before = b->len;
+	int bad = 0;
+
+	for (size_t i = 0; i < s.len && bad == 0; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		char triplet[3] = {'%', digits[c >> 4], digits[c & 15]};
+
+		bad = is_unreserved(c) ? buf_add(b, &c, 1) : buf_add(b, triplet, sizeof(triplet));
+	}
+	if (bad != 0)
+		buf_keep(b, before);
+	return bad;
 }
 
 /* c is one of those that must be, or better are, escaped. */
@@ -255,7 +246,7 @@ buf_add_json(struct buf *b, struct span s)
 	while (i < s.len && bad == 0) {
 		const unsigned char *at = (const unsigned char *)s.ptr + i;
 		size_t run = plain_run(at, s.len - i);
-		size_t n = run > 0 ? run : utf8_len(at, s.len - i);
+		size_t n = run > 0 ? run : utf8_length(at, s.len - i);
 
 		if (run == 0 && n == 1)
 			bad = add_json_char(b, *at);

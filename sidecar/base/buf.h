@@ -34,6 +34,9 @@ int buf_addf(struct buf *b, const char *format, ...) __attribute__((format(print
 int buf_add_dec(struct buf *b, uint64_t n);
 int buf_add_hex(struct buf *b, uint64_t n);
 
+/* s percent-encoded, but for the unreserved of RFC 3986 section 2.3. */
+int buf_add_percent(struct buf *b, struct span s);
+
 /*
  * s as a JSON string with its quotes (RFC 8259 section 7); invalid UTF-8 becomes U+FFFD. What a
  * terminal that shows it would act on is escaped.

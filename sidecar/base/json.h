@@ -17,8 +17,7 @@ void json_setup(void);
 
 /*
  * Parses text: one object, at most 32 levels deep, duplicate names refused, nothing behind it;
- * NULL on any error.
- * Free with json_doc_free.
+ * NULL on any error. Free with json_doc_free. NULL may be freed and asked, too: nothing is in it.
  */
 struct json *json_doc_parse(struct span text);
 /* The same, but strings in it may hold a NUL, which whoever takes one must refuse. */

@@ -24,6 +24,14 @@ enum { SMALLEST_BLOCK = 16 }; /* OpenSSL's list node needs that much */
 
 static enum secret_pages heap_level = SECRET_PAGES_NONE;
 
+const char *
+secret_pages_name(enum secret_pages p)
+{
+	static const char *const names[] = {"none", "locked", "memfd_secret"};
+
+	return names[p];
+}
+
 static void *
 crypto_malloc(size_t n, const char *file, int line)
 {
@@ -173,15 +181,13 @@ secret_level(void)
 }
 
 void *
-secret_map(size_t size, enum secret_pages *got)
+secret_map(size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), rounded = (size + page - 1) / page * page;
 	void *p = map_memfd(rounded);
 
-	if (p != NULL) {
-		*got = SECRET_PAGES_MEMFD;
+	if (p != NULL)
 		return p;
-	}
 	p = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
@@ -189,7 +195,6 @@ secret_map(size_t size, enum secret_pages *got)
 		munmap(p, rounded);
 		return NULL;
 	}
-	*got = SECRET_PAGES_LOCKED;
 	return p;
 }
 

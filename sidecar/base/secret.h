@@ -17,6 +17,9 @@ enum secret_pages {
 	SECRET_PAGES_MEMFD,  /* memfd_secret, MADV_DONTFORK */
 };
 
+/* As logs and the admin port have it. */
+const char *secret_pages_name(enum secret_pages p);
+
 struct secret;
 
 /*
@@ -35,7 +38,7 @@ enum secret_pages secret_level(void);
  * Pages of their own, outside the heap, for one large value (the start-up
  * environment): size rounded up to pages, never freed. NULL when neither kind can be had.
  */
-void *secret_map(size_t size, enum secret_pages *got);
+void *secret_map(size_t size);
 
 /* A copy of value in the heap, or NULL when the heap is full. NUL-terminated behind its length. */
 struct secret *secret_new(struct span value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors that are of the moment: no more descriptors, or no memory. */
+/* Errors that are of the moment: no more descriptors, buffers or memory. */
 #ifndef BASE_SHORTAGE_H
 #define BASE_SHORTAGE_H
 
@@ -7,13 +7,14 @@
 #include <stdbool.h>
 
 /*
- * Whether a descriptor could not be had because there are no more, or no memory: it may be had
- * later. Another error is of what was asked for, as EAFNOSUPPORT on a kernel without IPv6 is.
+ * Whether a descriptor could not be had or sent because there are too many, or no memory: later it
+ * may. Another error is of what was asked for, as EAFNOSUPPORT on a kernel without IPv6 is.
  */
 static inline bool
 is_shortage(int error)
 {
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+	       error == ETOOMANYREFS;
 }
 
 #endif

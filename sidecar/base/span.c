@@ -76,6 +76,22 @@ span_ends(struct span s, struct span suffix)
 	return s.len >= suffix.len && span_eq(span_cut(s, s.len - suffix.len, s.len), suffix);
 }
 
+bool
+span_has(struct span s, struct span part)
+{
+	return part.len == 0 ||
+	       (s.len >= part.len && memmem(s.ptr, s.len, part.ptr, part.len) != NULL);
+}
+
+bool
+span_has_control(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+			return true;
+	return false;
+}
+
 size_t
 span_find(struct span s, size_t from, char c)
 {
@@ -107,6 +123,17 @@ span_trim(struct span s)
 	while (to > from && (s.ptr[to - 1] == ' ' || s.ptr[to - 1] == '\t'))
 		to--;
 	return span_cut(s, from, to);
+}
+
+bool
+span_cstr(struct span s, char *out, size_t size)
+{
+	if (s.len >= size)
+		return false;
+	if (s.len > 0)
+		memcpy(out, s.ptr, s.len);
+	out[s.len] = '\0';
+	return true;
 }
 
 bool

@@ -29,6 +29,9 @@ bool span_iis(struct span a, const char *s);
 bool span_starts(struct span s, struct span prefix);
 bool span_istarts(struct span s, struct span prefix);
 bool span_ends(struct span s, struct span suffix);
+bool span_has(struct span s, struct span part);
+/* Whether a byte is a control character (below 0x20, or DEL). */
+bool span_has_control(struct span s);
 
 /* Index of the first c at or after from, or s.len when there is none. */
 size_t span_find(struct span s, size_t from, char c);
@@ -36,6 +39,9 @@ size_t span_count(struct span s, char c);
 
 /* Without leading and trailing blanks and tabs. */
 struct span span_trim(struct span s);
+
+/* s as a C string in out. False, and out is left alone, where that is too small for it. */
+bool span_cstr(struct span s, char *out, size_t size);
 
 /* Equality in time that depends on the lengths alone (for tokens and digests). */
 bool span_eq_ct(struct span a, struct span b);

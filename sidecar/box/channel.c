@@ -12,6 +12,8 @@
 
 #include "box/channel.h"
 
+#include "base/shortage.h"
+
 enum { QUEUE_MAX = 4096, POOL_BYTES = 4096, PAUSE_MS = 50 };
 
 struct queued {
@@ -54,12 +56,6 @@ lose(struct channel *c, const char *why)
 }
 
 /* ---- when the kernel has no more to give ---- */
-
-static bool
-is_shortage(int error)
-{
-	return error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
-}
 
 /* Nothing is read or sent for a while, rather than tried again and again. */
 static void

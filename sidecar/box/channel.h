@@ -25,9 +25,9 @@ typedef void channel_fn(void *arg, enum msg_type type, const void *obj, int fd);
 typedef void channel_lost_fn(void *arg, const char *why);
 
 struct channel_options {
-	const char *peer; /* for messages: "keeper" */
-	uint32_t accepts; /* bit 1 << enum msg_type of what may come */
-	channel_fn *on_message;
+	const char *peer;       /* for messages: "keeper" */
+	uint32_t accepts;       /* bit 1 << enum msg_type of what may come */
+	channel_fn *on_message; /* may be NULL where nothing may come */
 	channel_lost_fn *on_lost;
 	void *arg;
 };

@@ -37,8 +37,6 @@ const struct pack_type frame_head_type = PACK_TYPE(frame_head, head_fields);
 
 static const struct pack_field fail_fields[] = {
 	PACK_FIELD_U8(frame_fail, verdict, 255),
-	PACK_FIELD_BOOL(frame_fail, sent),
-	PACK_FIELD_BOOL(frame_fail, wire),
 };
 const struct pack_type frame_fail_type = PACK_TYPE(frame_fail, fail_fields);
 

@@ -27,6 +27,8 @@ enum {
 	FRAME_HEAD_MAX = 160 * 1024,
 	FRAME_MODEL_MAX = 128,
 	FRAME_RENAME_MAX = 4096, /* by which a model's other name makes a body longer */
+	/* Of the pool that a frame's fields are read into. */
+	FRAME_ROOM = HTTP_FIELDS_MAX * sizeof(struct http_field) + 64,
 };
 
 struct frame_call {
@@ -57,8 +59,6 @@ struct frame_head {
 
 struct frame_fail {
 	uint8_t verdict; /* enum verdict */
-	bool sent;       /* a byte of the request may have reached the upstream */
-	bool wire;       /* the upstream broke after its head was relayed */
 };
 
 extern const struct pack_type frame_call_type, frame_head_type, frame_fail_type;

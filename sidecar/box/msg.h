@@ -117,7 +117,6 @@ struct msg_target {
 
 /* The table's row. */
 struct msg_row {
-	const char *name;
 	const struct pack_type *type;
 	bool may_carry_fd;
 };

@@ -14,6 +14,7 @@
 #include "box/spawn.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 #include "box/probe.h"
 #include "ev/shift.h"
 
@@ -58,27 +59,12 @@ spawn_self(void)
 	return fd;
 }
 
-static int
-write_all(int fd, struct span content)
-{
-	while (content.len > 0) {
-		ssize_t n = write(fd, content.ptr, content.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		content = span_cut(content, (size_t)n, content.len);
-	}
-	return 0;
-}
-
 int
 spawn_sealed(const char *name, struct span content)
 {
 	auto_close int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd < 0 || write_all(fd, content) != 0 || fcntl(fd, F_ADD_SEALS, ALL_SEALS) != 0)
+	if (fd < 0 || fd_write_all(fd, content) != 0 || fcntl(fd, F_ADD_SEALS, ALL_SEALS) != 0)
 		return -1;
 	return take_fd(&fd);
 }

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -14,6 +13,7 @@
 #include "cli/beside.h"
 
 #include "base/auto.h"
+#include "parent/environ.h"
 #include "parent/parent.h"
 
 enum { READY_MS = 30 * 1000 };
@@ -125,13 +125,6 @@ watch(const struct watcher *w)
 	(void)pidfd_send_signal(w->command, SIGTERM, NULL, 0);
 }
 
-static void
-forget_environment(void)
-{
-	for (char **e = environ; *e != NULL; e++)
-		explicit_bzero(*e, strlen(*e));
-}
-
 static int
 be_watcher(struct watcher *w)
 {
@@ -143,7 +136,7 @@ be_watcher(struct watcher *w)
 	w->sidekey = fork();
 	if (w->sidekey == 0)
 		be_sidekey(w, self);
-	forget_environment();
+	environ_forget();
 	close(w->standing);
 	for (size_t i = 0; i < BESIDE_LISTENERS; i++)
 		close(w->o->listeners[i]);

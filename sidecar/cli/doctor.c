@@ -106,6 +106,14 @@ read_config(const struct place *p, const struct config_source *source, struct co
 	return read_writable(p, path, out, faults);
 }
 
+const char *
+doctor_variable(const struct place *p, const char *name)
+{
+	const char *value = p->env->get(p->env->arg, name);
+
+	return value == NULL ? "" : value;
+}
+
 static void
 look_around(struct place *p)
 {

@@ -24,6 +24,9 @@ struct place {
 	struct neighbours neighbours;
 };
 
+/* A variable of the environment; empty where it is not set. */
+const char *doctor_variable(const struct place *p, const char *name);
+
 /* ---- both places ---- */
 
 /* uid 0, capabilities, no_new_privs. */

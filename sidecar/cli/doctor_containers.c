@@ -34,14 +34,6 @@ struct endpoints {
 	size_t n;
 };
 
-static const char *
-variable(const struct place *p, const char *name)
-{
-	const char *value = p->env->get(p->env->arg, name);
-
-	return value == NULL ? "" : value;
-}
-
 static void
 add(struct endpoints *all, struct span host, uint16_t port, struct span path)
 {
@@ -67,8 +59,8 @@ is_pods(const struct endpoint *e)
 static void
 find_endpoints(const struct place *p, struct endpoints *all)
 {
-	const char *full = variable(p, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
-	const char *relative = variable(p, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+	const char *full = doctor_variable(p, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
+	const char *relative = doctor_variable(p, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
 	size_t slash = span_find(span_of(full), strlen("http://"), '/');
 	struct url url;
 
@@ -88,10 +80,11 @@ find_endpoints(const struct place *p, struct endpoints *all)
 static void
 find_token(const struct place *p, struct buf *line)
 {
-	const char *files[] = {variable(p, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"), POD_TOKEN};
+	const char *files[] = {doctor_variable(p, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+			       POD_TOKEN};
 
 	(void)buf_add_str(line, LINE);
-	(void)buf_add_str(line, variable(p, "AWS_CONTAINER_AUTHORIZATION_TOKEN"));
+	(void)buf_add_str(line, doctor_variable(p, "AWS_CONTAINER_AUTHORIZATION_TOKEN"));
 	for (size_t i = 0; i < 2 && line->len == sizeof(LINE) - 1; i++)
 		(void)procfs_read(files[i], line);
 	while (line->len > 0 && line->ptr[line->len - 1] == '\n')

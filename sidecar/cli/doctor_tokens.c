@@ -37,14 +37,6 @@ static const struct {
 	 "take the variable and the file from the agent's container"},
 };
 
-static const char *
-variable(const struct place *p, const char *name)
-{
-	const char *value = p->env->get(p->env->arg, name);
-
-	return value == NULL ? "" : value;
-}
-
 /* A file that can be read and holds something. */
 static bool
 is_readable(const char *path)
@@ -82,7 +74,7 @@ look_at_tokens(const struct place *p)
 	for (size_t i = 0; i < sizeof(mounted) / sizeof(mounted[0]); i++)
 		told |= tell_token(p, mounted[i].path, mounted[i].remedy);
 	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
-		const char *path = variable(p, named[i].variable);
+		const char *path = doctor_variable(p, named[i].variable);
 
 		told |= !is_mounted(path) && tell_token(p, path, named[i].remedy);
 	}
@@ -109,9 +101,8 @@ has_keys(const char *path)
 	auto_buf struct buf text = {0};
 
 	buf_init(&text, FILE_BYTES);
-	return procfs_read(path, &text) == 0 && text.len > 0 &&
-	       memmem(text.ptr, text.len, "aws_secret_access_key",
-		      strlen("aws_secret_access_key")) != NULL;
+	return procfs_read(path, &text) == 0 &&
+	       span_has(buf_span(&text), SPAN("aws_secret_access_key"));
 }
 
 static bool
@@ -141,11 +132,11 @@ look_at_aws(const struct place *p)
 {
 	static const char *const variables[] = {"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"};
 	static const char *const names[] = {"credentials", "config"};
-	const char *home = variable(p, "HOME");
+	const char *home = doctor_variable(p, "HOME");
 	bool told = false;
 
 	for (size_t i = 0; i < 2; i++) {
-		const char *other = variable(p, variables[i]);
+		const char *other = doctor_variable(p, variables[i]);
 		char path[PATH_BYTES];
 
 		snprintf(path, sizeof(path), "%s/.aws/%s", home, names[i]);

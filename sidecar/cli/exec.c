@@ -21,6 +21,7 @@
 #include "cli/isolate.h"
 #include "cli/token.h"
 #include "config/signing.h"
+#include "parent/environ.h"
 #include "parent/listeners.h"
 
 enum {
@@ -288,8 +289,7 @@ run_isolated(struct run *r, char **env)
 
 	hidden_init(&hidden);
 	hidden_fill(&hidden, &r->plans, &own);
-	for (char **e = environ; *e != NULL; e++)
-		explicit_bzero(*e, strlen(*e));
+	environ_forget();
 	plans_free(&r->plans);
 	config_free(r->config);
 	status = isolate_run(&r->place, &hidden, env);

@@ -4,6 +4,7 @@
 
 #include "cli/exec_env.h"
 
+#include "base/auto.h"
 #include "policy/access/operations.h"
 
 enum {
@@ -154,12 +155,11 @@ is_dropped(const struct maker *m, const char *entry)
 /* ---- what comes ---- */
 
 static void
-add(struct maker *m, struct buf *entry)
+add(struct maker *m, struct span entry)
 {
-	struct span s = pool_copy(m->pool, buf_span(entry));
+	struct span s = pool_copy(m->pool, entry);
 
 	assert(s.ptr != NULL);
-	buf_free(entry);
 	m->made[m->n++] = (char *)(uintptr_t)s.ptr;
 }
 
@@ -167,7 +167,7 @@ static void
 add_given(struct maker *m, const struct given *g)
 {
 	const struct exec_env_options *o = m->o;
-	struct buf entry;
+	auto_buf struct buf entry = {0};
 
 	buf_init(&entry, ENTRY_MAX);
 	if (g->form == ADDRESS)
@@ -177,7 +177,7 @@ add_given(struct maker *m, const struct given *g)
 			       g->form == TOKEN    ? o->token
 			       : g->form == REGION ? o->region
 						   : g->text);
-	add(m, &entry);
+	add(m, buf_span(&entry));
 }
 
 /* What was there stays: of the one name, or else of the other, which some clients do not read. */
@@ -185,7 +185,7 @@ static void
 add_no_proxy(struct maker *m, size_t which)
 {
 	const char *before = value_of(m->own, span_of(no_proxy[which]));
-	struct buf entry;
+	auto_buf struct buf entry = {0};
 
 	if (before == NULL)
 		before = value_of(m->own, span_of(no_proxy[1 - which]));
@@ -194,7 +194,7 @@ add_no_proxy(struct maker *m, size_t which)
 	if (before != NULL && before[0] != '\0')
 		(void)buf_addf(&entry, "%s,", before);
 	(void)buf_add_str(&entry, "127.0.0.1,localhost");
-	add(m, &entry);
+	add(m, buf_span(&entry));
 }
 
 char **
@@ -207,15 +207,9 @@ exec_env_make(char *const *own, const struct exec_env_options *o, struct pool *p
 		most++;
 	m.made = pool_get(p, most * sizeof(*m.made));
 	assert(m.made != NULL);
-	for (char *const *e = own; *e != NULL; e++) {
-		struct span s = {NULL, 0};
-
-		if (is_dropped(&m, *e))
-			continue;
-		s = pool_copy(p, span_of(*e));
-		assert(s.ptr != NULL);
-		m.made[m.n++] = (char *)(uintptr_t)s.ptr;
-	}
+	for (char *const *e = own; *e != NULL; e++)
+		if (!is_dropped(&m, *e))
+			add(&m, span_of(*e));
 	for (size_t i = 0; i < COUNT(given); i++)
 		if ((given[i].dialects & (o->dialects | ALWAYS)) != 0)
 			add_given(&m, &given[i]);

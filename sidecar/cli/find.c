@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/find.h"
 
@@ -13,54 +11,10 @@
 #include "base/num.h"
 #include "box/spawn.h"
 #include "cli/printable.h"
+#include "cli/procfs.h"
 #include "config/config.h"
 
-enum { RUNNING_MAX = 16, FILE_BYTES = 2 * RUNNING_CONFIG_MAX };
-
-/* /proc/PID/name, with a NUL behind it; its length, or -1. */
-static ssize_t
-read_proc(const char *pid, const char *name, char text[static FILE_BYTES])
-{
-	char path[64];
-	auto_close int fd = -1;
-	ssize_t n;
-
-	if (snprintf(path, sizeof(path), "/proc/%s/%s", pid, name) >= (int)sizeof(path))
-		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, FILE_BYTES - 1);
-	if (n >= 0)
-		text[n] = '\0';
-	return n;
-}
-
-/* The directory of a process that is not dumpable is root's: its status tells whose it is. */
-static bool
-is_ours(const char *pid)
-{
-	char text[FILE_BYTES];
-	const char *line;
-	uint64_t uid;
-	size_t n;
-
-	if (read_proc(pid, "status", text) < 0)
-		return false;
-	line = strstr(text, "\nUid:\t");
-	if (line == NULL)
-		return false;
-	line += strlen("\nUid:\t");
-	n = strcspn(line, "\t");
-	return num_u64((struct span){line, n}, UINT32_MAX, &uid) == 0 && uid == geteuid();
-}
-
-static bool
-is_same_program(const char *pid)
-{
-	char ours[FILE_BYTES], its[FILE_BYTES];
-
-	return read_proc("self", "comm", ours) > 0 && read_proc(pid, "comm", its) > 0 &&
-	       strcmp(ours, its) == 0;
-}
+enum { RUNNING_MAX = 16, ARGUMENTS_MAX = 2 * RUNNING_CONFIG_MAX };
 
 /* Whether these arguments, each with its NUL, are those of a parent; config gets what -c names. */
 static bool
@@ -85,28 +39,40 @@ serves(const char *arguments, size_t len, char config[static RUNNING_CONFIG_MAX]
 	return !is_path;
 }
 
-/* Those of this user: how many of them are in found. */
+/*
+ * Whether it is a parent of this user. The directory of a process that is not dumpable is root's:
+ * its status tells whose it is.
+ */
+static bool
+is_running(const struct process *p, const struct process *self, struct running *out)
+{
+	auto_buf struct buf arguments = {0};
+	char path[64];
+
+	if (p->pid == self->pid || p->uid != self->uid || strcmp(p->name, self->name) != 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)p->pid);
+	buf_init(&arguments, ARGUMENTS_MAX);
+	out->pid = p->pid;
+	return procfs_read(path, &arguments) == 0 && buf_add_char(&arguments, '\0') == 0 &&
+	       serves(arguments.ptr, arguments.len - 1, out->config);
+}
+
+/* How many of them are in found. */
 static size_t
 find_running(struct running found[static RUNNING_MAX])
 {
-	char arguments[FILE_BYTES];
+	struct process self, p;
 	const struct dirent *entry;
-	DIR *proc = opendir("/proc");
+	DIR *proc = process_read(0, &self) ? opendir("/proc") : NULL;
 	size_t n = 0;
 
 	while (proc != NULL && n < RUNNING_MAX && (entry = readdir(proc)) != NULL) {
-		const char *pid = entry->d_name;
 		uint64_t number;
-		ssize_t len;
 
-		if (num_u64(span_of(pid), INT32_MAX, &number) != 0 || (pid_t)number == getpid())
-			continue;
-		if (!is_ours(pid) || !is_same_program(pid))
-			continue;
-		len = read_proc(pid, "cmdline", arguments);
-		if (len <= 0 || !serves(arguments, (size_t)len, found[n].config))
-			continue;
-		found[n++].pid = (pid_t)number;
+		if (num_u64(span_of(entry->d_name), INT32_MAX, &number) == 0 &&
+		    process_read((pid_t)number, &p) && is_running(&p, &self, &found[n]))
+			n++;
 	}
 	if (proc != NULL)
 		closedir(proc);

@@ -16,7 +16,7 @@ struct row {
 };
 
 struct findings {
-	struct row *rows;
+	struct row rows[ROWS_MAX];
 	size_t n;
 };
 
@@ -34,18 +34,12 @@ findings_new(void)
 
 	if (f == NULL)
 		abort();
-	f->rows = calloc(ROWS_MAX, sizeof(*f->rows));
-	if (f->rows == NULL)
-		abort();
 	return f;
 }
 
 void
 findings_free(struct findings *f)
 {
-	if (f == NULL)
-		return;
-	free(f->rows);
 	free(f);
 }
 

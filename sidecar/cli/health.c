@@ -21,15 +21,6 @@ static const char usage[] =
 	"  --ready      every required target can be called (/readyz)\n"
 	"  --started    it has been ready once (for start-up probes)\n";
 
-static bool
-contains(struct span text, struct span part)
-{
-	for (size_t i = 0; i + part.len <= text.len; i++)
-		if (span_starts(span_cut(text, i, text.len), part))
-			return true;
-	return false;
-}
-
 static int
 judge(const struct question *q, const struct config *c)
 {
@@ -45,7 +36,7 @@ judge(const struct question *q, const struct config *c)
 		fprintf(stderr, "sidekey health: nobody answers on the admin port; is sidekey "
 				"running with this configuration?\n");
 	else if (q->started)
-		good = contains(buf_span(&answer), SPAN("\"started\":true"));
+		good = span_has(buf_span(&answer), SPAN("\"started\":true"));
 	else
 		good = span_starts(buf_span(&answer), SPAN("HTTP/1.1 200 "));
 	if (answer.len > 0 && !good)

@@ -10,6 +10,7 @@
 #include "cli/init.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 #include "cli/help.h"
 #include "cli/init_formats.h"
 #include "cli/init_source.h"
@@ -42,26 +43,6 @@ struct options {
 
 /* ---- the source ---- */
 
-static int
-read_all(int fd, struct buf *out)
-{
-	for (;;) {
-		char *room = buf_room(out, 4096);
-		ssize_t n;
-
-		if (room == NULL) {
-			errno = EFBIG;
-			return -1;
-		}
-		n = read(fd, room, 4096);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -1 : 0;
-		buf_grew(out, (size_t)n);
-	}
-}
-
 /* The tree of the file, or NULL with a sentence. text and pool hold it. */
 static const struct yaml_item *
 read_source(const char *from, struct buf *text, struct pool *pool)
@@ -71,7 +52,7 @@ read_source(const char *from, struct buf *text, struct pool *pool)
 	struct yaml_fault fault;
 	const struct yaml_item *root;
 
-	if (fd < 0 || read_all(fd, text) != 0) {
+	if (fd < 0 || fd_read_all(fd, text) != 0) {
 		fprintf(stderr, "sidekey init: %s: cannot be read: %s\n", from,
 			errno == EFBIG ? "it is larger than 1 MiB" : strerrordesc_np(errno));
 		return NULL;
@@ -137,19 +118,6 @@ is_accepted(struct span text, struct environment env)
 	return good;
 }
 
-static int
-write_all(int fd, struct span text)
-{
-	while (text.len > 0) {
-		ssize_t n = write(fd, text.ptr, text.len);
-
-		if (n < 0 && errno != EINTR)
-			return -1;
-		text = span_cut(text, n < 0 ? 0 : (size_t)n, text.len);
-	}
-	return fsync(fd);
-}
-
 /*
  * A file that is there is replaced as a whole, by renaming, so that a full disk leaves the old
  * one; the new one is ours alone even where the old one was readable for others.
@@ -168,7 +136,8 @@ write_file(const struct options *o, struct span text)
 	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
-	if (write_all(fd, text) != 0 || (o->force && rename(made, o->output) != 0)) {
+	if (fd_write_all(fd, text) != 0 || fsync(fd) != 0 ||
+	    (o->force && rename(made, o->output) != 0)) {
 		int why = errno;
 
 		(void)unlink(made);
@@ -233,7 +202,7 @@ run(const struct options *o)
 	struct buf text;
 	int status = EXIT_FAILED;
 
-	buf_init(&text, YAML_BYTES_MAX + 4096); /* over, so that yaml_read says the limit */
+	buf_init(&text, YAML_BYTES_MAX);
 	if (o->from != NULL)
 		root = read_source(o->from, &text, &pool);
 	d = draft_new(config_own_environment(), file, text.len);

@@ -99,11 +99,10 @@ source_may_be_copied(struct span text)
 		struct span rest = span_cut(text, i, text.len);
 		bool starts = i == 0 || strchr("/:. ", text.ptr[i - 1]) != NULL;
 
-		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f ||
-		    span_starts(rest, SPAN("${")) || (starts && has_front_of_key(rest)))
+		if (span_starts(rest, SPAN("${")) || (starts && has_front_of_key(rest)))
 			return false;
 	}
-	return text.len > 0 && text.len <= COPY_MAX;
+	return text.len > 0 && text.len <= COPY_MAX && !span_has_control(text);
 }
 
 const char *

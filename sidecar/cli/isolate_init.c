@@ -19,6 +19,7 @@
 #include "cli/command.h"
 #include "cli/isolate_hide.h"
 #include "cli/isolate_place.h"
+#include "parent/environ.h"
 #include "policy/box/boxes.h"
 
 struct init {
@@ -48,14 +49,6 @@ fail(const struct init *in, enum isolate_step step)
 
 /* ---- its place ---- */
 
-static void
-forget_environment(void)
-{
-	for (char **e = environ; *e != NULL; e++)
-		explicit_bzero(*e, strlen(*e));
-	environ[0] = NULL;
-}
-
 /* The kernel gives the files by which a user is mapped to who may trace the process. */
 static void
 enter(struct init *in, uid_t uid, gid_t gid)
@@ -63,7 +56,7 @@ enter(struct init *in, uid_t uid, gid_t gid)
 	enum isolate_step step = STEP_USER;
 	auto_close int listener = -1;
 
-	forget_environment();
+	environ_forget();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0 || place_enter(uid, gid, &step) != 0)
 		fail(in, step);

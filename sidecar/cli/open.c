@@ -14,6 +14,7 @@
 #include "cli/open.h"
 
 #include "base/auto.h"
+#include "base/num.h"
 #include "cli/ask.h"
 #include "cli/browser.h"
 #include "ev/loop.h"
@@ -289,8 +290,7 @@ make_key(char out[static KEY_DIGITS + 1])
 
 	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
 		return false;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+	num_to_hex(bytes, sizeof(bytes), out);
 	return true;
 }
 

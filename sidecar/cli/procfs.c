@@ -9,6 +9,7 @@
 #include "cli/procfs.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 #include "base/num.h"
 #include "box/spawn.h"
 
@@ -19,22 +20,8 @@ procfs_read(const char *path, struct buf *out)
 {
 	/* O_NONBLOCK: a FIFO must not hold us up. */
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	ssize_t n = -1;
 
-	while (fd >= 0) {
-		size_t want = out->max - out->len < PIECE ? out->max - out->len : PIECE;
-		char *room = want == 0 ? NULL : buf_room(out, want);
-
-		if (room == NULL)
-			return 0;
-		n = read(fd, room, want);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		buf_grew(out, (size_t)n);
-	}
-	return n == 0 ? 0 : -1;
+	return fd >= 0 && (fd_read_all(fd, out) == 0 || errno == EFBIG) ? 0 : -1;
 }
 
 bool

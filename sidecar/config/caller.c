@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/projector.h"
 
-static struct span
-slot_name(struct projector *pr, struct span caller)
-{
-	struct buf text;
-
-	buf_init(&text, PROJECT_TEXT_MAX);
-	buf_addf(&text, "callers.%.*s.token", (int)caller.len, caller.ptr);
-	return projector_take(pr, &text);
-}
-
 static void
 project_one(struct projector *pr, const struct config_caller *from, struct ingress_caller *to)
 {
 	to->name = from->name;
-	token_project(pr, from->token, slot_name(pr, from->name), &to->token);
+	token_project(
+		pr, from->token,
+		projector_format(pr, "callers.%.*s.token", (int)from->name.len, from->name.ptr),
+		&to->token);
 	to->uids = projector_room(pr, from->uids.n * sizeof(struct plan_uid));
 	for (size_t i = 0; i < from->uids.n; i++)
 		to->uids[to->nuids++].uid = from->uids.items[i];

@@ -63,7 +63,7 @@ read_file(const char *path, const struct environment *env, struct config **out,
 	struct buf text;
 	int result = -1;
 
-	buf_init(&text, YAML_BYTES_MAX + 1); /* one over, so that yaml_read says the limit */
+	buf_init(&text, YAML_BYTES_MAX);
 	fault = source_read(path, &text, where);
 	if (fault != SOURCE_OK)
 		file_fault(faults, where, fault);

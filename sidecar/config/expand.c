@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "config/expand.h"
 
 enum { NAME_MAX_BYTES = 128 };
@@ -48,11 +46,7 @@ look_up(struct span name, const struct environment *env)
 {
 	char text[NAME_MAX_BYTES + 1];
 
-	if (name.len > NAME_MAX_BYTES)
-		return NULL;
-	memcpy(text, name.ptr, name.len);
-	text[name.len] = '\0';
-	return env->get(env->arg, text);
+	return span_cstr(name, text, sizeof(text)) ? env->get(env->arg, text) : NULL;
 }
 
 /* inner: what stands between the braces. */

@@ -121,17 +121,6 @@ set_sts(struct identity_choice *ch)
 /* ---- the role on top ---- */
 
 static struct span
-join(struct projector *pr, struct span a, const char *b)
-{
-	struct buf text;
-
-	buf_init(&text, PROJECT_TEXT_MAX);
-	(void)buf_add_span(&text, a);
-	(void)buf_add_str(&text, b);
-	return projector_take(pr, &text);
-}
-
-static struct span
 narrow_policy(struct projector *pr)
 {
 	const struct keeper_plan *k = &pr->p->keeper;
@@ -168,7 +157,8 @@ add_role(struct identity_choice *ch)
 	if (r->external_id.len > 0)
 		out->external_id_slot = projector_private_slot(
 			ch->pr, r->external_id,
-			join(ch->pr, ch->out->name, ".assumeRole.externalId"));
+			projector_format(ch->pr, "%.*s.assumeRole.externalId",
+					 (int)ch->out->name.len, ch->out->name.ptr));
 	if (r->narrow)
 		out->policy = narrow_policy(ch->pr);
 }
@@ -184,16 +174,12 @@ session_of(struct projector *pr)
 	struct span named = projector_variable(pr, "AWS_ROLE_SESSION_NAME");
 	struct span at = projector_variable(pr, "ECS_CONTAINER_METADATA_URI_V4"), session;
 	const char *slash = at.len > 0 ? memrchr(at.ptr, '/', at.len) : NULL;
-	struct buf text;
 
 	if (form_session.is_good(named))
 		return pool_copy(&pr->p->pool, named);
 	if (slash == NULL || slash + 1 == at.ptr + at.len)
 		return SPAN("sidekey");
-	buf_init(&text, PROJECT_TEXT_MAX);
-	(void)buf_add_str(&text, "sidekey-");
-	(void)buf_add_span(&text, span_cut(at, (size_t)(slash + 1 - at.ptr), at.len));
-	session = projector_take(pr, &text);
+	session = projector_format(pr, "sidekey-%s", slash + 1);
 	return form_session.is_good(session) ? session : SPAN("sidekey");
 }
 
@@ -280,7 +266,7 @@ find_or_add(struct projector *pr, struct config_identity *wanted, struct span ta
 		i++;
 	if (i < n)
 		return (uint16_t)i;
-	k->identities[n].name = join(pr, join(pr, SPAN("targets."), target.ptr), ".aws");
+	k->identities[n].name = projector_format(pr, "targets.%s.aws", target.ptr);
 	k->nidentities++;
 	complete(pr, &wanted[n], &k->identities[n]);
 	return (uint16_t)n;

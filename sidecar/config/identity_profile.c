@@ -22,12 +22,9 @@ static enum identity_found
 refuse(struct identity_choice *ch, struct span file, struct span profile, const char *hint,
        const char *message)
 {
-	struct fault_place at = {0, 0, ""};
-	struct buf place;
+	struct span place = projector_format(ch->pr, "profile %.*s", (int)profile.len, profile.ptr);
+	struct fault_place at = {0, 0, place.ptr};
 
-	buf_init(&place, PROJECT_TEXT_MAX);
-	(void)buf_addf(&place, "profile %.*s", (int)profile.len, profile.ptr);
-	at.path = projector_take(ch->pr, &place).ptr;
 	fault_in(ch->pr->faults, file.len > 0 ? file.ptr : "environment");
 	fault_add(ch->pr->faults, at, hint, "%s", message);
 	ch->pr->failed = true;
@@ -150,16 +147,13 @@ take_web(struct identity_choice *ch, const struct files *f, const struct profile
 static void
 take_cache_directory(struct identity_choice *ch, struct span home)
 {
-	struct buf above;
 	struct stat st;
 
 	if (stat(ch->out->sso_cache.ptr, &st) == 0) {
 		projector_directory(ch->pr, ch->out->sso_cache);
 		return;
 	}
-	buf_init(&above, PROJECT_TEXT_MAX);
-	(void)buf_addf(&above, "%s/.aws/sso", home.ptr);
-	projector_directory(ch->pr, projector_take(ch->pr, &above));
+	projector_directory(ch->pr, projector_format(ch->pr, "%s/.aws/sso", home.ptr));
 }
 
 static enum identity_found
@@ -167,7 +161,6 @@ take_sign_in(struct identity_choice *ch, const struct files *f, const struct pro
 {
 	struct span home = projector_variable(ch->pr, "HOME");
 	char name[SIGNIN_NAME_LEN];
-	struct buf path;
 
 	if (!arn_is_region(chain->sso_region))
 		return refuse(ch, f->config, ch->profile, NULL,
@@ -177,11 +170,9 @@ take_sign_in(struct identity_choice *ch, const struct files *f, const struct pro
 			     name) != 0)
 		return refuse(ch, f->config, ch->profile, NULL,
 			      "the cached sign-in is looked for below HOME, which is not set");
-	buf_init(&path, PROJECT_TEXT_MAX);
-	(void)buf_addf(&path, "%s/.aws/sso/cache/%s", home.ptr, name);
 	ch->out->source = IDENTITY_FROM_SSO;
 	ch->out->profile = copy(ch, ch->profile);
-	ch->out->sso_cache = projector_take(ch->pr, &path);
+	ch->out->sso_cache = projector_format(ch->pr, "%s/.aws/sso/cache/%s", home.ptr, name);
 	ch->out->sso_account = copy(ch, chain->sso_account);
 	ch->out->sso_role = copy(ch, chain->sso_role);
 	take_cache_directory(ch, home);

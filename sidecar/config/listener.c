@@ -4,7 +4,7 @@
 #include "config/url.h"
 #include "http/grammar.h"
 
-enum { SOCKET_MODE = 0600, SOCKET_PATH_MAX = 107 };
+enum { SOCKET_MODE = 0600 };
 
 bool
 listener_parse(struct span text, struct config_listener *out)

@@ -10,11 +10,6 @@
 
 #include "base/pack.h"
 
-struct plan_log {
-	uint8_t format; /* enum log_format */
-	uint8_t level;  /* enum log_level */
-};
-
 struct plan_text {
 	struct span text;
 };

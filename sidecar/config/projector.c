@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "aws/arn.h"
@@ -46,16 +48,19 @@ projector_take(struct projector *pr, struct buf *text)
 	return s;
 }
 
-static struct span
-projector_join(struct projector *pr, struct span a, const char *between, struct span b)
+struct span
+projector_format(struct projector *pr, const char *format, ...)
 {
-	struct buf text;
+	char text[PROJECT_TEXT_MAX + 1];
+	va_list args;
+	struct span s;
 
-	buf_init(&text, PROJECT_TEXT_MAX);
-	buf_add_span(&text, a);
-	buf_add_str(&text, between);
-	buf_add_span(&text, b);
-	return projector_take(pr, &text);
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	s = pool_copy(&pr->p->pool, span_of(text));
+	assert(s.ptr != NULL);
+	return s;
 }
 
 struct span
@@ -185,13 +190,16 @@ projector_slot(struct projector *pr, struct span reference, bool optional, const
 	       struct span key)
 {
 	struct keeper_slot *slot = find_slot(pr, reference);
+	struct span owner;
 	uint16_t number;
 
 	if (slot == NULL)
 		return PLAN_NONE;
 	number = (uint16_t)(slot - pr->p->keeper.slots);
 	if (slot->name.len == 0) {
-		slot->name = projector_join(pr, owner_of(pr, reference), section, key);
+		owner = owner_of(pr, reference);
+		slot->name = projector_format(pr, "%.*s%s%.*s", (int)owner.len, owner.ptr, section,
+					      (int)key.len, key.ptr);
 		slot->optional = optional;
 	}
 	slot->optional = slot->optional && optional;

@@ -38,6 +38,9 @@ void *projector_room(struct projector *pr, size_t size);
 /* Copies there: of text, which is then freed; of s in lower case. */
 struct span projector_take(struct projector *pr, struct buf *text);
 struct span projector_lower(struct projector *pr, struct span s);
+/* A text there, of at most PROJECT_TEXT_MAX bytes: what is longer is cut. */
+struct span projector_format(struct projector *pr, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* The index of text in the list of NAMES_MAX, where it is put when it is new. */
 uint16_t projector_text(struct projector *pr, struct plan_text *list, size_t *n, struct span text);

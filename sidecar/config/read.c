@@ -32,12 +32,14 @@ path_text(const struct path *path, struct buf *out)
 			 (int)(path->key.len < 80 ? path->key.len : 80), path->key.ptr);
 }
 
-static void
+static void __attribute__((format(printf, 6, 0)))
 fault_at(struct reader *r, unsigned line, unsigned column, const struct path *path,
-	 const char *hint, const char *message)
+	 const char *hint, const char *format, va_list args)
 {
+	char message[MESSAGE_MAX];
 	struct buf text;
 
+	vsnprintf(message, sizeof(message), format, args);
 	buf_init(&text, PATH_TEXT_MAX);
 	path_text(path, &text);
 	if (buf_add_char(&text, '\0') == 0)
@@ -50,26 +52,22 @@ void
 reader_fault(struct reader *r, const struct yaml_item *item, const struct path *path,
 	     const char *hint, const char *format, ...)
 {
-	char message[MESSAGE_MAX];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
+	fault_at(r, item->line, item->column, path, hint, format, args);
 	va_end(args);
-	fault_at(r, item->line, item->column, path, hint, message);
 }
 
 void
 reader_fault_key(struct reader *r, const struct yaml_item *item, const struct path *path,
 		 const char *hint, const char *format, ...)
 {
-	char message[MESSAGE_MAX];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
+	fault_at(r, item->key_line, item->key_column, path, hint, format, args);
 	va_end(args);
-	fault_at(r, item->key_line, item->key_column, path, hint, message);
 }
 
 /* ---- scalars ---- */
@@ -195,15 +193,10 @@ reader_text(struct reader *r, const struct yaml_item *item, const struct path *p
 		reader_fault(r, item, path, "write it in quotes if it is meant", "a text is due");
 		return false;
 	}
-	for (size_t i = 0; i < out->text.len; i++) {
-		unsigned char c = (unsigned char)out->text.ptr[i];
-
-		if (c >= 0x20 && c != 0x7f)
-			continue;
-		reader_fault(r, item, path, NULL, "holds a control character (such as a line end)");
-		return false;
-	}
-	return true;
+	if (!span_has_control(out->text))
+		return true;
+	reader_fault(r, item, path, NULL, "holds a control character (such as a line end)");
+	return false;
 }
 
 /* ---- sections ---- */

@@ -22,7 +22,7 @@ struct path {
 
 enum { PATH_TEXT_MAX = 512 };
 
-/* A fault at item (its key where on_key), under path. */
+/* A fault at item, or at its key, under path. */
 void reader_fault(struct reader *r, const struct yaml_item *item, const struct path *path,
 		  const char *hint, const char *format, ...) __attribute__((format(printf, 5, 6)));
 void reader_fault_key(struct reader *r, const struct yaml_item *item, const struct path *path,

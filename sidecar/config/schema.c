@@ -12,7 +12,6 @@ enum {
 	KIB = 1024,
 	MIB = 1024 * KIB,
 	GIB = 1024 * MIB,
-	SOCKET_PATH_MAX = 107, /* sun_path of sockaddr_un, less its NUL */
 };
 
 #define KEYS(table) (table), sizeof(table) / sizeof((table)[0])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of every key: its type, place in struct config, default, bounds, one line of help,
- * and whether it has an effect yet. It drives the parser (read.c), `sidekey check`, the
- * JSON Schema (jsonschema.c) and the reference page.
+ * The table of every key: its type, place in struct config, default, bounds, one line of help. It
+ * drives the parser (read.c), `sidekey check`, the JSON Schema (jsonschema.c) and the reference
+ * page.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
@@ -78,6 +78,8 @@ struct schema {
 extern const struct schema schema_root;
 extern const struct schema schema_endpoints; /* of aws.endpoints: a URL for each enum service */
 extern const struct schema schema_listener;  /* the map form of a listener: struct listener_keys */
+
+enum { SOCKET_PATH_MAX = 107 }; /* sun_path of sockaddr_un, less its NUL */
 
 struct listener_keys {
 	struct span path, mode;

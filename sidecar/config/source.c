@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/fd.h"
 #include "config/source.h"
 
 static bool
@@ -70,31 +71,6 @@ is_safe_path(const char *path, char where[static SOURCE_PATH_MAX])
 	return are_safe_above(real, where) && are_safe_above(name, where);
 }
 
-static enum source_fault
-read_all(int fd, struct buf *out)
-{
-	for (;;) {
-		char *room = buf_room(out, 4096);
-		size_t want = 4096;
-		ssize_t n;
-
-		if (room == NULL) { /* near the maximum: one byte at a time tells whether it ends */
-			want = 1;
-			room = buf_room(out, want);
-		}
-		if (room == NULL)
-			return SOURCE_TOO_LARGE;
-		n = read(fd, room, want);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return SOURCE_UNREADABLE;
-		if (n == 0)
-			return SOURCE_OK;
-		buf_grew(out, (size_t)n);
-	}
-}
-
 enum source_fault
 source_read(const char *path, struct buf *out, char where[static SOURCE_PATH_MAX])
 {
@@ -113,5 +89,7 @@ source_read(const char *path, struct buf *out, char where[static SOURCE_PATH_MAX
 		return SOURCE_FOREIGN;
 	if (!is_safe_path(path, where))
 		return SOURCE_FOREIGN_DIR;
-	return read_all(fd, out);
+	if (fd_read_all(fd, out) != 0)
+		return errno == EFBIG ? SOURCE_TOO_LARGE : SOURCE_UNREADABLE;
+	return SOURCE_OK;
 }

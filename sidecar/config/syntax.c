@@ -32,15 +32,6 @@ line_of(struct span text, unsigned number)
 	return at < text.len ? span_cut(text, at, span_find(text, at, '\n')) : SPAN("");
 }
 
-static bool
-contains(struct span line, struct span part)
-{
-	for (size_t i = 0; i + part.len <= line.len; i++)
-		if (span_starts(span_cut(line, i, line.len), part))
-			return true;
-	return false;
-}
-
 const char *
 syntax_hint(struct span text, const struct yaml_fault *fault)
 {
@@ -48,7 +39,7 @@ syntax_hint(struct span text, const struct yaml_fault *fault)
 
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (strstr(fault->message, hints[i].message) != NULL &&
-		    contains(line, span_of(hints[i].in_line)))
+		    span_has(line, span_of(hints[i].in_line)))
 			return hints[i].hint;
 	return NULL;
 }

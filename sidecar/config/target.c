@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "config/preset.h"
 #include "config/signing.h"
 #include "config/template.h"
@@ -103,20 +101,10 @@ add_access_headers(struct projector *pr)
 static struct span
 encode_query(struct projector *pr, struct span text)
 {
-	static const char hex[] = "0123456789ABCDEF";
 	struct buf out;
 
 	buf_init(&out, PROJECT_TEXT_MAX);
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			     (c >= '0' && c <= '9') || strchr("-._~", c) != NULL;
-
-		if (plain)
-			buf_add_char(&out, (char)c);
-		else
-			buf_addf(&out, "%%%c%c", hex[c >> 4], hex[c & 15]);
-	}
+	(void)buf_add_percent(&out, text);
 	return projector_take(pr, &out);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/num.h"
 #include "config/url.h"
 #include "http/grammar.h"
@@ -22,26 +22,11 @@ url_fault_text(enum url_fault f)
 	return texts[f];
 }
 
-/* The address in network order at out (16 bytes); its family, or 0. */
-static int
-address(struct span host, unsigned char *out)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	if (host.len == 0 || host.len >= sizeof(text) || memchr(host.ptr, '\0', host.len) != NULL)
-		return 0;
-	memcpy(text, host.ptr, host.len);
-	text[host.len] = '\0';
-	if (inet_pton(AF_INET, text, out) == 1)
-		return AF_INET;
-	return inet_pton(AF_INET6, text, out) == 1 ? AF_INET6 : 0;
-}
-
 bool
 url_is_ip(struct span host, bool *v6)
 {
 	unsigned char bytes[16];
-	int family = address(host, bytes);
+	int family = ip_parse(host, bytes);
 
 	if (v6 != NULL)
 		*v6 = family == AF_INET6;
@@ -53,7 +38,7 @@ url_is_loopback(struct span host)
 {
 	static const unsigned char v6[16] = {[15] = 1};
 	unsigned char bytes[16];
-	int family = address(host, bytes);
+	int family = ip_parse(host, bytes);
 
 	return (family == AF_INET && bytes[0] == 127) ||
 	       (family == AF_INET6 && memcmp(bytes, v6, sizeof(v6)) == 0);

@@ -255,16 +255,6 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 	report_all(r);
 }
 
-/* The parent says nothing; what ingress says comes through the trunk. */
-static void
-from_nobody(void *arg, enum msg_type type, const void *obj, int fd)
-{
-	(void)arg;
-	(void)type;
-	(void)obj;
-	(void)fd;
-}
-
 /* ---- start ---- */
 
 static struct channel *
@@ -358,13 +348,13 @@ egress_main(void)
 	r.e.targets = calloc(r.plan.ntargets + 1, sizeof(*r.e.targets));
 	if (r.e.targets == NULL || open_trunk(&r) != 0 || enter(&r, &level) != 0)
 		return 1;
-	r.parent = join(&r, SPAWN_PARENT, "parent", 0, from_nobody);
+	r.parent = join(&r, SPAWN_PARENT, "parent", 0, NULL);
 	r.resolver = join(&r, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
 	r.keeper = join(&r, SPAWN_CHANNEL_B, "keeper",
 			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS |
 				1u << MSG_LOOKED | 1u << MSG_SIGNING,
 			from_keeper);
-	r.ingress = join(&r, SPAWN_CHANNEL_C, "ingress", 0, from_nobody);
+	r.ingress = join(&r, SPAWN_CHANNEL_C, "ingress", 0, NULL); /* it speaks by the trunk */
 	r.e.vault = vault_new(&r.plan);
 	r.e.signers = signers_new(&r.plan);
 	for (size_t i = 0; i < r.plan.ntargets; i++)

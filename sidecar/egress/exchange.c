@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
-#include <string.h>
 
 #include "egress/exchange_parts.h"
 
@@ -47,13 +46,10 @@ exchange_drop(struct exchange *x)
 }
 
 void
-exchange_fail(struct exchange *x, enum verdict v, bool sent)
+exchange_fail(struct exchange *x, enum verdict v)
 {
-	struct frame_fail f = {
-		.verdict = (uint8_t)v, .sent = sent, .wire = x->state == EXCHANGE_RELAY};
-
 	exchange_drop(x);
-	x->ev->fail(x->arg, &f);
+	x->ev->fail(x->arg, v);
 }
 
 size_t
@@ -92,19 +88,19 @@ exchange_start(struct exchange *x)
 		}
 		x->state = EXCHANGE_RESOLVE;
 		if (loop_now(x->e->loop) >= x->resolve_until)
-			exchange_fail(x, VERDICT_UPSTREAM_UNREACHABLE, false);
+			exchange_fail(x, VERDICT_UPSTREAM_UNREACHABLE);
 		else
 			timer_set(x->e->loop, &x->timer, RESOLVE_POLL_MS);
 		return;
 	}
 	if (x->target->lane == NULL) { /* it was taken back while an address was awaited */
-		exchange_fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
+		exchange_fail(x, VERDICT_CREDENTIAL_UNAVAILABLE);
 		return;
 	}
 	if (x->target->plan->is_signed)
 		v = inject_sign(&x->inject, x->e->signers, exchange_target(x), r.method, r.body);
 	if (v != VERDICT_OK) {
-		exchange_fail(x, v, false);
+		exchange_fail(x, v);
 		return;
 	}
 	r.target = x->inject.target;
@@ -118,7 +114,7 @@ exchange_start(struct exchange *x)
 					     : x->target->plan->first_byte_ms);
 	x->transfer = transfer_start(x->target->lane, &r, &exchange_answer, x);
 	if (x->transfer == NULL)
-		exchange_fail(x, VERDICT_OVERLOADED, false);
+		exchange_fail(x, VERDICT_OVERLOADED);
 }
 
 static void
@@ -151,7 +147,7 @@ timed_out(struct timer *timer)
 	}
 	log_say(LOG_WARN, "upstream timed out", LOG_S("target", x->target->plan->name));
 	spread_failed(&x->spread, x->e, VERDICT_UPSTREAM_TIMEOUT, 0);
-	exchange_fail(x, VERDICT_UPSTREAM_TIMEOUT, true);
+	exchange_fail(x, VERDICT_UPSTREAM_TIMEOUT);
 }
 
 void
@@ -200,26 +196,24 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 	inlet_begin(&x->inlet, call);
 	x->may_be_html = is_stored_file(call) && !x->target->plan->access;
 	x->replayed = false;
-	memcpy(x->model, call->model.ptr, call->model.len);
-	x->model[call->model.len] = '\0';
-	memcpy(x->method, call->method.ptr, call->method.len);
-	x->method[call->method.len] = '\0';
+	(void)span_cstr(call->model, x->model, sizeof(x->model));
+	(void)span_cstr(call->method, x->method, sizeof(x->method));
 	secrets = vault_headers(x->e->vault, exchange_target(x));
 	if (secrets == NULL || x->target->lane == NULL) {
 		header_set_release(secrets);
-		exchange_fail(x, VERDICT_CREDENTIAL_UNAVAILABLE, false);
+		exchange_fail(x, VERDICT_CREDENTIAL_UNAVAILABLE);
 		return NULL;
 	}
 	inject_build(&x->inject, x->target->plan, call, secrets);
 	if (x->inlet.streamed) {
 		if (x->target->plan->is_signed) /* a signature covers the whole body */
-			exchange_fail(x, VERDICT_OPERATION_NOT_ALLOWED, false);
+			exchange_fail(x, VERDICT_OPERATION_NOT_ALLOWED);
 		else
 			exchange_start(x);
 		return NULL;
 	}
 	if (!has_room(x->e, x->inlet.len)) {
-		exchange_fail(x, VERDICT_OVERLOADED, false);
+		exchange_fail(x, VERDICT_OVERLOADED);
 		return NULL;
 	}
 	inlet_keep(&x->inlet);

@@ -39,7 +39,7 @@ struct exchange_events {
 	/* Of a streamed body more can be taken. */
 	void (*room)(void *arg);
 	void (*end)(void *arg);
-	void (*fail)(void *arg, const struct frame_fail *f);
+	void (*fail)(void *arg, enum verdict v);
 };
 
 enum exchange_state {

@@ -65,7 +65,7 @@ end(struct exchange *x)
 {
 	if (outlet_end(&x->outlet, &x->ev->sink, x->arg) != OUTLET_TAKEN) {
 		say_failed(x, VERDICT_UPSTREAM_INVALID);
-		exchange_fail(x, VERDICT_UPSTREAM_INVALID, true);
+		exchange_fail(x, VERDICT_UPSTREAM_INVALID);
 		return;
 	}
 	exchange_drop(x);
@@ -78,7 +78,7 @@ exchange_broken(struct later *l)
 	struct exchange *x = ev_owner(l, struct exchange, broken);
 
 	say_failed(x, VERDICT_UPSTREAM_INVALID);
-	exchange_fail(x, VERDICT_UPSTREAM_INVALID, true);
+	exchange_fail(x, VERDICT_UPSTREAM_INVALID);
 }
 
 /*
@@ -88,7 +88,7 @@ exchange_broken(struct later *l)
 static bool
 let_go(struct exchange *x)
 {
-	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char space[FRAME_ROOM];
 	struct http_field fields[HTTP_FIELDS_MAX];
 	struct frame_head head;
 	struct pool room;
@@ -116,7 +116,7 @@ give_up(struct exchange *x)
 
 	if (v != VERDICT_OK) {
 		say_failed(x, v);
-		exchange_fail(x, v, true);
+		exchange_fail(x, v);
 		return;
 	}
 	if (let_go(x))
@@ -225,7 +225,7 @@ is_of_aws(const struct exchange *x)
 bool
 exchange_move_on(struct exchange *x, enum verdict why, bool answers)
 {
-	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char space[FRAME_ROOM];
 	struct target *left = x->target, *next = spread_next(&x->spread, x->e, answers);
 	struct header_set *secrets;
 	struct frame_call call;
@@ -417,7 +417,7 @@ on_done(void *arg, enum verdict v, bool sent)
 		end(x);
 	} else if (!went_elsewhere(x, v, sent)) {
 		say_failed(x, v);
-		exchange_fail(x, v, sent);
+		exchange_fail(x, v);
 	}
 }
 

@@ -15,8 +15,8 @@
 size_t exchange_target(const struct exchange *x);
 /* Sends the request to the target that the call is with; fails or waits when it cannot. */
 void exchange_start(struct exchange *x);
-/* Ends it with an event. sent: a byte of the request may have gone out. */
-void exchange_fail(struct exchange *x, enum verdict v, bool sent);
+/* Ends it with an event. */
+void exchange_fail(struct exchange *x, enum verdict v);
 
 /* ---- exchange_answer.c ---- */
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "egress/refusal.h"
 
 #include "aws/error.h"
@@ -11,37 +9,23 @@
 /* A head with its body goes to ingress in one go, which must fit below serve.c's high mark. */
 enum { HEAD_BYTES_MAX = 32 * 1024 };
 
-static struct span
-field_value(const struct frame_head *head, const char *name)
-{
-	for (size_t i = 0; i < head->nfields; i++)
-		if (span_iis(head->fields[i].name, name))
-			return head->fields[i].value;
-	return (struct span){"", 0};
-}
-
 static bool
 is_access_login(struct span location)
 {
-	const struct span marks[] = {SPAN(".cloudflareaccess.com/"), SPAN("/cdn-cgi/access/")};
-
-	for (size_t m = 0; m < sizeof(marks) / sizeof(marks[0]); m++)
-		for (size_t i = 0; i + marks[m].len <= location.len; i++)
-			if (span_starts(span_cut(location, i, location.len), marks[m]))
-				return true;
-	return false;
+	return span_has(location, SPAN(".cloudflareaccess.com/")) ||
+	       span_has(location, SPAN("/cdn-cgi/access/"));
 }
 
 struct judgement
 refusal_judge(const struct frame_head *head, bool access)
 {
-	struct span type = field_value(head, "content-type");
+	struct span type = http_value(head->fields, head->nfields, "content-type");
 	bool html = span_istarts(type, SPAN("text/html")) ||
 		    span_istarts(type, SPAN("application/xhtml"));
 	struct judgement j = {REFUSAL_NONE, html ? VERDICT_UPSTREAM_INVALID : VERDICT_OK};
 
 	if (head->status >= 300 && head->status < 400) {
-		if (!is_access_login(field_value(head, "location")))
+		if (!is_access_login(http_value(head->fields, head->nfields, "location")))
 			return (struct judgement){REFUSAL_NONE, VERDICT_UPSTREAM_REDIRECT};
 		return (struct judgement){access ? REFUSAL_ACCESS : REFUSAL_NONE,
 					  VERDICT_ACCESS_DENIED_BY_GATEWAY};
@@ -60,8 +44,8 @@ is_of_type(struct span body, struct span type)
 {
 	struct json *doc = json_doc_parse(body);
 	struct span said;
-	bool is = doc != NULL && json_doc_string(json_doc_get(doc, "error"), "type", &said) &&
-		  span_ends(said, type);
+	bool is =
+		json_doc_string(json_doc_get(doc, "error"), "type", &said) && span_ends(said, type);
 
 	json_doc_free(doc);
 	return is;
@@ -77,7 +61,8 @@ bool
 refusal_may_be_budget(const struct frame_head *head)
 {
 	return (head->status == 400 || head->status == 429) &&
-	       span_istarts(field_value(head, "content-type"), SPAN("application/json"));
+	       span_istarts(http_value(head->fields, head->nfields, "content-type"),
+			    SPAN("application/json"));
 }
 
 bool
@@ -132,7 +117,7 @@ held_take(const struct held *h, struct pool *room, struct frame_head *head)
 bool
 refusal_is_of_signature(const struct held *h, uint64_t *date_s)
 {
-	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char space[FRAME_ROOM];
 	struct frame_head head;
 	struct aws_error e;
 	struct pool room;
@@ -140,28 +125,27 @@ refusal_is_of_signature(const struct held *h, uint64_t *date_s)
 	pool_over(&room, space, sizeof(space));
 	if (held_take(h, &room, &head) != 0)
 		return false;
-	(void)date_from_http(field_value(&head, "date"), date_s);
-	aws_error_read_rest(head.status, field_value(&head, "x-amzn-errortype"), buf_span(&h->body),
-			    &e);
+	(void)date_from_http(http_value(head.fields, head.nfields, "date"), date_s);
+	aws_error_read_rest(head.status, http_value(head.fields, head.nfields, "x-amzn-errortype"),
+			    buf_span(&h->body), &e);
 	return e.class == AWS_ERROR_CREDENTIALS || e.class == AWS_ERROR_CLOCK;
 }
 
 bool
 held_is_throttle(const struct held *h, bool aws)
 {
-	_Alignas(max_align_t) char space[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char space[FRAME_ROOM];
 	struct frame_head head;
+	enum throttle by_head;
 	struct pool room;
 
 	pool_over(&room, space, sizeof(space));
 	if (held_take(h, &room, &head) != 0)
 		return false;
-	switch (throttle_by_head(&head, aws)) {
-	case THROTTLE_MAYBE:
+	by_head = throttle_by_head(&head, aws);
+	if (by_head == THROTTLE_MAYBE)
 		return throttle_by_body(&head, aws, buf_span(&h->body));
-	default:
-		return throttle_by_head(&head, aws) == THROTTLE_YES;
-	}
+	return by_head == THROTTLE_YES;
 }
 
 void

@@ -123,11 +123,12 @@ pass_end(void *arg)
 }
 
 static void
-pass_fail(void *arg, const struct frame_fail *f)
+pass_fail(void *arg, enum verdict v)
 {
 	struct serve *s = arg;
+	struct frame_fail f = {.verdict = (uint8_t)v};
 
-	(void)frame_add(&s->out, FRAME_FAIL, &frame_fail_type, f);
+	(void)frame_add(&s->out, FRAME_FAIL, &frame_fail_type, &f);
 	s->state = SERVE_FLUSH;
 	loop_later(s->e->loop, &s->later);
 }
@@ -141,7 +142,7 @@ static const struct exchange_events events = {
 static const char *
 take_call(struct serve *s, struct span payload)
 {
-	_Alignas(max_align_t) char room[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char room[FRAME_ROOM];
 	struct frame_call call;
 	struct pool pool;
 
@@ -152,27 +153,17 @@ take_call(struct serve *s, struct span payload)
 	return exchange_begin(&s->exchange, &call);
 }
 
-/* What still comes of a call that has failed already is read and dropped. */
-static const char *
-take_late(struct serve *s, const struct frame *f)
-{
-	if (f->type != FRAME_BODY && f->type != FRAME_END)
-		return "a frame out of turn";
-	(void)s;
-	return NULL;
-}
-
 static const char *
 take_frame(struct serve *s, const struct frame *f)
 {
-	if (s->state == SERVE_IDLE)
-		return f->type == FRAME_CALL ? take_call(s, f->payload) : take_late(s, f);
-	if (s->state == SERVE_FLUSH)
-		return take_late(s, f);
+	if (s->state == SERVE_IDLE && f->type == FRAME_CALL)
+		return take_call(s, f->payload);
+	if (f->type != FRAME_BODY && f->type != FRAME_END)
+		return "a frame out of turn";
+	if (s->state == SERVE_IDLE || s->state == SERVE_FLUSH)
+		return NULL; /* it is of a call that has failed already */
 	if (f->type == FRAME_BODY)
 		return exchange_body(&s->exchange, f->payload);
-	if (f->type != FRAME_END)
-		return "a frame out of turn";
 	s->state = SERVE_CALL;
 	return exchange_send(&s->exchange);
 }

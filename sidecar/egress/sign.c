@@ -7,7 +7,32 @@
 
 #include "base/date.h"
 
-enum { SIGNED_MAX = 64, AUTHORIZATION_MAX = 8 * 1024, DATE_LEN = 16, TOKEN_AT = 22 };
+enum { SIGNED_MAX = 64, AUTHORIZATION_MAX = 8 * 1024, DATE_LEN = 16 };
+
+static const struct span token_name = {"X-Amz-Security-Token: ", 22};
+
+struct secret *
+sign_token_line(struct span token)
+{
+	struct secret *line = secret_room(token_name.len + token.len);
+	char *at;
+
+	if (line == NULL)
+		return NULL;
+	at = secret_bytes(line);
+	memcpy(at, token_name.ptr, token_name.len);
+	memcpy(at + token_name.len, token.ptr, token.len);
+	at[token_name.len + token.len] = '\0';
+	return line;
+}
+
+struct span
+sign_token(const struct signer *s)
+{
+	struct span line = secret_span(s->token_line);
+
+	return span_cut(line, token_name.len, line.len);
+}
 
 /* A hop may change any other (aws.md 5.1, rule 3). */
 static bool
@@ -56,12 +81,8 @@ sign_build(struct sign *out, const struct signer *s, struct span method, struct 
 	if (memcmp(date, s->day, 8) != 0 || n == SIGNED_MAX)
 		return -1;
 	headers[n++] = (struct sigv4_header){SPAN("x-amz-date"), {date, DATE_LEN}};
-	if (s->token_line != NULL) {
-		struct span line = secret_span(s->token_line);
-
-		headers[n++] = (struct sigv4_header){SPAN("x-amz-security-token"),
-						     span_cut(line, TOKEN_AT, line.len)};
-	}
+	if (s->token_line != NULL)
+		headers[n++] = (struct sigv4_header){SPAN("x-amz-security-token"), sign_token(s)};
 	r.nheaders = n;
 	buf_init(&b, AUTHORIZATION_MAX);
 	bad = sigv4_hash(body, hash) | buf_add_str(&b, "Authorization: ") |

@@ -17,6 +17,11 @@ struct signer {                    /* what signs for one target on one day */
 	struct span region, service;
 };
 
+/* The line of a token; NULL when the secret pages are full. */
+struct secret *sign_token_line(struct span token);
+/* The token in the line of s, which has one. */
+struct span sign_token(const struct signer *s);
+
 struct sign { /* the header lines of one signature */
 	char date[32];
 	char *authorization;

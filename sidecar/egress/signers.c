@@ -81,29 +81,11 @@ forget(struct held_keys *h)
 	}
 }
 
-static const struct span token_name = {"X-Amz-Security-Token: ", 22};
-
-static struct secret *
-make_token_line(struct span token)
-{
-	struct secret *line = secret_room(token_name.len + token.len);
-	char *at;
-
-	if (line == NULL)
-		return NULL;
-	at = secret_bytes(line);
-	memcpy(at, token_name.ptr, token_name.len);
-	memcpy(at + token_name.len, token.ptr, token.len);
-	at[token_name.len + token.len] = '\0';
-	return line;
-}
-
 /* A service that complains of a signature may say all that it has read, the token too. */
 static struct redactor *
 make_redactor(const struct signer *s)
 {
-	struct span line = secret_span(s->token_line);
-	struct span token = span_cut(line, token_name.len, line.len);
+	struct span token = sign_token(s);
 
 	return redactor_new(&token, 1);
 }
@@ -125,7 +107,7 @@ make(const struct egress_target *t, const struct msg_signing *m)
 	s->region = t->region;
 	s->service = t->service;
 	s->key = secret_new(m->key);
-	s->token_line = m->token.len > 0 ? make_token_line(m->token) : NULL;
+	s->token_line = m->token.len > 0 ? sign_token_line(m->token) : NULL;
 	if (s->key == NULL || (m->token.len > 0 && s->token_line == NULL)) {
 		signers_release(loan);
 		return NULL;

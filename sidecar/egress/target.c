@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "egress/target.h"
 
+#include "base/ip.h"
+
 /* apiBase names an address: there is nothing to resolve. */
 static void
 set_literal(struct target *t)
 {
-	char text[INET6_ADDRSTRLEN];
+	int family;
 
-	if (t->plan->resolve != PLAN_NONE || t->plan->host.len >= sizeof(text))
+	if (t->plan->resolve != PLAN_NONE)
 		return;
-	memcpy(text, t->plan->host.ptr, t->plan->host.len);
-	text[t->plan->host.len] = '\0';
-	if (inet_pton(AF_INET, text, t->addresses.at[0].bytes) == 1) {
-		t->addresses.n = 1;
-	} else if (inet_pton(AF_INET6, text, t->addresses.at[0].bytes) == 1) {
-		t->addresses.at[0].v6 = true;
-		t->addresses.n = 1;
-	}
+	family = ip_parse(t->plan->host, t->addresses.at[0].bytes);
+	t->addresses.at[0].v6 = family == AF_INET6;
+	t->addresses.n = family != 0;
 }
 
 static void

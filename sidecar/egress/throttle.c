@@ -18,15 +18,6 @@ static const char *const turned_away[] = {
 	"overloaded",          "server_overloaded", "engine_overloaded", "too_many_requests",
 };
 
-static struct span
-field_value(const struct frame_head *head, const char *name)
-{
-	for (size_t i = 0; i < head->nfields; i++)
-		if (span_iis(head->fields[i].name, name))
-			return head->fields[i].value;
-	return (struct span){NULL, 0};
-}
-
 bool
 throttle_is_failure(unsigned status)
 {
@@ -42,7 +33,8 @@ is_aws_throttle(const struct frame_head *head, struct span body)
 {
 	struct aws_error e;
 
-	aws_error_read_rest(head->status, field_value(head, "x-amzn-errortype"), body, &e);
+	aws_error_read_rest(head->status,
+			    http_value(head->fields, head->nfields, "x-amzn-errortype"), body, &e);
 	return e.type[0] != '\0' && e.class == AWS_ERROR_THROTTLED;
 }
 
@@ -53,7 +45,8 @@ throttle_by_head(const struct frame_head *head, bool aws)
 		return THROTTLE_YES; /* Bedrock's ModelNotReadyException too */
 	if (head->status != 503 && head->status != 529)
 		return THROTTLE_NO;
-	if (!aws && head->status == 503 && field_value(head, "retry-after").len > 0)
+	if (!aws && head->status == 503 &&
+	    http_value(head->fields, head->nfields, "retry-after").len > 0)
 		return THROTTLE_YES; /* RFC 9110 section 15.6.4: unable to handle it, until then */
 	return THROTTLE_MAYBE;
 }
@@ -70,8 +63,8 @@ throttle_by_body(const struct frame_head *head, bool aws, struct span body)
 	if (aws)
 		return is_aws_throttle(head, body);
 	doc = json_doc_parse(body);
-	error = doc == NULL ? NULL : json_doc_get(doc, "error");
-	for (size_t m = 0; error != NULL && m < sizeof(members) / sizeof(members[0]); m++)
+	error = json_doc_get(doc, "error");
+	for (size_t m = 0; m < sizeof(members) / sizeof(members[0]); m++)
 		for (size_t i = 0; i < sizeof(turned_away) / sizeof(turned_away[0]); i++)
 			is = is || (json_doc_string(error, members[m], &text) &&
 				    span_iis(text, turned_away[i]));
@@ -82,10 +75,11 @@ throttle_by_body(const struct frame_head *head, bool aws, struct span body)
 uint64_t
 throttle_retry_ms(const struct frame_head *head, uint64_t now_s)
 {
-	struct span after = field_value(head, "retry-after");
+	struct span after = http_value(head->fields, head->nfields, "retry-after");
 	uint64_t n;
 
-	if (num_u64(field_value(head, "retry-after-ms"), RETRY_MS_MOST, &n) == 0)
+	if (num_u64(http_value(head->fields, head->nfields, "retry-after-ms"), RETRY_MS_MOST, &n) ==
+	    0)
 		return n > 0 ? n : 1;
 	/* Of a fraction of a second, which some send, the whole ones count, and one more. */
 	if (num_u64(span_cut(after, 0, span_find(after, 0, '.')), RETRY_MS_MOST / 1000, &n) == 0)

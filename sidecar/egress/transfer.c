@@ -488,13 +488,11 @@ new_easy(struct lane *lane)
 }
 
 static void
-set_call(struct transfer *t, const struct transfer_request *r, char *method)
+set_call(struct transfer *t, const struct transfer_request *r, const char *method)
 {
 	CURL *e = t->easy;
 	bool post = r->has_body || span_is(r->method, "POST");
 
-	memcpy(method, r->method.ptr, r->method.len);
-	method[r->method.len] = '\0';
 	curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE,
 			 (long)(r->streamed || r->body.len > SEND_SMALL ? SEND_LARGE : SEND_SMALL));
 	if (r->streamed) {
@@ -548,7 +546,7 @@ transfer_start(struct lane *lane, const struct transfer_request *r,
 
 	if (t == NULL)
 		abort();
-	if (r->method.len >= sizeof(method) || r->nlines == 0) {
+	if (!span_cstr(r->method, method, sizeof(method)) || r->nlines == 0) {
 		free(t);
 		return NULL;
 	}

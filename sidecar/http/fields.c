@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/head.h"
 
+static const struct http_field *
+find(const struct http_field *fields, size_t n, struct span name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fields[i].name.len == name.len && span_ieq(fields[i].name, name))
+			return &fields[i];
+	return NULL;
+}
+
 const struct http_field *
 http_find(const struct http_request *r, const char *name)
 {
-	struct span wanted = span_of(name);
+	return find(r->fields, r->nfields, span_of(name));
+}
 
-	for (size_t i = 0; i < r->nfields; i++)
-		if (r->fields[i].name.len == wanted.len && span_ieq(r->fields[i].name, wanted))
-			return &r->fields[i];
-	return NULL;
+struct span
+http_value(const struct http_field *fields, size_t n, const char *name)
+{
+	const struct http_field *f = find(fields, n, span_of(name));
+
+	return f != NULL ? f->value : (struct span){NULL, 0};
 }
 
 size_t

@@ -8,11 +8,11 @@
  *	unreserved  = ALPHA / DIGIT / "-" / "." / "_" / "~"
  *	Host        = uri-host [ ":" port ]
  */
-#include <arpa/inet.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "base/ip.h"
 #include "base/num.h"
+#include "base/utf8.h"
 #include "http/grammar.h"
 
 /* Sums of enum grammar_bit. tests/unit/test_grammar.c derives each entry from the RFCs anew. */
@@ -152,14 +152,9 @@ grammar_is_query(struct span s)
 static bool
 is_ipv6_literal(struct span s)
 {
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr address;
+	unsigned char bytes[16];
 
-	if (s.len < 4 || s.len - 2 >= sizeof(text) || s.ptr[s.len - 1] != ']')
-		return false;
-	memcpy(text, s.ptr + 1, s.len - 2);
-	text[s.len - 2] = '\0';
-	return strlen(text) == s.len - 2 && inet_pton(AF_INET6, text, &address) == 1;
+	return span_ends(s, SPAN("]")) && ip_parse(span_cut(s, 1, s.len - 1), bytes) == AF_INET6;
 }
 
 bool
@@ -180,25 +175,6 @@ grammar_split_host(struct span s, struct span *host, unsigned *port)
 	*host = name;
 	*port = (unsigned)number;
 	return true;
-}
-
-/* The length of the valid sequence at p (RFC 3629 section 4), or 0. p[0] is not ASCII. */
-static size_t
-utf8_length(const unsigned char *p, size_t n)
-{
-	unsigned char lead = p[0];
-
-	if (lead < 0xc2 || lead > 0xf4 || n < 2 || (p[1] & 0xc0) != 0x80)
-		return 0;
-	if (lead < 0xe0)
-		return 2;
-	if (n < 3 || (p[2] & 0xc0) != 0x80)
-		return 0;
-	if (lead < 0xf0)
-		return (lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) ? 0 : 3;
-	if (n < 4 || (p[3] & 0xc0) != 0x80)
-		return 0;
-	return (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f) ? 0 : 4;
 }
 
 size_t

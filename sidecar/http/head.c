@@ -453,7 +453,6 @@ static const char *const fault_texts[] = {
 			    "for JavaScript, pass requestHandler: new NodeHttpHandler().",
 	[HTTP_TLS_HELLO] = "The client speaks TLS to a plain port; use an http:// base URL.",
 	[HTTP_BAD_CHUNK] = "The chunked request body is malformed.",
-	[HTTP_BAD_TRAILER] = "The trailer section of the chunked request body is malformed.",
 };
 
 const char *

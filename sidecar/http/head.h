@@ -43,7 +43,6 @@ enum http_fault {
 	HTTP_H2_PREFACE, /* "PRI * HTTP/2.0": the client speaks HTTP/2 with prior knowledge */
 	HTTP_TLS_HELLO,  /* the client speaks TLS to a plain port */
 	HTTP_BAD_CHUNK,
-	HTTP_BAD_TRAILER,
 };
 
 struct http_field {
@@ -98,6 +97,8 @@ bool http_head_line(struct http_request *out, const char *buf, size_t len);
 /* The field of that name (any case), or NULL; and whether there is more than one. */
 const struct http_field *http_find(const struct http_request *r, const char *name);
 size_t http_count(const struct http_request *r, const char *name);
+/* The value of the first field of that name among the n, or the empty span. */
+struct span http_value(const struct http_field *fields, size_t n, const char *name);
 
 /* Takes the next element, trimmed, perhaps empty, off a comma-separated list; false at its end. */
 bool http_list_next(struct span *list, struct span *element);

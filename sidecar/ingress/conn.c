@@ -84,7 +84,6 @@ conn_end_by_reset(struct conn *c, bool reset)
 		setsockopt(c->client.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
-/* The agent left, or the upstream broke after its head was relayed: never a clean end. */
 void
 conn_abort(struct conn *c, const char *code)
 {
@@ -129,7 +128,6 @@ conn_body_came(struct conn *c, size_t n)
 
 /* ---- towards the client ---- */
 
-/* false: the client is gone. */
 bool
 conn_send(struct conn *c)
 {
@@ -137,7 +135,6 @@ conn_send(struct conn *c)
 			c->call == NULL ? NULL : &c->call->bytes_out) == 0;
 }
 
-/* An answer has gone out whole: the connection is idle again, lingers, or ends. */
 void
 conn_finished(struct conn *c)
 {
@@ -174,7 +171,6 @@ conn_reply(struct conn *c)
 		conn_finished(c);
 }
 
-/* Refuses the call. whole: all of its request has been read, so the connection may go on. */
 void
 conn_refuse(struct conn *c, enum verdict v, const char *why, bool whole)
 {

@@ -477,8 +477,7 @@ decide_target(const struct ingress *in, bool has_model, struct decision *d)
 	 * Rules for models would be worth little if a call could leave its model to the
 	 * upstream.
 	 */
-	if (!has_model && d->route->needs_model &&
-	    (in->plan.has_models || caller_has_models(in, d->caller)))
+	if (!has_model && d->route->needs_model && has_rules(in, d))
 		return decide_refuse(
 			d, VERDICT_MODEL_NOT_ALLOWED,
 			"The call names no model, and `models`, or this caller's own, has rules "

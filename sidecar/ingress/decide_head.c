@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the head of a request alone decides: who sends it, who calls, and what for. */
-#include <arpa/inet.h>
-#include <string.h>
-
 #include "ingress/decide_refuse.h"
 
+#include "base/ip.h"
 #include "http/grammar.h"
 #include "ingress/scan.h"
 #include "policy/access/query.h"
@@ -14,16 +12,11 @@
 static bool
 is_ip_literal(struct span host)
 {
-	char text[INET6_ADDRSTRLEN];
 	unsigned char bytes[16];
 
 	if (host.len > 2 && host.ptr[0] == '[')
 		host = span_cut(host, 1, host.len - 1);
-	if (host.len == 0 || host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.ptr, host.len);
-	text[host.len] = '\0';
-	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+	return ip_parse(host, bytes) != 0;
 }
 
 /*

@@ -35,12 +35,6 @@ label(struct buf *b, const char *before, const char *name, struct span value)
 	(void)buf_add_char(b, '"');
 }
 
-static struct span
-target_name(const struct ingress *in, size_t i)
-{
-	return i < in->plan.ntargets ? in->plan.targets[i].name : SPAN("");
-}
-
 /* Deployments are counted with their target. */
 static bool
 is_whole(const struct ingress *in, size_t target)
@@ -66,7 +60,7 @@ requests(struct buf *b, const struct ingress *in)
 		if (s->count == 0)
 			continue; /* the one for the rest, most of the time */
 		(void)buf_add_str(b, "sidekey_requests_total");
-		label(b, "{", "target", target_name(in, s->target));
+		label(b, "{", "target", metrics_target_name(in->metrics, s->target));
 		label(b, ",", "operation",
 		      s->operation < OPERATIONS
 			      ? span_of(operation_name((enum operation)s->operation))
@@ -140,7 +134,7 @@ errors(struct buf *b, const struct ingress *in)
 				metrics_upstream_error_name((enum metrics_upstream_error)e);
 
 			(void)buf_add_str(b, "sidekey_upstream_errors_total");
-			label(b, "{", "target", target_name(in, t));
+			label(b, "{", "target", metrics_target_name(in->metrics, t));
 			label(b, ",", "kind", span_of(kind));
 			(void)buf_addf(b, "} %" PRIu64 "\n", m->upstream_errors[t][e]);
 		}
@@ -150,7 +144,7 @@ errors(struct buf *b, const struct ingress *in)
 		if (!is_whole(in, t))
 			continue;
 		(void)buf_add_str(b, "sidekey_redactions_total");
-		label(b, "{", "target", target_name(in, t));
+		label(b, "{", "target", metrics_target_name(in->metrics, t));
 		(void)buf_addf(b, "} %" PRIu64 "\n", m->redactions[t]);
 	}
 }
@@ -200,7 +194,7 @@ certificates(struct buf *b, const struct ingress *in)
 		if (in->targets[i].certificate_expiry == 0 || !is_whole(in, i))
 			continue;
 		(void)buf_add_str(b, "sidekey_certificate_expiry_seconds");
-		label(b, "{", "target", target_name(in, i));
+		label(b, "{", "target", metrics_target_name(in->metrics, i));
 		(void)buf_addf(b, "} %" PRId64 "\n",
 			       (int64_t)in->targets[i].certificate_expiry - now);
 	}
@@ -218,7 +212,7 @@ token_lines(struct buf *b, const struct ingress *in, uint16_t target, long rule)
 		if (counts[t] == 0)
 			continue;
 		(void)buf_add_str(b, "sidekey_tokens_total");
-		label(b, "{", "target", target_name(in, target));
+		label(b, "{", "target", metrics_target_name(in->metrics, target));
 		label(b, ",", "model", rule < 0 ? SPAN("") : in->plan.models[rule].match);
 		label(b, ",", "type", span_of(metrics_token_name((enum metrics_token)t)));
 		(void)buf_addf(b, "} %" PRIu64 "\n", counts[t]);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ingress/include_usage.h"
 
+#include "ingress/walk.h"
+
 #define WISH "\"include_usage\":true"
 
 /* Stops the scan at a word of the agent's own, yes or no. */
@@ -21,12 +23,7 @@ behind_brace(struct span object)
 static bool
 is_empty(struct span object)
 {
-	size_t at = 1;
-
-	while (object.ptr[at] == ' ' || object.ptr[at] == '\t' || object.ptr[at] == '\r' ||
-	       object.ptr[at] == '\n')
-		at++;
-	return object.ptr[at] == '}';
+	return object.ptr[walk_blanks(object, 1)] == '}';
 }
 
 bool

@@ -156,7 +156,7 @@ take_redacted(struct ingress *in, const struct msg_redacted *m)
 		return;
 	if (m->slot != PLAN_NONE)
 		name = in->plan.slots[m->slot].name;
-	in->metrics->redactions[whole_of(in, m->target)] += m->matches;
+	metrics_redacted(in->metrics, whole_of(in, m->target), m->matches);
 	log_say(LOG_WARN,
 		"an upstream's answer held one of our secrets, which was overwritten; find out "
 		"why it says it, and change it if others can see what it says",

@@ -44,20 +44,11 @@ uses_tokens(const struct route *route)
 	       route->body != BODY_NONE && !span_ends(span_of(route->path), SPAN("/input_tokens"));
 }
 
-static struct span
-field_of(const struct http_field *fields, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (span_iis(fields[i].name, name))
-			return fields[i].value;
-	return (struct span){NULL, 0};
-}
-
 static enum form
 form_of(const struct meter_operation *o, const struct http_field *fields, size_t n)
 {
-	struct span type = field_of(fields, n, "content-type");
-	struct span coding = field_of(fields, n, "content-encoding");
+	struct span type = http_value(fields, n, "content-type");
+	struct span coding = http_value(fields, n, "content-encoding");
 
 	type = span_trim(span_cut(type, 0, span_find(type, 0, ';')));
 	if (coding.len > 0 && !span_iis(coding, "identity"))
@@ -75,8 +66,8 @@ form_of(const struct meter_operation *o, const struct http_field *fields, size_t
 static void
 take_headers(struct meter *m, const struct http_field *fields, size_t n)
 {
-	struct span in = field_of(fields, n, "x-amzn-bedrock-input-token-count");
-	struct span out = field_of(fields, n, "x-amzn-bedrock-output-token-count");
+	struct span in = http_value(fields, n, "x-amzn-bedrock-input-token-count");
+	struct span out = http_value(fields, n, "x-amzn-bedrock-output-token-count");
 
 	if (in.len > 0)
 		meter_usage_set(&m->sum, METER_HEADER_INPUT, in);

@@ -9,6 +9,7 @@
 
 #include "ingress/meter_frames.h"
 
+#include "base/base64.h"
 #include "base/crc.h"
 
 enum {
@@ -28,18 +29,6 @@ u32(const unsigned char *p)
 
 /* ---- base64 (RFC 4648 section 4), within the payload of a chunk ---- */
 
-static int
-digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* Whole groups of four go on as three bytes; what a padded group holds goes on at the padding. */
 static void
 take_base64(void *arg, struct span piece)
@@ -49,16 +38,15 @@ take_base64(void *arg, struct span piece)
 	size_t n = 0;
 
 	for (size_t i = 0; i < piece.len; i++) {
-		int digit = digit_of(piece.ptr[i]);
-		unsigned bytes = 3;
+		unsigned digit = base64_digit(piece.ptr[i]), bytes = 3;
 
-		if (digit < 0 && (piece.ptr[i] != '=' || f->carried == 0))
+		if (digit == 64 && (piece.ptr[i] != '=' || f->carried == 0))
 			continue; /* not base64: then it will not be JSON either */
-		if (digit < 0) {
+		if (digit == 64) {
 			bytes = f->carried * 6U / 8;
 			f->carry <<= 6 * (4U - f->carried);
 		} else {
-			f->carry = f->carry << 6 | (uint32_t)digit;
+			f->carry = f->carry << 6 | digit;
 			if (++f->carried < 4)
 				continue;
 		}

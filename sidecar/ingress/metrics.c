@@ -253,6 +253,12 @@ metrics_usage_unknown(struct metrics *m)
 }
 
 void
+metrics_redacted(struct metrics *m, uint16_t target, uint64_t matches)
+{
+	m->redactions[target] += matches;
+}
+
+void
 metrics_admin_refused(struct metrics *m)
 {
 	m->admin_refused++;
@@ -268,6 +274,12 @@ metrics_upstream_error(enum verdict v)
 	while (e < UPSTREAM_ERRORS && upstream_errors[e].verdict != v)
 		e++;
 	return (enum metrics_upstream_error)e;
+}
+
+struct span
+metrics_target_name(const struct metrics *m, size_t target)
+{
+	return target < m->plan->ntargets ? m->plan->targets[target].name : SPAN("");
 }
 
 const char *

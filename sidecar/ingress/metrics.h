@@ -100,6 +100,9 @@ size_t metrics_tokens_at(const struct metrics *m, uint16_t target, long rule);
 /* An answer that should have reported tokens, and did not. */
 void metrics_usage_unknown(struct metrics *m);
 
+/* Secrets of ours that an answer of target held. */
+void metrics_redacted(struct metrics *m, uint16_t target, uint64_t matches);
+
 /* A request to the admin port without the token that it needs. */
 void metrics_admin_refused(struct metrics *m);
 
@@ -112,7 +115,8 @@ uint32_t metrics_in_second(const struct metrics *m, uint64_t now_ms, unsigned ag
 /* The upstream's fault that a verdict stands for, or UPSTREAM_ERRORS. */
 enum metrics_upstream_error metrics_upstream_error(enum verdict v);
 
-/* Label values. */
+/* Label values; the target's is empty where none was chosen. */
+struct span metrics_target_name(const struct metrics *m, size_t target);
 const char *metrics_upstream_error_name(enum metrics_upstream_error e);
 const char *metrics_refresh_name(enum metrics_refresh r);
 const char *metrics_token_name(enum metrics_token t);

@@ -93,11 +93,10 @@ end_line(struct multipart *m)
 		begin_content(m);
 		return;
 	}
-	for (size_t i = 0; i + m->delimiter_len <= line.len; i++)
-		if (memcmp(line.ptr + i, m->delimiter, m->delimiter_len) == 0) {
-			fail(m, MULTIPART_DELIMITER);
-			return;
-		}
+	if (span_has(line, (struct span){m->delimiter, m->delimiter_len})) {
+		fail(m, MULTIPART_DELIMITER);
+		return;
+	}
 	m->part = part_line(&m->current, line);
 	if (m->part != PART_OK)
 		fail(m, MULTIPART_HEAD);
@@ -201,16 +200,16 @@ on_byte(struct multipart *m, char byte)
 static void
 end_model(struct multipart *m, uint64_t len)
 {
+	struct span model;
+
 	if (len > MULTIPART_MODEL_MAX) {
 		fail(m, MULTIPART_MODEL_TYPE);
 		return;
 	}
-	m->model_len = (size_t)len;
+	model = (struct span){m->model, (size_t)len};
+	m->model_len = model.len;
 	m->model[len] = '\0';
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)m->model[i] < ' ' || m->model[i] == 0x7f)
-			fail(m, MULTIPART_MODEL_TYPE);
-	if (len > 0 && !grammar_is_utf8((struct span){m->model, (size_t)len}))
+	if (span_has_control(model) || !grammar_is_utf8(model))
 		fail(m, MULTIPART_MODEL_TYPE);
 	m->has_model = m->fault == MULTIPART_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "ingress/ready.h"
 
+#include "base/secret.h"
 #include "ingress/caller.h"
 
 static bool
@@ -116,14 +117,13 @@ ready_add_targets(struct buf *b, const struct ingress *in)
 void
 ready_add_sandbox(struct buf *b, const struct ingress *in)
 {
-	static const char *const pages[] = {"none", "locked", "memfd_secret"};
 	uint8_t weaker = in->keeper_pages < in->egress_pages ? in->keeper_pages : in->egress_pages;
 
 	(void)buf_addf(b,
 		       "{\"seccomp\":true,\"landlock\":%u,\"landlockNet\":%s,"
 		       "\"landlockScope\":%s,\"secretPages\":\"%s\"}",
 		       in->level.landlock_abi, in->level.landlock_net ? "true" : "false",
-		       in->level.landlock_scope ? "true" : "false", pages[weaker]);
+		       in->level.landlock_scope ? "true" : "false", secret_pages_name(weaker));
 }
 
 unsigned

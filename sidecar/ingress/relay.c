@@ -125,7 +125,7 @@ list_ends(struct conn *c, struct pool *pool, enum verdict *failed)
 static const char *
 take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
 {
-	_Alignas(max_align_t) char room[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char room[FRAME_ROOM];
 	struct frame_head head;
 	struct frame_fail fail;
 	struct pool pool;

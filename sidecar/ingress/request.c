@@ -298,7 +298,6 @@ take_head(struct conn *c)
 	head_complete(c);
 }
 
-/* Acts on the bytes that are here. May drop c. */
 void
 request_advance(struct conn *c)
 {

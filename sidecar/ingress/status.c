@@ -3,6 +3,7 @@
 
 #include "ingress/status.h"
 
+#include "base/secret.h"
 #include "ingress/conn.h"
 #include "ingress/metrics.h"
 #include "ingress/ready.h"
@@ -13,12 +14,6 @@ text(struct buf *b, const char *before, struct span value)
 {
 	(void)buf_add_str(b, before);
 	(void)buf_add_json(b, value);
-}
-
-static struct span
-target_name(const struct ingress *in, size_t i)
-{
-	return i < in->plan.ntargets ? in->plan.targets[i].name : SPAN("");
 }
 
 static const char *
@@ -46,7 +41,7 @@ add_by_operation(struct buf *b, const struct ingress *in)
 			if (calls == 0)
 				continue;
 			(void)buf_add_str(b, comma);
-			text(b, "{\"target\":", target_name(in, t));
+			text(b, "{\"target\":", metrics_target_name(in->metrics, t));
 			(void)buf_addf(b,
 				       ",\"operation\":\"%s\",\"calls\":%" PRIu64
 				       ",\"errors\":%" PRIu64 "}",
@@ -118,7 +113,7 @@ add_tokens_of(struct buf *b, const struct ingress *in, uint16_t target, long rul
 	if (n[TOKEN_INPUT] == 0 && n[TOKEN_OUTPUT] == 0)
 		return false;
 	(void)buf_add_str(b, comma);
-	text(b, "{\"target\":", target_name(in, target));
+	text(b, "{\"target\":", metrics_target_name(in->metrics, target));
 	text(b, ",\"model\":", rule < 0 ? SPAN("") : in->plan.models[rule].match);
 	(void)buf_addf(b, ",\"input\":%" PRIu64 ",\"output\":%" PRIu64 "}", n[TOKEN_INPUT],
 		       n[TOKEN_OUTPUT]);
@@ -169,7 +164,7 @@ add_upstream_errors(struct buf *b, const struct ingress *in)
 			if (n == 0)
 				continue;
 			(void)buf_add_str(b, comma);
-			text(b, "{\"target\":", target_name(in, t));
+			text(b, "{\"target\":", metrics_target_name(in->metrics, t));
 			(void)buf_addf(b, ",\"kind\":\"%s\",\"count\":%" PRIu64 "}",
 				       metrics_upstream_error_name((enum metrics_upstream_error)e),
 				       n);
@@ -185,7 +180,7 @@ add_recent_call(struct buf *b, const struct ingress *in, const struct recent_cal
 	text(b, ",\"caller\":", r->caller);
 	(void)buf_addf(b, ",\"dialect\":\"%s\",\"operation\":\"%s\"", r->dialect,
 		       name_of_operation(r->operation));
-	text(b, ",\"target\":", target_name(in, r->target));
+	text(b, ",\"target\":", metrics_target_name(in->metrics, r->target));
 	text(b, ",\"model\":", span_of(r->model));
 	(void)buf_addf(b,
 		       ",\"status\":%u,\"code\":\"%s\",\"total_ms\":%" PRIu64
@@ -211,12 +206,10 @@ add_recent(struct buf *b, const struct ingress *in)
 static void
 add_roles(struct buf *b, const struct ingress *in)
 {
-	static const char *const pages[] = {"none", "locked", "memfd_secret"};
-
 	(void)buf_add_str(b, ",\"sandbox\":");
 	ready_add_sandbox(b, in);
 	(void)buf_addf(b, ",\"secret_pages\":{\"keeper\":\"%s\",\"egress\":\"%s\"}",
-		       pages[in->keeper_pages], pages[in->egress_pages]);
+		       secret_pages_name(in->keeper_pages), secret_pages_name(in->egress_pages));
 }
 
 void

@@ -181,6 +181,6 @@ acquire_fetch(struct acquire *a, const struct plan_endpoint *at, struct fetch_re
 	r->port = at->port;
 	r->addresses = addresses;
 	r->naddresses = acquire_addresses(a, at, addresses);
-	if (r->naddresses > 0 && fetch_start(a->seams->fetcher, r, done, a) == NULL)
+	if (r->naddresses > 0 && fetch_start(a->seams->fetcher, r, done, a) != 0)
 		acquire_failed(a, false, "RequestNotBuilt", "the request could not be built");
 }

@@ -93,5 +93,5 @@ call_start(struct fetcher *f, const struct call *c, fetch_fn *done, void *arg)
 		return -1;
 	for (size_t at = 0; at < lines.len; at += strlen(lines.ptr + at) + 1)
 		r.lines[r.nlines++] = lines.ptr + at;
-	return fetch_start(f, &r, done, arg) == NULL ? -1 : 0;
+	return fetch_start(f, &r, done, arg);
 }

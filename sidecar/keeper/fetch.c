@@ -301,7 +301,7 @@ set_always(struct fetch *f, bool https)
 	curl_easy_setopt(e, CURLOPT_PRIVATE, f);
 }
 
-struct fetch *
+int
 fetch_start(struct fetcher *fetcher, const struct fetch_request *r, fetch_fn *done, void *arg)
 {
 	struct fetch *f = calloc(1, sizeof(*f));
@@ -312,7 +312,7 @@ fetch_start(struct fetcher *fetcher, const struct fetch_request *r, fetch_fn *do
 	f->easy = curl_easy_init();
 	if (f->easy == NULL) {
 		free(f);
-		return NULL;
+		return -1;
 	}
 	buf_init(&f->body, ANSWER_MAX);
 	buf_init(&f->answer, ANSWER_MAX);
@@ -320,7 +320,7 @@ fetch_start(struct fetcher *fetcher, const struct fetch_request *r, fetch_fn *do
 	set_where(f, r);
 	set_request(f, r);
 	if (multi_add(fetcher->multi, f->easy) == 0)
-		return f;
+		return 0;
 	fetch_free(f);
-	return NULL;
+	return -1;
 }

@@ -42,15 +42,13 @@ struct fetch_answer {
 };
 
 struct fetcher; /* the multi handle and the trust store that all exchanges share */
-struct fetch;
 
 typedef void fetch_fn(void *arg, const struct fetch_answer *a);
 
 /* ca: the PEM bundle for https, which must live as long. */
 struct fetcher *fetcher_new(struct loop *l, struct span ca);
 
-/* Starts; done is called once, later. NULL when libcurl cannot. */
-struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *r, fetch_fn *done,
-			  void *arg);
+/* Starts; done is called once, later. -1 when libcurl cannot. */
+int fetch_start(struct fetcher *f, const struct fetch_request *r, fetch_fn *done, void *arg);
 
 #endif

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "keeper/file.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 
 const char *
 file_read(struct span name, struct buf *out)
@@ -15,26 +14,17 @@ file_read(struct span name, struct buf *out)
 	char path[4096];
 	struct stat st;
 
-	if (name.len >= sizeof(path))
+	if (!span_cstr(name, path, sizeof(path)))
 		return "NameTooLong";
-	memcpy(path, name.ptr, name.len);
-	path[name.len] = '\0';
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return errno == EACCES || errno == EPERM ? "PermissionDenied" : "NoSuchFile";
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return "NotAFile";
-	for (;;) {
-		char *room = buf_room(out, 16 * 1024);
-		ssize_t n = room == NULL ? -1 : read(fd, room, 16 * 1024);
-
-		if (n < 0)
-			return room == NULL ? "TooLarge" : "ReadError";
-		if (n == 0)
-			return NULL;
-		buf_grew(out, (size_t)n);
-	}
+	if (fd_read_all(fd, out) != 0)
+		return errno == EFBIG ? "TooLarge" : "ReadError";
+	return NULL;
 }
 
 const char *
@@ -48,9 +38,8 @@ file_read_line(struct span path, struct buf *out)
 	end = out->len;
 	while (end > start && (out->ptr[end - 1] == '\n' || out->ptr[end - 1] == '\r'))
 		end--;
-	for (size_t i = start; i < end; i++)
-		if ((unsigned char)out->ptr[i] < 0x20 || out->ptr[i] == 0x7f)
-			return "BadCharacter";
+	if (span_has_control(span_cut(buf_span(out), start, end)))
+		return "BadCharacter";
 	buf_keep(out, end);
 	return end > start ? NULL : "EmptyFile";
 }

@@ -2,12 +2,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "keeper/keeper.h"
 
 #include "base/auto.h"
 #include "base/digest.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "box/box.h"
 #include "box/channel.h"
@@ -332,16 +332,6 @@ looked(struct rotation *r)
 	end_look(t);
 }
 
-/* Ingress has nothing to say here. */
-static void
-from_ingress(void *arg, enum msg_type type, const void *obj, int fd)
-{
-	(void)arg;
-	(void)type;
-	(void)obj;
-	(void)fd;
-}
-
 static void
 parent_lost(void *arg, const char *why)
 {
@@ -374,15 +364,8 @@ read_system_ca(struct keeper *k)
 	buf_init(&k->system_ca, CA_MAX);
 	for (size_t i = 0; i < sizeof(ca_bundles) / sizeof(ca_bundles[0]); i++) {
 		auto_close int fd = open(ca_bundles[i], O_RDONLY | O_CLOEXEC);
-		ssize_t n = fd < 0 ? -1 : 1;
 
-		while (n > 0) {
-			char *room = buf_room(&k->system_ca, 64 * 1024);
-
-			n = room == NULL ? -1 : read(fd, room, 64 * 1024);
-			if (n > 0)
-				buf_grew(&k->system_ca, (size_t)n);
-		}
+		(void)fd_read_all(fd, &k->system_ca);
 		if (k->system_ca.len > 0)
 			return;
 	}
@@ -509,7 +492,7 @@ keeper_main(void)
 	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 1u << MSG_REFUSED, from_egress);
 	for (size_t i = 0; i < k.plan.ntargets; i++)
 		k.targets[i].egress = k.egress;
-	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, from_ingress);
+	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, NULL);
 	k.parent = join(&k, SPAWN_PARENT, "parent",
 			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
 	if (k.plan.report)

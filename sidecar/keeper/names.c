@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "keeper/names.h"
+
+#include "base/ip.h"
 
 struct name {
 	struct fetch_address addresses[FETCH_ADDRESSES_MAX];
@@ -33,16 +34,13 @@ names_new(const struct keeper_plan *plan, void (*ask)(void *arg, uint16_t name),
 static size_t
 literal(struct span host, struct fetch_address *a)
 {
-	char text[INET6_ADDRSTRLEN];
+	int family;
 
 	if (span_is(host, "localhost"))
 		host = SPAN("127.0.0.1");
-	if (host.len >= sizeof(text))
-		return 0;
-	memcpy(text, host.ptr, host.len);
-	text[host.len] = '\0';
-	a->v6 = inet_pton(AF_INET6, text, a->bytes) == 1;
-	return a->v6 || inet_pton(AF_INET, text, a->bytes) == 1 ? 1 : 0;
+	family = ip_parse(host, a->bytes);
+	a->v6 = family == AF_INET6;
+	return family != 0;
 }
 
 size_t

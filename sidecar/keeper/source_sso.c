@@ -42,21 +42,6 @@ answered(void *arg, const struct fetch_answer *answer)
 }
 
 static void
-add_encoded(struct buf *out, struct span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			     (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-
-		if (plain)
-			(void)buf_add_char(out, (char)c);
-		else
-			(void)buf_addf(out, "%%%02X", c);
-	}
-}
-
-static void
 ask(struct acquire *a, struct span token)
 {
 	struct fetch_request r = {.lines = {"Accept: application/json"}, .nlines = 2};
@@ -65,9 +50,9 @@ ask(struct acquire *a, struct span token)
 	buf_init(&line, FILE_MAX);
 	buf_init(&path, FILE_MAX);
 	(void)buf_add_str(&path, "/federation/credentials?role_name=");
-	add_encoded(&path, a->plan->sso_role);
+	(void)buf_add_percent(&path, a->plan->sso_role);
 	(void)buf_add_str(&path, "&account_id=");
-	add_encoded(&path, a->plan->sso_account);
+	(void)buf_add_percent(&path, a->plan->sso_account);
 	(void)buf_add_char(&path, '\0');
 	(void)buf_add_str(&line, "x-amz-sso_bearer_token: ");
 	(void)buf_add_span(&line, token);

@@ -16,6 +16,12 @@ static const struct store *const stores[] = {
 
 /* ---- documents ---- */
 
+static bool
+is_same(const struct store *store, const struct reference *a, const struct reference *b)
+{
+	return store->is_same == NULL ? span_eq(a->text, b->text) : store->is_same(a, b);
+}
+
 static struct document *
 document_of(struct store_context *c, const struct slot *s)
 {
@@ -24,7 +30,7 @@ document_of(struct store_context *c, const struct slot *s)
 
 	assert(store != NULL);
 	for (; d < c->documents + c->ndocuments; d++)
-		if (d->store == store && store->is_same(&d->slots[0]->reference, &s->reference))
+		if (d->store == store && is_same(store, &d->slots[0]->reference, &s->reference))
 			return d;
 	c->ndocuments++;
 	*d = (struct document){.c = c, .store = store};
@@ -188,8 +194,8 @@ store_fetch(struct store_context *c, struct slot *s)
 	start(d);
 }
 
-static bool
-is_fresh(const struct document *d)
+bool
+store_is_fresh(const struct document *d)
 {
 	for (size_t i = 0; i < d->nslots; i++)
 		if (d->slots[i]->state != SLOT_FRESH)
@@ -207,7 +213,7 @@ store_identity_changed(struct store_context *c)
 
 		if (d->waiting)
 			start(d);
-		else if (ready && d->store->needs_identity && !is_fresh(d))
+		else if (ready && d->store->needs_identity && !store_is_fresh(d))
 			slot_refresh(d->slots[0]); /* with the other keys it may be had */
 	}
 }

@@ -44,7 +44,7 @@ struct document {
 struct store {
 	bool needs_identity; /* start is called only while the AWS identity is there */
 	uint32_t every_ms;   /* how often it is asked; 0: as `secrets` of the configuration says */
-	/* Whether two references of this store's are one document. */
+	/* Whether two references of this store's are one document; NULL: those of one text. */
 	bool (*is_same)(const struct reference *a, const struct reference *b);
 	void (*start)(struct document *d);
 };
@@ -64,6 +64,8 @@ void store_fetched_text(struct document *d, const struct slot_version *v, struct
 
 /* What the slots hold is what the store has. */
 void store_unchanged(struct document *d);
+/* Whether all of them hold it. */
+bool store_is_fresh(const struct document *d);
 
 struct store_failure {
 	enum slot_failure kind;

@@ -17,12 +17,6 @@ struct provider { /* what a document remembers */
 	uint64_t until; /* loop_now */
 };
 
-static bool
-is_same(const struct reference *a, const struct reference *b)
-{
-	return span_eq(a->text, b->text);
-}
-
 static void
 forget(struct document *d)
 {
@@ -135,4 +129,4 @@ start(struct document *d)
 	ask_provider(d);
 }
 
-const struct store store_agentcore = {.needs_identity = true, .is_same = is_same, .start = start};
+const struct store store_agentcore = {.needs_identity = true, .start = start};

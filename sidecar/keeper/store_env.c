@@ -4,12 +4,6 @@
 
 #include "keeper/store.h"
 
-static bool
-is_same(const struct reference *a, const struct reference *b)
-{
-	return span_eq(a->name, b->name);
-}
-
 void
 store_take_env(struct store_context *c, struct span name, struct span value)
 {
@@ -41,4 +35,4 @@ start(struct document *d)
 					      : "the variable was not set when sidekey started"});
 }
 
-const struct store store_env = {.is_same = is_same, .start = start};
+const struct store store_env = {.start = start};

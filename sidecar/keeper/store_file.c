@@ -27,12 +27,6 @@ struct mark { /* by which a changed file is known */
 };
 
 static bool
-is_same(const struct reference *a, const struct reference *b)
-{
-	return span_eq(a->name, b->name);
-}
-
-static bool
 is_same_time(struct timespec a, struct timespec b)
 {
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -54,24 +48,11 @@ mark_of(struct span name, struct mark *out)
 	int64_t changed_ms;
 
 	*out = (struct mark){0};
-	if (name.len >= sizeof(path))
-		return false;
-	memcpy(path, name.ptr, name.len);
-	path[name.len] = '\0';
-	if (stat(path, &st) != 0)
+	if (!span_cstr(name, path, sizeof(path)) || stat(path, &st) != 0)
 		return false;
 	changed_ms = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
 	*out = (struct mark){st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim};
 	return changed_ms + YOUNG_MS < (int64_t)loop_wall_ms();
-}
-
-static bool
-all_fresh(const struct document *d)
-{
-	for (size_t i = 0; i < d->nslots; i++)
-		if (d->slots[i]->state != SLOT_FRESH)
-			return false;
-	return true;
 }
 
 /* memory is the mark of what the slots hold, or NULL; taken before the file is read. */
@@ -102,7 +83,7 @@ start(struct document *d)
 	}
 	store_fetched_text(d, &(struct slot_version){.created_s = (uint64_t)mark.modified.tv_sec},
 			   buf_span(&content));
-	if (!is_marked || !all_fresh(d))
+	if (!is_marked || !store_is_fresh(d))
 		return;
 	held = malloc(sizeof(*held));
 	if (held == NULL)
@@ -111,4 +92,4 @@ start(struct document *d)
 	d->memory = held;
 }
 
-const struct store store_file = {.every_ms = EVERY_MS, .is_same = is_same, .start = start};
+const struct store store_file = {.every_ms = EVERY_MS, .start = start};

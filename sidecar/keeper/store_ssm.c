@@ -7,12 +7,6 @@
 
 enum { BODY_MAX = 8 * 1024 };
 
-static bool
-is_same(const struct reference *a, const struct reference *b)
-{
-	return span_eq(a->text, b->text);
-}
-
 static void
 answered(struct document *d, struct span body)
 {
@@ -47,4 +41,4 @@ start(struct document *d)
 	store_ask(d, &q);
 }
 
-const struct store store_ssm = {.needs_identity = true, .is_same = is_same, .start = start};
+const struct store store_ssm = {.needs_identity = true, .start = start};

@@ -9,28 +9,34 @@
 /* NAME=VALUE entries one behind the other, each with its NUL; an empty one ends them. */
 static char *kept;
 
+void
+environ_forget(void)
+{
+	for (char **e = environ; *e != NULL; e++)
+		explicit_bzero(*e, strlen(*e));
+	environ[0] = NULL;
+}
+
 int
 environ_capture(void)
 {
-	enum secret_pages got;
 	size_t size = 1;
 	char *to;
 
 	for (char **e = environ; *e != NULL; e++)
 		size += strlen(*e) + 1;
-	kept = secret_map(size, &got);
+	kept = secret_map(size);
 	if (kept == NULL)
 		return -1;
 	to = kept;
 	for (char **e = environ; *e != NULL; e++) {
-		size_t n = strlen(*e);
+		size_t n = strlen(*e) + 1;
 
-		memcpy(to, *e, n + 1);
-		to += n + 1;
-		explicit_bzero(*e, n);
+		memcpy(to, *e, n);
+		to += n;
 	}
 	*to = '\0';
-	environ[0] = NULL;
+	environ_forget();
 	return 0;
 }
 

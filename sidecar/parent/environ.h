@@ -11,6 +11,9 @@
 /* Takes the environment over. 0, or -1 when it does not fit into pages of either kind. */
 int environ_capture(void);
 
+/* Overwrites it in place: from here on there is none. */
+void environ_forget(void);
+
 /* As a source for config_read and project; values stay where they are, for good. */
 struct environment environ_source(void);
 

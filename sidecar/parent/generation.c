@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "box/trunk.h"
 
 enum { PROJECTION_MAX = 4 * 1024 * 1024, PLACES_MAX = 64, STOP_MS = 2 * 1000 };
@@ -98,15 +99,13 @@ announce(struct generation *g)
 static void
 boxed(struct member *m, const struct msg_ready *ready)
 {
-	static const char *const pages[] = {"none", "locked", "memfd_secret"};
-
 	log_say(LOG_INFO, "boxed", LOG_C("process", role_name(m->role)), LOG_U("pid", m->pid),
 		LOG_U("generation", m->g->state.number),
 		LOG_U("seccomp_rules", ready->seccomp_calls),
 		LOG_U("landlock_abi", ready->landlock_abi),
 		LOG_C("landlock_net", ready->landlock_net ? "yes" : "no"),
 		LOG_C("landlock_scope", ready->landlock_scope ? "yes" : "no"),
-		LOG_C("secret_pages", pages[ready->secret_pages]));
+		LOG_C("secret_pages", secret_pages_name(ready->secret_pages)));
 	m->ready = true;
 	announce(m->g);
 }

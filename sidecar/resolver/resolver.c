@@ -221,15 +221,6 @@ say_alive(struct timer *t)
 	timer_set(r->loop, t, ALIVE_MS);
 }
 
-static void
-from_parent(void *arg, enum msg_type type, const void *obj, int fd)
-{
-	(void)arg;
-	(void)type;
-	(void)obj;
-	(void)fd;
-}
-
 /* The parent has ended this generation. */
 static void
 parent_lost(void *arg, const char *why)
@@ -313,7 +304,7 @@ resolver_main(void)
 	r.names = calloc(r.plan.nkeeper_names + r.plan.negress_names + 1, sizeof(*r.names));
 	if (r.names == NULL || enter(&level) != 0)
 		return 1;
-	r.parent = join(&r, SPAWN_PARENT, "parent", 0, from_parent);
+	r.parent = join(&r, SPAWN_PARENT, "parent", 0, NULL);
 	r.keeper = join(&r, SPAWN_CHANNEL_A, "keeper", 1u << MSG_RESOLVE, from_keeper);
 	r.egress = join(&r, SPAWN_CHANNEL_B, "egress", 1u << MSG_RESOLVE, from_egress);
 	add_names(&r, r.plan.keeper_names, r.plan.nkeeper_names, &r.keeper);

@@ -3,6 +3,7 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -93,6 +94,19 @@ def begin(cloud: Cloud, start: Start) -> Iterator[Begin]:
     yield run
     for sidekey in begun:
         assert cloud.found_in(sidekey.output) == []
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that other users may walk, with a path that a socket's, of 107 bytes, can begin with."""
+    with tempfile.TemporaryDirectory(prefix="sk") as made:
+        os.chmod(made, 0o755)
+        yield Path(made)
+
+
+@pytest.fixture
+def socket_path(folder: Path) -> Path:
+    return folder / "admin.sock"
 
 
 @pytest.fixture

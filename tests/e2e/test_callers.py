@@ -5,8 +5,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import openai
@@ -43,14 +41,6 @@ WAYS = {
         ("Authorization", f"Bearer {t}"),
     ],
 }
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """For sockets: a path that is short enough, and that other users may walk."""
-    with tempfile.TemporaryDirectory(prefix="sk") as made:
-        os.chmod(made, 0o755)
-        yield Path(made)
 
 
 def begin(start, world: World, *callers: dict, wait: bool = True, **sections) -> Sidekey:

@@ -6,17 +6,12 @@ import json
 import signal
 
 import pytest
-from fakes.agent import Agent
+from fakes.agent import chat
 from fakes.sidekey import Sidekey
 from fakes.wire import wait_for
 from fakes.world import World
 
 BROKEN_KEY = "sk-first-line\nX-Injected: second-line"
-
-
-def chat(sidekey: Sidekey):
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 def slots(sidekey: Sidekey) -> dict:

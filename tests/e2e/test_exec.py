@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -141,14 +140,6 @@ def options(request) -> tuple[str, ...]:
     if ROOT.is_relative_to("/tmp") or ROOT.is_relative_to("/run"):
         pytest.skip("the packages are in a folder that --isolate empties")
     return ("--isolate",)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """One that other users may walk."""
-    with tempfile.TemporaryDirectory(prefix="sk") as made:
-        os.chmod(made, 0o755)
-        yield Path(made)
 
 
 @pytest.fixture

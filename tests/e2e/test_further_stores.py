@@ -6,7 +6,7 @@ import json
 import signal
 
 import pytest
-from fakes.agent import Agent
+from fakes.agent import chat
 from fakes.agentcore import AgentCore
 from fakes.sidekey import Sidekey
 from fakes.ssm import Ssm
@@ -14,11 +14,6 @@ from fakes.wire import wait_for
 from fakes.world import World
 
 QUICK = {"secrets": {"failureTtl": "1s"}}
-
-
-def chat(sidekey: Sidekey):
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 def target_of(world: World, arn: str) -> dict:

@@ -9,17 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fakes.agent import Agent
+from fakes.agent import chat
 from fakes.awsservice import Fault, error
 from fakes.cloud import Cloud
 from fakes.iam import Role, role_arn, session_arn
 from fakes.sidekey import Sidekey, run
 from fakes.wire import wait_for
-
-
-def chat(sidekey: Sidekey):
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 def askers(cloud: Cloud) -> set[str | None]:

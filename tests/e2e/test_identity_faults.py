@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from fakes.agent import Agent
+from fakes.agent import chat
 from fakes.awsservice import Fault, error, throttle
 from fakes.cloud import Cloud
 from fakes.iam import Role, role_arn
@@ -15,11 +15,6 @@ from fakes.wire import Server, wait_for
 
 HEAL_SECONDS = 40 if SANITIZED else 20
 SHORT = 16.0 if SANITIZED else 8.0  # seconds that keys last, where a test sees them end
-
-
-def chat(sidekey: Sidekey):
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 def signed_in(cloud: Cloud) -> dict[str, str]:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import boto3
 import pytest
-from fakes.agent import Agent
+from fakes.agent import chat
 from fakes.cloud import jwt
 from fakes.moto import moto_server
-from fakes.sidekey import Sidekey
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -55,11 +54,6 @@ def config(world: World, reference: str, **sections) -> dict:
     del target["cloudflareAccess"]
     world.api.access = None
     return world.config(target, **QUICK, **sections)
-
-
-def chat(sidekey: Sidekey):
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 def env(moto: str, **extra: str) -> dict[str, str]:

@@ -9,8 +9,6 @@ import re
 import signal
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -26,13 +24,6 @@ TOKEN = "operator:" + "t" * 32
 HOSTILE = '<img src=x onerror="document.title=1">\u202eevil\u200b'
 FILES = ("/", "/page.css", "/page.js")
 chromium = pytest.mark.skipif(browser.program() is None, reason="there is no chromium")
-
-
-@pytest.fixture
-def socket_path() -> Iterator[Path]:
-    """A socket's path may have 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="sk") as folder:
-        yield Path(folder) / "admin.sock"
 
 
 @pytest.fixture

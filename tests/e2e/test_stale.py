@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes.agent import STREAM, Agent
+from fakes.agent import STREAM, Agent, chat
 from fakes.apibase import Act
 from fakes.clock import Clock
 from fakes.secretsmanager import Fault
@@ -29,11 +29,6 @@ def begin(start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         return start(world.config(target, **more), world.env(**clock.env())), clock
 
     return run
-
-
-def chat(sidekey: Sidekey):
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 def states(sidekey: Sidekey) -> set[str]:

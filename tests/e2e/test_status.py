@@ -5,9 +5,7 @@ import hashlib
 import json
 import re
 import stat
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +16,6 @@ from fakes.wire import Connection, Request, Server, free_port, wait_for
 from fakes.world import World
 
 TOKEN = "operator-" + "t" * 32
-
-
-@pytest.fixture
-def socket_path() -> Iterator[Path]:
-    """A socket's path may have 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="sk") as folder:
-        yield Path(folder) / "admin.sock"
 
 
 def begin(start, world: World, socket_path: Path | None = None, **sections) -> Sidekey:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from fakes.agent import Agent
+from fakes.agent import chat
 from fakes.containercredentials import ContainerCredentials
 from fakes.iam import Issuer
 from fakes.secretsmanager import Fault, SecretsManager, error, throttle
@@ -21,11 +21,6 @@ from moto.server import ThreadedMotoServer
 REGION = "us-east-1"
 QUICK = {"secrets": {"failureTtl": "1s", "ttl": "1s"}}
 HEAL_SECONDS = 30 if SANITIZED else 10
-
-
-def chat(sidekey: Sidekey):
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 def readiness(sidekey: Sidekey) -> dict:

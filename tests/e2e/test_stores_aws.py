@@ -11,10 +11,9 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.session import get_session
-from fakes.agent import Agent
+from fakes.agent import chat
 from fakes.cloud import Cloud
 from fakes.dns import NameServer
-from fakes.sidekey import Sidekey
 from fakes.wire import Server, wait_for
 from fakes.world import World
 
@@ -120,11 +119,6 @@ def test_host_of_a_service(
 
 
 # ---- endpoints that are named ----
-
-
-def chat(sidekey: Sidekey):
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 class Nobody(Server):

@@ -10,7 +10,7 @@ import boto3
 import botocore.exceptions
 import pytest
 from evaluator import ALLOWED
-from fakes.agent import Agent
+from fakes.agent import chat
 from fakes.cloud import Cloud
 from fakes.iam import Role, session_arn
 from fakes.sidekey import Sidekey, run
@@ -120,11 +120,6 @@ def task(world: World) -> Iterator[Task]:
     made = Task(cloud, "reader")
     with cloud:
         yield made
-
-
-def chat(sidekey: Sidekey):
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 def healthy(task: Task) -> bool:

@@ -160,3 +160,9 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             return not self.buffer and not self._more()
         return False
+
+
+def chat(sidekey) -> Answer:
+    """One call by a connection of its own."""
+    with Agent(sidekey.port) as agent:
+        return agent.chat()

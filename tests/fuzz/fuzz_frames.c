@@ -27,7 +27,7 @@ form_of(enum frame_type type)
 static bool
 write_again(const struct frame *f, struct buf *out)
 {
-	_Alignas(max_align_t) char room[HTTP_FIELDS_MAX * sizeof(struct http_field) + 64];
+	_Alignas(max_align_t) char room[FRAME_ROOM];
 	const struct pack_type *form = form_of(f->type);
 	union {
 		struct frame_call call;

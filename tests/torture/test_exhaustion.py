@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from fakes import processes
-from fakes.agent import Agent, Answer
+from fakes.agent import Agent, chat
 from fakes.apibase import Act
 from fakes.reload import IN_FORCE, hang_up, rewrite, wait_alone, wait_told
 from fakes.sidekey import Sidekey
@@ -64,11 +64,6 @@ def is_calm(sidekey: Sidekey) -> None:
     time.sleep(1)
     for name, pid in pids.items():
         assert processes.cpu_seconds(pid) - before[name] < 0.5, name
-
-
-def chat(sidekey: Sidekey) -> Answer:
-    with Agent(sidekey.port) as agent:
-        return agent.chat()
 
 
 def is_whole(sidekey: Sidekey) -> None:

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include <sys/mman.h>
+
 #include "base/buf.h"
+#include "base/fd.h"
+#include "base/ip.h"
 #include "base/num.h"
 
 static void
@@ -37,6 +41,21 @@ json_strings(void **state)
 		assert_true(span_is(buf_span(&b), cases[i].out));
 		buf_free(&b);
 	}
+}
+
+static void
+percent_encoding(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 32);
+	assert_int_equal(buf_add_percent(&b, SPAN("aZ09-._~")), 0);
+	assert_int_equal(buf_add_percent(&b, SPAN(" /%\0\xff")), 0);
+	assert_true(span_is(buf_span(&b), "aZ09-._~%20%2F%25%00%FF"));
+	assert_int_equal(buf_add_percent(&b, SPAN("1234567 ")), -1);
+	assert_true(span_is(buf_span(&b), "aZ09-._~%20%2F%25%00%FF"));
+	buf_free(&b);
 }
 
 static void
@@ -144,10 +163,85 @@ numbers(void **state)
 	assert_int_equal(num_u64(span_of("18446744073709551616"), UINT64_MAX, &v), -1);
 }
 
+/* A file of as many bytes as fit is whole; of one of more it is known that it was cut. */
+static void
+files_are_read_up_to_the_maximum(void **state)
+{
+	static const struct {
+		size_t size, max;
+		int error;
+		size_t got;
+	} cases[] = {
+		{0, 8, 0, 0},
+		{0, 0, 0, 0},
+		{8, 8, 0, 8},
+		{9, 8, EFBIG, 8},
+		{40000, 65536, 0, 40000},
+		{40000, 32768, EFBIG, 32768},
+	};
+	static char content[40000];
+
+	(void)state;
+	memset(content, 'x', sizeof(content));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int fd = memfd_create("content", MFD_CLOEXEC);
+		struct buf b;
+
+		errno = 0;
+		buf_init(&b, cases[i].max);
+		assert_int_equal(fd_write_all(fd, (struct span){content, cases[i].size}), 0);
+		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+		assert_int_equal(fd_read_all(fd, &b), cases[i].error == 0 ? 0 : -1);
+		assert_int_equal(errno, cases[i].error);
+		assert_true(span_eq(buf_span(&b), (struct span){content, cases[i].got}));
+		buf_free(&b);
+		close(fd);
+	}
+	assert_int_equal(fd_write_all(-1, SPAN("x")), -1);
+	assert_int_equal(errno, EBADF);
+}
+
+static void
+addresses(void **state)
+{
+	const struct {
+		struct span text;
+		int family;
+		unsigned char first, last;
+	} cases[] = {
+		{SPAN("127.0.0.1"), AF_INET, 127, 1},
+		{SPAN("::1"), AF_INET6, 0, 0},
+		{SPAN("fd00:ec2::254"), AF_INET6, 0xfd, 0xc2},
+		{SPAN("[::1]"), 0, 0, 0},
+		{SPAN("fe80::1%eth0"), 0, 0, 0},
+		{SPAN("127.1"), 0, 0, 0},
+		{SPAN("127.0.0.1\0"), 0, 0, 0},
+		{SPAN(""), 0, 0, 0},
+		{SPAN("0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"), 0, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		unsigned char bytes[16] = {0};
+
+		assert_int_equal(ip_parse(cases[i].text, bytes), cases[i].family);
+		assert_true(cases[i].family == 0 || bytes[0] == cases[i].first);
+		assert_true(cases[i].family == 0 || bytes[3] == cases[i].last);
+	}
+}
+
 static void
 spans(void **state)
 {
+	char text[4] = "old";
+
 	(void)state;
+	assert_false(span_cstr(SPAN("abcd"), text, sizeof(text)));
+	assert_string_equal(text, "old");
+	assert_true(span_cstr(SPAN("abc"), text, sizeof(text)));
+	assert_string_equal(text, "abc");
+	assert_true(span_cstr(span_of(NULL), text, sizeof(text)));
+	assert_string_equal(text, "");
 	assert_true(span_ieq(SPAN("Content-Type"), SPAN("content-tYPE")));
 	assert_false(span_ieq(SPAN("a"), SPAN("ab")));
 	assert_true(span_is(span_trim(SPAN(" \t x y\t")), "x y"));
@@ -155,6 +249,13 @@ spans(void **state)
 	assert_int_equal(span_find(SPAN("ab"), 0, '='), 2);
 	assert_true(span_ends(SPAN("base/v1"), SPAN("/v1")));
 	assert_false(span_starts(SPAN("a"), SPAN("ab")));
+	assert_true(span_has(SPAN("abc"), SPAN("bc")) && span_has(SPAN("abc"), SPAN("abc")));
+	assert_false(span_has(SPAN("abc"), SPAN("ac")) || span_has(SPAN("ab"), SPAN("abc")));
+	assert_false(span_has(span_of(NULL), SPAN("a")));
+	assert_true(span_has(span_of(NULL), SPAN("")));
+	assert_true(span_has_control(SPAN("a\x1f")) && span_has_control(SPAN("\x7f")));
+	assert_true(span_has_control(SPAN("a\0b")));
+	assert_false(span_has_control(SPAN(" ~\x80\xff")) || span_has_control(SPAN("")));
 	assert_int_equal(span_cut(SPAN("abc"), 2, 99).len, 1);
 	assert_int_equal(span_cut(SPAN("abc"), 9, 99).len, 0);
 	assert_true(span_eq_ct(SPAN("tok"), SPAN("tok")));
@@ -166,10 +267,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_strings),
+		cmocka_unit_test(percent_encoding),
 		cmocka_unit_test(a_buffer_stays_within_its_maximum),
 		cmocka_unit_test(past_its_length_a_buffer_holds_nothing),
 		cmocka_unit_test(digits),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(files_are_read_up_to_the_maximum),
+		cmocka_unit_test(addresses),
 		cmocka_unit_test(spans),
 	};
 

@@ -180,18 +180,17 @@ static int
 hide_from_mem(void *arg)
 {
 	struct secret *s;
-	enum secret_pages got = SECRET_PAGES_NONE;
-	char *own;
+	char *own = NULL;
 
 	(void)arg;
 	CHILD_ASSERT(secret_init(HEAP) == SECRET_PAGES_MEMFD);
 	s = secret_new(SPAN("hidden"));
 	CHILD_ASSERT(s != NULL);
-	CHILD_ASSERT(read_own_memory(&got) == 0);
+	CHILD_ASSERT(read_own_memory(&own) == 0);
 	errno = 0;
 	CHILD_ASSERT(read_own_memory(secret_bytes(s)) == -1 && errno == EIO);
-	own = secret_map(5000, &got);
-	CHILD_ASSERT(own != NULL && got == SECRET_PAGES_MEMFD);
+	own = secret_map(5000);
+	CHILD_ASSERT(own != NULL);
 	memset(own, 'x', 8192); /* rounded up to pages */
 	errno = 0;
 	CHILD_ASSERT(read_own_memory(own) == -1 && errno == EIO);

@@ -34,18 +34,13 @@ make_signer(const char *token)
 	struct sigv4_scope scope = {SPAN("AKIDEXAMPLE"), s.region, s.service,
 				    SPAN("20261121T044100Z")};
 	unsigned char key[SIGV4_KEY_LEN];
-	struct buf line;
 
 	assert_int_equal(sigv4_key(SPAN("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), &scope, key),
 			 0);
 	s.key = secret_new((struct span){(const char *)key, sizeof(key)});
 	assert_non_null(s.key);
-	if (token == NULL)
-		return s;
-	buf_init(&line, 256);
-	(void)buf_addf(&line, "X-Amz-Security-Token: %s", token);
-	s.token_line = secret_new(buf_span(&line));
-	buf_free(&line);
+	if (token != NULL)
+		s.token_line = sign_token_line(span_of(token));
 	return s;
 }
 
