@@ -113,7 +113,8 @@ doubt_of(const struct slot *s)
 {
 	struct span value = slot_value(s);
 
-	if (s->plan->is_token) /* a digest tells nobody its token's length: no short one is refused */
+	/* Of a digest nobody can tell how long its token was, so that a short one is not refused. */
+	if (s->plan->is_token)
 		return value.len == 0 || value.len >= TOKEN_LENGTH_GOOD
 			       ? NULL
 			       : "a token of fewer than 16 bytes can be guessed; `sidekey token` "
