@@ -3,18 +3,20 @@
 that fails is spared for a while, and no paid call is ever executed twice."""
 
 import json
+import random
+import re
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 import yaml
-from fakes.agent import HELLO, STREAM, Agent, Closed
+from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act, ApiBase
 from fakes.pki import Authority, server_context
 from fakes.reload import reload, rewrite
@@ -33,6 +35,8 @@ FORM = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
     f"{'x' * 200_000}\r\n--{BOUNDARY}--\r\n"
 ).encode()
+AUDIO = "/v1/audio/transcriptions"
+SAID = Act(200, (JSON,), b'{"text": "hello"}')
 FORM_TYPE = (("Content-Type", f"multipart/form-data; boundary={BOUNDARY}"),)
 
 
@@ -597,6 +601,71 @@ def test_everything_at_once(spread: Spread, serve) -> None:
     spread.apis[0].script(*[turned_away(429, ("Retry-After", "1"))] * 5)
     assert sorted(set(work(sidekey, CALLS))) == [200]
     assert sorted(spread.users()) == sorted(f"call {n}" for n in range(CALLS))
+
+
+MARK = re.compile(rb"<\d+-\d+>")
+
+
+def calls_of_all_kinds(port: int, number: int, done: threading.Event) -> None:
+    """Calls and uploads, each with a mark of its own; every third is given up half-way."""
+    chance = random.Random(number)
+    for n in range(1_000_000):
+        if done.is_set():
+            return
+        mark = f"<{number}-{n}>"
+        body, path, kind = FORM.replace(b"x" * 20, mark.encode() + b"x" * 20, 1), AUDIO, FORM_TYPE
+        if chance.random() < 0.5:
+            body = json.dumps({**HELLO, "user": mark, "pad": "y" * 90_000}).encode()
+            path, kind = CHAT, (JSON,)
+        head = [*kind, ("Content-Length", str(len(body)))]
+        with Agent(port, timeout=30) as agent, suppress(OSError, Closed):
+            agent.begin("POST", path, headers=head)
+            cut = chance.randrange(len(body)) if n % 3 == 0 else len(body)
+            agent.send(body[:cut])
+            if cut == len(body):
+                agent.read()
+
+
+@pytest.mark.timeout(120)
+def test_nothing_of_one_reaches_another(plain_world: World, spread: Spread, serve) -> None:
+    """Keys are rotated and the list is reloaded while calls and uploads come, fail and go."""
+    store, apis, done = plain_world.store, spread.apis, threading.Event()
+    arns = [store.create(f"deployment-{n}", api.key) for n, api in enumerate(apis)]
+    known = [{api.key} for api in apis]
+    places = [place(api, apiKey=arn) for api, arn in zip(apis, arns, strict=True)]
+    for api in apis:
+        api.models["None"] = SAID  # of a body that is no JSON: an upload
+    options = {"operations": ["chat", "audio"]}
+    sidekey = serve(spread.config(*places, **options), plain_world.env())
+    threads = [
+        threading.Thread(target=calls_of_all_kinds, args=(sidekey.port, n, done)) for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for turn in range(6):
+        n = turn % len(apis)
+        before = sum(spread.executed())
+        apis[n].script(*[turned_away(403), turned_away(429), Act(close_unanswered=True)] * 2)
+        key = "sk-" + secrets.token_hex(24)
+        known[n].add(key)
+        store.put(arns[n], key)
+        apis[n].key = key
+        if n == 0:
+            rewrite(sidekey, spread.config({**places[0], "weight": turn + 1}, places[1], **options))
+            reload(sidekey)
+        wait_for(lambda n=before: sum(spread.executed()) > n + 10, 30, "calls go on")
+    done.set()
+    for thread in threads:
+        thread.join(40)
+    for api, keys in zip(apis, known, strict=True):
+        shown = {r.header("authorization") for r in api.requests}
+        assert shown <= {f"Bearer {key}" for key in keys}
+    marks = [m for api in apis for r in api.executed for m in MARK.findall(r.body)]
+    assert len(marks) == len(set(marks)) == sum(spread.executed()), "none was executed twice"
+    wait_for(lambda: b"\nsidekey_inflight 0\n" in sidekey.admin("/metrics")[1], 10, "none is left")
+    for api in apis:
+        api.queue.clear()
+    wait_for(lambda: statuses(chat(sidekey, 4)) == [200] * 4, 20, "all is well")
 
 
 # ---- the configuration ----
