@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -11,6 +12,7 @@
 
 #include "cli/exec.h"
 
+#include "aws/arn.h"
 #include "base/auto.h"
 #include "cli/ask.h"
 #include "cli/beside.h"
@@ -250,12 +252,36 @@ region(const struct run *r, struct pool *p)
 	return "us-east-1";
 }
 
+static void
+add_variable(struct exec_env_options *o, struct plan_text *named, struct span text)
+{
+	struct reference ref;
+
+	if (reference_parse(text, &ref) == REFERENCE_OK && ref.kind == REFERENCE_ENV)
+		named[o->nnamed++].text = ref.name;
+}
+
+/* Those of the plans, and what a role is asked with even where no call and no secret needs it. */
+static void
+name_variables(const struct run *r, struct exec_env_options *o, struct pool *p)
+{
+	const struct config *c = r->config;
+	size_t n = r->plans.nenv_names;
+	struct plan_text *named = pool_get(p, (n + c->targets.n + 1) * sizeof(*named));
+
+	assert(named != NULL);
+	for (; o->nnamed < n; o->nnamed++)
+		named[o->nnamed] = r->plans.env_names[o->nnamed];
+	add_variable(o, named, c->aws.identity.role.external_id);
+	for (size_t i = 0; i < c->targets.n; i++)
+		add_variable(o, named, c->targets.items[i].aws.role.external_id);
+	o->named = named;
+}
+
 static char **
 make_environment(const struct run *r, struct pool *p)
 {
 	struct exec_env_options o = {
-		.named = r->plans.env_names,
-		.nnamed = r->plans.nenv_names,
 		.dialects = dialects(r->config),
 		.address = r->config->listen.items[0].text.ptr,
 		.token = r->token.text,
@@ -263,6 +289,7 @@ make_environment(const struct run *r, struct pool *p)
 	};
 
 	pool_init(p, ENVIRONMENT_POOL);
+	name_variables(r, &o, p);
 	o.region = region(r, p);
 	return exec_env_make(environ, &o, p);
 }

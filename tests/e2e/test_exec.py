@@ -268,6 +268,15 @@ def test_environment(make: Make, options, plain_world: World) -> None:
     assert "real" not in env.values()
 
 
+def test_variable_of_a_role_that_nothing_needs(make: Make, options, plain_world: World) -> None:
+    role = {"roleArn": "arn:aws:iam::123456789012:role/llm", "externalId": "env:EXTERNAL"}
+    target = {"apiBase": plain_world.api.base, "allowPlaintext": True, "apiKey": "env:KEY"}
+    config = {"targets": {"main": target}, "aws": {"assumeRole": role}}
+    execs = make(config, plain_world.env(KEY=plain_world.key, EXTERNAL="x-1"))
+    done = execs.run("/bin/sh", "-c", "echo ${EXTERNAL-none}", options=options)
+    assert (done.returncode, done.stdout) == (0, "none\n"), done.stderr
+
+
 def test_neighbours(make: Make, options, plain_world: World) -> None:
     """Neither sidekey's processes nor others of the same user, whose environment has the keys."""
     if landlock_abi() < SCOPES_ABI:
