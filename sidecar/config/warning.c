@@ -5,6 +5,7 @@
 
 #include "config/warning.h"
 
+#include "aws/arn.h"
 #include "config/url.h"
 
 /* Of one kind: below a "*" there may be thousands of rules, and the first few say what is wrong. */
@@ -27,6 +28,24 @@ warn(const struct teller *t, const char *message, const char *path, ...)
 	t->tell(t->arg, text, message);
 }
 
+/* Elsewhere a reference stands alone; in a header's value it would be sent as it is written. */
+static void
+warn_headers(const struct teller *to, const struct config_target *t)
+{
+	struct reference ignored;
+
+	for (size_t i = 0; i < t->headers.n; i++) {
+		const struct config_pair *h = &t->headers.items[i];
+
+		if (reference_parse(h->value, &ignored) == REFERENCE_OK)
+			warn(to,
+			     "the upstream gets this reference itself as the value: write ${…} "
+			     "around it",
+			     "targets.%.*s.headers.%.*s", (int)t->name.len, t->name.ptr,
+			     (int)h->name.len, h->name.ptr);
+	}
+}
+
 /* Access protects custom domains only: to this host its headers would be sent for nothing. */
 static void
 warn_targets(const struct teller *to, const struct config *c)
@@ -42,6 +61,7 @@ warn_targets(const struct teller *to, const struct config *c)
 			     "only a custom domain of the gateway; cloudflareAccess has no use "
 			     "there",
 			     "targets.%.*s", (int)t->name.len, t->name.ptr);
+		warn_headers(to, t);
 	}
 }
 

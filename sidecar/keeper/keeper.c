@@ -113,7 +113,7 @@ doubt_of(const struct slot *s)
 {
 	struct span value = slot_value(s);
 
-	/* Of a digest nobody can tell how long its token was, so that a short one is not refused. */
+	/* A digest does not say how long its token was, so a short token is not refused either. */
 	if (s->plan->is_token)
 		return value.len == 0 || value.len >= TOKEN_LENGTH_GOOD
 			       ? NULL

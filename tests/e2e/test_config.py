@@ -254,6 +254,16 @@ def test_the_log_says_the_same_at_the_start_and_at_a_reload(plain_world: World, 
         assert agent.chat().status == 200
 
 
+def test_check_warns_of_a_reference_without_braces(tmp_path: Path) -> None:
+    headers = {"X-Team": "env:KEY", "X-Role": "arn:aws:iam::123456789012:role/a", "X-Well": "${env:KEY}"}
+    target = {"apiBase": "https://api.example.com", "apiKey": "env:KEY", "headers": headers}
+    config = yaml.safe_dump({"targets": {"one": target}})
+    status, said = check(tmp_path, config, {"KEY": SECRET})
+    found = [line.split("warning: ")[1] for line in said.splitlines() if "warning: " in line]
+    assert status == 0 and len(found) == 1, said
+    assert found[0].startswith("targets.one.headers.X-Team: ") and "${…}" in found[0]
+
+
 def test_check_names_what_is_not_here(tmp_path: Path) -> None:
     """Names of variables and files, and never what they hold; and no error on a build machine."""
     (tmp_path / "there").write_text(SECRET)
