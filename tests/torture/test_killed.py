@@ -250,6 +250,7 @@ def test_killed_before_it_was_ready(plain_world: World, start, role: str) -> Non
         scene = Scene(plain_world, sidekey, stack)
         with contextlib.suppress(Closed):
             scene.agent().begin("POST", CHAT, HELLO)
+        wait_for(lambda: role in by_role(sidekey), SECONDS, "it is there")
         check(scene, role, signal.SIGKILL, test_killed_before_it_was_ready)
 
 
