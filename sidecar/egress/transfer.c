@@ -49,6 +49,7 @@ struct transfer {
 	struct transfer_report *report;
 	unsigned requests; /* how often libcurl was about to send the request */
 	unsigned interim;  /* 1xx answers so far */
+	size_t trailers;   /* bytes of them so far */
 	int64_t length;    /* of the request's body; -1: chunked */
 	bool head_done, paused;
 	bool starved;         /* the rest of a streamed body is awaited */
@@ -260,7 +261,7 @@ head_complete(struct transfer *t)
 
 /*
  * CURLOPT_HEADERFUNCTION: a line at a time, the empty one last; trailers come after the body
- * and are dropped.
+ * and are dropped. Since none is for the agent, only their bound ends those without an end.
  */
 static size_t
 on_header(char *line, size_t size, size_t n, void *arg)
@@ -268,15 +269,16 @@ on_header(char *line, size_t size, size_t n, void *arg)
 	struct transfer *t = arg;
 	size_t len = size * n;
 
-	if (t->head_done)
-		return len;
-	if (len > 2) {
-		if (buf_add(&t->head, line, len) == 0)
-			return len;
-		t->verdict = VERDICT_UPSTREAM_INVALID;
-		return 0;
+	if (t->head_done) {
+		t->trailers += len;
+		if (t->trailers > HEAD_BYTES_MAX)
+			t->verdict = VERDICT_UPSTREAM_INVALID;
+	} else if (len > 2) {
+		if (buf_add(&t->head, line, len) != 0)
+			t->verdict = VERDICT_UPSTREAM_INVALID;
+	} else {
+		t->verdict = head_complete(t);
 	}
-	t->verdict = head_complete(t);
 	return t->verdict == VERDICT_OK ? len : 0;
 }
 

@@ -25,6 +25,7 @@ from fakes.toxic import (
     then_resets,
     then_stalls,
 )
+from fakes.wire import wait_for
 from fakes.world import World
 
 KEPT_MAX = 3 * 1024 * 1024  # of 64 MiB and more that a fault sends, by ingress and by egress
@@ -270,6 +271,19 @@ def test_others_are_served_during_a_flood(served, name: str) -> None:
         for _ in range(3):
             with Agent(sidekey.port) as other:
                 assert other.chat().status == 200
+
+
+def test_trailers_without_end_are_cut_off(served) -> None:
+    """And not after the idle time alone, for which they would keep egress busy."""
+    world, sidekey = served
+    world.api.models["toxic"] = Act(play=FLOODS["trailers"])
+    with Agent(sidekey.port) as agent:
+        agent.begin("POST", CHAT, {**HELLO, "model": "toxic"})
+        number = agent.read_head().header("x-sidekey-request-id")
+        while agent._more():
+            assert not agent.received.endswith(b"0\r\n\r\n"), "a clean end"
+    wait_for(lambda: sidekey.records(msg="call", request_id=number), 10, "the call's line")
+    assert sidekey.records(msg="call", request_id=number)[0]["code"] == "upstream_invalid"
 
 
 def test_stalls(served) -> None:
