@@ -109,7 +109,7 @@ verb_help(int argc, char **argv)
 	if (verb != NULL)
 		return verb->run(2, (char *[]){argv[1], option, NULL});
 	status = help_or_usage("help", argc, argv,
-			       "usage: sidekey help [VERB] [-c FILE]\n\n"
+			       "usage: sidekey help [VERB | -c FILE]\n\n"
 			       "Lists the verbs, or says what one does. No file is read.\n");
 	if (status >= 0)
 		return status;

@@ -89,10 +89,10 @@ find_token(const struct place *p, struct buf *line)
 		(void)procfs_read(files[i], line);
 	while (line->len > 0 && line->ptr[line->len - 1] == '\n')
 		buf_keep(line, line->len - 1);
-	if (line->len <= sizeof(LINE) - 1 || !grammar_is_field_value(buf_span(line)))
-		buf_clear(line, LINE_BYTES);
-	else
-		(void)buf_add_str(line, "\r\n");
+	if (line->len > sizeof(LINE) - 1 && grammar_is_field_value(buf_span(line)) &&
+	    buf_add(line, "\r\n", sizeof("\r\n")) == 0)
+		return;
+	buf_clear(line, LINE_BYTES);
 	(void)buf_add_char(line, '\0');
 }
 

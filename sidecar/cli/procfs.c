@@ -105,7 +105,6 @@ process_read(pid_t pid, struct process *out)
 	buf_init(&text, PROCFS_MAX);
 	if (procfs_read(path, &text) != 0 || !process_parse(buf_span(&text), &p))
 		return false;
-	p.is_sidekey = is_sidekey(p.pid, p.name);
 	*out = p;
 	return true;
 }
@@ -156,6 +155,7 @@ processes_visit(void (*fn)(void *arg, const struct process *p), void *arg)
 		sees_itself = sees_itself || (pid_t)pid == getpid();
 		if ((pid_t)pid == getpid() || !process_read((pid_t)pid, &p) || p.is_kernel)
 			continue;
+		p.is_sidekey = is_sidekey(p.pid, p.name);
 		if (p.is_sidekey || !is_among((pid_t)pid, family, n))
 			fn(arg, &p);
 	}

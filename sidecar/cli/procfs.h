@@ -17,8 +17,8 @@ struct process {
 	uint32_t uid;  /* the effective one */
 	uint64_t caps; /* the effective ones, a bit each */
 	bool no_new_privs;
-	bool is_kernel; /* a thread of the kernel, or a process that has ended: it has no memory */
-	bool is_sidekey;
+	bool is_kernel;  /* a thread of the kernel, or a process that has ended: it has no memory */
+	bool is_sidekey; /* told to processes_visit's fn alone */
 	char name[PROCESS_NAME + 1]; /* its own choice */
 };
 

@@ -321,7 +321,7 @@ static const struct schema_key limit_rows[] = {
 	{.name = "uploadBytes", .type = SCHEMA_SIZE, .fallback = "512MiB", .min = KIB,
 	    .max = 64 * (uint64_t)GIB, .offset = offsetof(struct config_limits, upload_bytes),
 	    .help = "Largest multipart upload, which passes without being kept."},
-	{.name = "bufferTotal", .type = SCHEMA_SIZE, .fallback = "256MiB", .min = KIB,
+	{.name = "bufferTotal", .type = SCHEMA_SIZE, .fallback = "256MiB", .min = 256 * KIB,
 	    .max = 64 * (uint64_t)GIB, .offset = offsetof(struct config_limits, buffer_total),
 	    .help = "Memory for the bodies of all calls together. Of several callers "
 	            "each has half at most."},

@@ -8,7 +8,7 @@
 /* path: of the key, such as "models[2]"; both texts are the callee's for the call alone. */
 typedef void warning_fn(void *arg, const char *path, const char *message);
 
-/* Calls tell for each, in the configuration's order of sections; p is made of c. */
+/* Calls tell for each; p is made of c. */
 void warnings_tell(const struct config *c, const struct plans *p, warning_fn *tell, void *arg);
 
 #endif

@@ -259,11 +259,20 @@ timer_stop(struct loop *l, struct timer *t)
 	heap_down(l, last->slot);
 }
 
-/* One that is set anew for now waits for the next round, so that descriptors have their turn. */
+/* How many are due, of those at and below at: above each that is stands one that is, too. */
+static size_t
+count_due(const struct loop *l, size_t at)
+{
+	if (at > l->nheap || l->heap[at]->at > l->now)
+		return 0;
+	return 1 + count_due(l, 2 * at) + count_due(l, 2 * at + 1);
+}
+
+/* No more than were due at first: what is set anew for now leaves descriptors their turn. */
 static void
 fire_timers(struct loop *l)
 {
-	for (size_t n = l->nheap; n > 0 && l->nheap > 0 && !l->stopped; n--) {
+	for (size_t n = count_due(l, 1); n > 0 && l->nheap > 0 && !l->stopped; n--) {
 		struct timer *t = l->heap[1];
 
 		if (t->at > l->now)

@@ -366,7 +366,8 @@ read_system_ca(struct keeper *k)
 	for (size_t i = 0; i < sizeof(ca_bundles) / sizeof(ca_bundles[0]); i++) {
 		auto_close int fd = open(ca_bundles[i], O_RDONLY | O_CLOEXEC);
 
-		(void)fd_read_all(fd, &k->system_ca);
+		if (fd >= 0)
+			(void)fd_read_all(fd, &k->system_ca);
 		if (k->system_ca.len > 0)
 			return;
 	}

@@ -55,13 +55,14 @@ source_container(struct acquire *a)
 	r.path = path.ptr;
 	(void)buf_add_str(&line, "Authorization: ");
 	wrong = add_token(a, &line);
+	if (wrong == NULL && buf_add_char(&line, '\0') != 0)
+		wrong = "TooLarge";
 	if (wrong != NULL) {
 		acquire_failed(a, false, wrong,
 			       "the token for " WHOM " cannot be used: "
 			       "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
 		return;
 	}
-	(void)buf_add_char(&line, '\0');
 	if (line.len > sizeof("Authorization: "))
 		r.lines[r.nlines++] = line.ptr;
 	acquire_fetch(a, &a->plan->at, &r, answered);

@@ -350,6 +350,14 @@ def no_container_token(cloud: Cloud) -> dict[str, str]:
     return env
 
 
+def too_long_a_token(cloud: Cloud) -> dict[str, str]:
+    """With its field's name it has exactly the room that there is, and no place for an end."""
+    say(cloud, "", cloud.keys_profile())
+    env = cloud.pod()
+    cloud.token_file.write_text("t" * (64 * 1024 - len("Authorization: ")))
+    return env
+
+
 def refusing_sts(cloud: Cloud) -> dict[str, str]:
     env = {**cloud.web(), **cloud.task()}
     cloud.sts.roles.clear()
@@ -372,6 +380,7 @@ BROKEN_FIRST = {
     "web identity": (no_token_file, "AWS_WEB_IDENTITY_TOKEN_FILE", {"container", "imds"}),
     "its role": (refusing_sts, "AccessDenied", {"container", "imds"}),
     "its token": (no_container_token, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", {"imds"}),
+    "its long token": (too_long_a_token, "TooLarge", {"imds"}),
     "container": (refusing_container, "AccessDeniedException", {"imds"}),
     "sign-in": (no_sign_in, "aws sso login", {"imds"}),
 }

@@ -245,7 +245,7 @@ def test_body_too_large(world: World, start) -> None:
     [
         ({"headerBytes": "1KiB"}, "header_too_large"),
         ({"bodyBytes": 100}, "body_too_large"),
-        ({"headerBytes": "2KiB", "bodyBytes": "1KiB", "bufferTotal": "2KiB"}, None),
+        ({"headerBytes": "2KiB", "bodyBytes": "1KiB", "bufferTotal": "256KiB"}, None),
     ],
 )
 def test_small_limits(world: World, start, limits: dict, code: str | None) -> None:

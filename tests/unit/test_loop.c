@@ -78,6 +78,7 @@ a_timer_set_for_now_leaves_descriptors_their_turn(void **state)
 {
 	struct restless r = {{.fn = set_for_now}, 0, -1};
 	struct watch w = {.fn = stop_at_read};
+	struct timer later = {.fn = set_for_now};
 	int fds[2];
 
 	(void)state;
@@ -87,6 +88,7 @@ a_timer_set_for_now_leaves_descriptors_their_turn(void **state)
 	r.pipe = fds[1];
 	watch_set(loop, &w, EPOLLIN);
 	timer_set(loop, &r.timer, 0);
+	timer_set(loop, &later, 60000);
 	assert_int_equal(loop_run(loop), 0);
 	assert_int_equal(r.fired, 1);
 	loop_free(loop);

@@ -74,7 +74,6 @@ this_process_is_seen_and_its_family_is_no_neighbour(void **state)
 	assert_int_equal(self.pid, getpid());
 	assert_int_equal(self.parent, getppid());
 	assert_int_equal(self.uid, geteuid());
-	assert_false(self.is_sidekey);
 	assert_false(process_read(INT32_MAX, &self));
 }
 
