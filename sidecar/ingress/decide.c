@@ -376,6 +376,9 @@ check_tool_model(const struct ingress *in, struct span model, struct decision *d
 			     model.ptr);
 }
 
+/* As many as OpenAI takes tools: each is held against all rules, while all others wait. */
+enum { TOOL_MODELS_MAX = 128 };
+
 /*
  * Some tools run on a model of their own: OpenAI's image_generation, Anthropic's advisor. It stands
  * in the tool itself; what is deeper is a schema's.
@@ -386,6 +389,7 @@ check_tools(const struct ingress *in, struct span body, const struct scan *s, st
 	struct span name, item;
 	struct scan tool;
 	enum verdict v = VERDICT_OK;
+	unsigned nmodels = 0;
 
 	if (s->tools.ptr == NULL || !has_rules(in, d))
 		return VERDICT_OK;
@@ -404,6 +408,11 @@ check_tools(const struct ingress *in, struct span body, const struct scan *s, st
 			return refuse_scan(d, "A tool in the body", fault, &tool);
 		if (tool.has_model && tool.model_is_folded)
 			return refuse_folded(d, "A tool in the body");
+		if (tool.has_model && ++nmodels > TOOL_MODELS_MAX)
+			return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+					     "More than %d of the body's \"tools\" name a model; "
+					     "name fewer.",
+					     TOOL_MODELS_MAX);
 		if (tool.has_model)
 			v = check_tool_model(in, (struct span){tool.model, tool.model_len}, d);
 	}

@@ -306,6 +306,21 @@ def test_tools_whose_models_may_not_be_used(four, tooled: Agent, tools, code, sa
     assert not any(four.heard().values())
 
 
+def test_only_so_many_tools_have_models(four: Four, start) -> None:
+    """A body full of them, each held against all rules, would make all others wait."""
+    others = [{"match": f"other-{i}*", "target": "openai"} for i in range(4000)]
+    sidekey = start(four.config(models=[*others, *TOOL_RULES]), four.env)
+    named = [{"type": "image_generation", "model": "img-1"}]
+    body = {"model": "gpt-4o", "tools": [*named * 128, {"type": "function"}]}
+    with Agent(sidekey.port) as agent:
+        assert agent.call("POST", "/v1/responses", body).status == 200
+        agent.begin("POST", "/v1/responses", {**body, "tools": named * 600_000})
+        assert sidekey.admin("/healthz")[0] == 200
+        answer = agent.read()
+    assert answer.code == "malformed_request"
+    assert "More than 128" in answer.json()["error"]["message"]
+
+
 def test_a_tool_s_model_is_the_caller_s(four: Four, start) -> None:
     caller = {"name": "some", "token": "env:TOKEN", "models": ["claude-*", "gpt-4o"]}
     config = {**four.config(callers=[caller])}
