@@ -14,7 +14,12 @@
 
 #include "base/shortage.h"
 
-enum { QUEUE_MAX = 4096, POOL_BYTES = 4096, PAUSE_MS = 50 };
+enum {
+	QUEUE_MAX = 4096,
+	POOL_BYTES = 4096,
+	PAUSE_MS = 50,
+	AT_ONCE = 64, /* messages taken: a peer that never stops gets its turn like everybody */
+};
 
 struct queued {
 	struct queued *next;
@@ -363,7 +368,7 @@ ready(struct watch *w, uint32_t events)
 	if (events & EPOLLOUT)
 		flush_queue(c);
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		while (!c->lost && !c->doomed && receive_one(c))
+		for (int i = 0; i < AT_ONCE && !c->lost && !c->doomed && receive_one(c); i++)
 			continue;
 	c->in_handler = false;
 	if (c->doomed)

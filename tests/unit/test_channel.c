@@ -129,6 +129,40 @@ what_waits_arrives_whole_and_in_order(void **state)
 	loop_free(loop);
 }
 
+static struct channel *endless; /* sends another message for each that is heard */
+
+static void
+hear_another(void *arg, enum msg_type type, const void *obj, int fd)
+{
+	hear(arg, type, obj, fd);
+	if (((struct ear *)arg)->heard < FAR_TOO_MANY)
+		assert_int_equal(send_number(endless, 0), 0);
+}
+
+/* A sender that keeps up with its reader takes no turn from a timer, or from a signal. */
+static void
+who_never_stops_is_not_alone(void **state)
+{
+	struct ear teller_ear, ear = {.fd = -1};
+	struct channel_options o = {"test", 1u << MSG_ENV, hear_another, lose, &ear};
+	struct timer due = {.fn = too_late};
+	struct channel *listener;
+	int fds[2];
+
+	(void)state;
+	loop = loop_new();
+	assert_int_equal(channel_pair(fds), 0);
+	endless = end_of(fds[0], &teller_ear, 0);
+	listener = channel_new(loop, fds[1], &o);
+	assert_int_equal(send_number(endless, 0), 0);
+	timer_set(loop, &due, 1);
+	assert_int_equal(loop_run(loop), 1);
+	assert_in_range(ear.heard, 1, FAR_TOO_MANY - 1);
+	channel_free(endless);
+	channel_free(listener);
+	loop_free(loop);
+}
+
 static void
 who_never_reads_is_given_up(void **state)
 {
@@ -263,6 +297,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_waits_arrives_whole_and_in_order),
+		cmocka_unit_test(who_never_stops_is_not_alone),
 		cmocka_unit_test(who_never_reads_is_given_up),
 		cmocka_unit_test(who_leaves_is_noticed_with_much_waiting),
 		cmocka_unit_test(a_lie_ends_the_channel),
