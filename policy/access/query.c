@@ -4,9 +4,8 @@
 #include "policy/access/models.h"
 #include "policy/access/paths.h"
 
-/* Where the member at from ends. ';' parts members too, to servers of an older kind. */
-static size_t
-member_end(struct span query, size_t from)
+size_t
+query_member_end(struct span query, size_t from)
 {
 	size_t ampersand = span_find(query, from, '&'), semicolon = span_find(query, from, ';');
 
@@ -34,7 +33,7 @@ query_check(struct span query, const struct span *extra, size_t nextra,
 	    char name[static QUERY_NAME_MAX + 1])
 {
 	for (size_t at = 0; at < query.len;) {
-		size_t end = member_end(query, at);
+		size_t end = query_member_end(query, at);
 		struct span folded;
 
 		if (folded_name(span_cut(query, at, end), name, &folded) != 0)

@@ -22,4 +22,7 @@ enum query_fault {
 enum query_fault query_check(struct span query, const struct span *extra, size_t nextra,
 			     char name[static QUERY_NAME_MAX + 1]);
 
+/* Where the member at from ends: ';' parts members too, to servers of an older kind. */
+size_t query_member_end(struct span query, size_t from);
+
 #endif

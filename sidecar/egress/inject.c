@@ -114,18 +114,21 @@ is_replaced(const struct egress_target *t, struct span member)
 static void
 add_query(struct buf *b, const struct egress_target *t, const struct frame_call *call)
 {
-	char mark = '?';
+	char mark = '?', between = ';'; /* of two members: one '&' parts them for everybody */
 
 	for (size_t at = 0; call->has_query && at < call->query.len;) {
-		size_t end = span_find(call->query, at, '&');
+		size_t end = query_member_end(call->query, at);
 		struct span member = span_cut(call->query, at, end);
 
+		if (member.len > 0 && !is_replaced(t, member)) {
+			(void)buf_add_char(b, mark == '?' ? mark : between);
+			(void)buf_add_span(b, member);
+			mark = '&';
+			between = ';';
+		}
+		if (end < call->query.len && call->query.ptr[end] == '&')
+			between = '&';
 		at = end + 1;
-		if (member.len == 0 || is_replaced(t, member))
-			continue;
-		(void)buf_add_char(b, mark);
-		(void)buf_add_span(b, member);
-		mark = '&';
 	}
 	for (size_t i = 0; i < t->nquery; i++) {
 		(void)buf_add_char(b, mark);

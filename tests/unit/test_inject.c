@@ -40,11 +40,53 @@ queries(void **state)
 	}
 }
 
+static const struct {
+	const char *query, *sent;
+} joined[] = {
+	{"", "?api-version=1"},
+	{"a=1", "?a=1&api-version=1"},
+	{"a=1;b=2&c=3", "?a=1;b=2&c=3&api-version=1"},
+	{"a=1;api-version=0", "?a=1&api-version=1"},
+	{"Api%2dversion=0;a=1", "?a=1&api-version=1"},
+	{"a=1;api-version=0;b", "?a=1;b&api-version=1"},
+	{"a=1&api-version=0;b", "?a=1&b&api-version=1"},
+	{"a=1;api-version=0&b", "?a=1&b&api-version=1"},
+	{"key=mine;a=1;api_key=x", "?a=1&api-version=1"},
+	{"a=1;;b&&", "?a=1;b&api-version=1"},
+};
+
+/* However members are parted, none takes the place of what the configuration says. */
+static void
+targets(void **state)
+{
+	struct egress_query fixed = {SPAN("api-version"), SPAN("1")};
+	const struct egress_target target = {
+		.base_path = SPAN("/v1"), .query = &fixed, .nquery = 1};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(joined); i++) {
+		const struct frame_call call = {
+			.path = SPAN("/models"),
+			.has_query = true,
+			.query = span_of(joined[i].query),
+		};
+		struct buf b;
+
+		buf_init(&b, 1024);
+		inject_target(&b, &target, &call);
+		if (!span_eq(span_cut(buf_span(&b), strlen("/v1/models"), b.len),
+			     span_of(joined[i].sent)))
+			fail_msg("%s: %.*s", joined[i].query, (int)b.len, b.ptr);
+		buf_free(&b);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queries),
+		cmocka_unit_test(targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
