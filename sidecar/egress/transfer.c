@@ -268,13 +268,14 @@ on_header(char *line, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 	size_t len = size * n;
+	struct span text = {line, len};
 
 	if (t->head_done) {
 		t->trailers += len;
 		if (t->trailers > HEAD_BYTES_MAX)
 			t->verdict = VERDICT_UPSTREAM_INVALID;
-	} else if (len > 2) {
-		if (buf_add(&t->head, line, len) != 0)
+	} else if (!span_is(text, "\r\n") && !span_is(text, "\n")) {
+		if (buf_add_span(&t->head, text) != 0)
 			t->verdict = VERDICT_UPSTREAM_INVALID;
 	} else {
 		t->verdict = head_complete(t);
