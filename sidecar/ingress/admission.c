@@ -121,16 +121,15 @@ admission_give(const struct ingress *in, struct call *c)
 void
 admission_charge(const struct ingress *in, const struct call *c)
 {
-	uint64_t tokens = 0;
+	uint64_t bytes = c->bytes_in + c->bytes_relayed, tokens = UINT64_MAX;
 
 	if (!c->admitted)
 		return;
-	if (c->metered == METER_KNOWN && c->usage.input > UINT64_MAX - c->usage.output)
-		tokens = UINT64_MAX;
-	else if (c->metered == METER_KNOWN)
+	if (c->usage.input <= UINT64_MAX - c->usage.output)
 		tokens = c->usage.input + c->usage.output;
-	else if (c->metered == METER_UNKNOWN)
-		tokens = c->bytes_in + c->bytes_relayed;
+	/* Who hangs up is charged for what was said before, too: Anthropic begins with the input. */
+	if (c->metered == METER_UNKNOWN && tokens < bytes)
+		tokens = bytes;
 	limits_spend(in->counters[c->decision.caller], &in->plan.callers[c->decision.caller].limits,
 		     tokens, loop_clock_us() / 1000);
 }

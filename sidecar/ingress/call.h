@@ -45,7 +45,7 @@ struct call {
 	struct meter meter;              /* of the answer's body */
 	bool whole;                      /* the answer has ended, and not broken off */
 	enum meter_result metered;
-	struct usage usage; /* when that is METER_KNOWN */
+	struct usage usage; /* as far as it was said; all of it when that is METER_KNOWN */
 };
 
 /* A fresh call with its id and start time; out of memory ends the process. */

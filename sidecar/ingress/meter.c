@@ -153,9 +153,12 @@ is_final(struct meter *m, bool whole)
 enum meter_result
 meter_end(struct meter *m, bool whole, struct usage *out)
 {
+	bool is_known;
+
+	*out = (struct usage){0};
 	if (m->form == FORM_NONE)
 		return METER_NONE;
-	if (!is_final(m, whole) || !meter_usage_sum(&m->sum, m->input_only, out))
-		return METER_UNKNOWN;
-	return METER_KNOWN;
+	is_known = is_final(m, whole);
+	is_known = meter_usage_sum(&m->sum, m->input_only, out) && is_known;
+	return is_known ? METER_KNOWN : METER_UNKNOWN;
 }

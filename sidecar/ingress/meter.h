@@ -48,8 +48,8 @@ void meter_begin(struct meter *m, const struct route *route, unsigned status,
 void meter_feed(struct meter *m, struct span piece);
 
 /*
- * No more will come. whole: the upstream ended the body itself. *out is set for METER_KNOWN
- * alone. m keeps its numbers, but must not be fed again.
+ * No more will come. whole: the upstream ended the body itself. *out is what was said, be it all
+ * (METER_KNOWN) or what came before it broke off. m keeps its numbers, but must not be fed again.
  */
 enum meter_result meter_end(struct meter *m, bool whole, struct usage *out);
 

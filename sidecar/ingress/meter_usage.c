@@ -125,7 +125,8 @@ meter_usage_sum(const struct meter_numbers *sum, bool input_only, struct usage *
 	const uint64_t *v = sum->value; /* what was not seen is 0 */
 	struct usage u = {.output = v[OUTPUT], .reasoning = v[REASONING]};
 
-	if (sum->bad || (!has(sum, OUTPUT) && !input_only))
+	*out = (struct usage){0};
+	if (sum->bad)
 		return false;
 	u.cache_read = has(sum, CACHED) ? v[CACHED] : v[CACHE_READ];
 	u.cache_write = has(sum, CACHED_WRITE) ? v[CACHED_WRITE] : v[CACHE_WRITE];
@@ -135,11 +136,10 @@ meter_usage_sum(const struct meter_numbers *sum, bool input_only, struct usage *
 		u.input = v[INPUT] + v[CACHE_READ] + v[CACHE_WRITE];
 	else if (has(sum, TOTAL) && input_only)
 		u.input = v[TOTAL];
-	else
-		return false;
 	/* xAI counts reasoning beside its completion tokens; its total tells. */
 	if (has(sum, TOTAL) && v[TOTAL] == u.input + u.output + u.reasoning)
 		u.output += u.reasoning;
 	*out = u;
-	return true;
+	return (has(sum, OUTPUT) || input_only) &&
+	       (has(sum, PROMPT) || has(sum, INPUT) || (has(sum, TOTAL) && input_only));
 }

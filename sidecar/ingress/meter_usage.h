@@ -33,8 +33,8 @@ void meter_usage_set(struct meter_numbers *sum, enum meter_header which, struct 
 void meter_usage_add(struct meter_numbers *sum, const struct meter_numbers *later);
 
 /*
- * The counts, if both sides of them were said. input_only: the operation has no output tokens
- * (embeddings), and a total alone will do. False leaves *out alone.
+ * The counts, and whether both sides of them were said: of what was not, *out is 0. input_only: the
+ * operation has no output tokens (embeddings), and a total alone will do.
  */
 bool meter_usage_sum(const struct meter_numbers *sum, bool input_only, struct usage *out);
 

@@ -15,6 +15,7 @@ import openai
 import pytest
 from fakes.agent import CHAT, HELLO, STREAM, Agent, Answer, Closed
 from fakes.apibase import Act, refusal
+from fakes.openai_answers import event
 from fakes.reload import reload, rewrite
 from fakes.sidekey import SANITIZED, Sidekey
 from fakes.toxic import RESET
@@ -334,6 +335,24 @@ def test_background_is_refused(plain_world: World, start, limit: str) -> None:
         assert agent.call("POST", CHAT, chat, headers).status == 200, "of responses alone"
     done = len(good) if limit != "requestsPerMinute" else len(bad + good)
     assert len(plain_world.api.executed) == done + 1
+
+
+def test_what_was_said_is_charged(plain_world: World, start) -> None:
+    """Anthropic says the input first: whoever leaves then pays for a document that a URL names."""
+    callers = [{"name": "a", "token": "env:TOKEN", "tokenBudget": {"tokens": 4000, "period": "1h"}}]
+    target = plain_world.target(provider="litellm")
+    sidekey = start(plain_world.config(target, callers=callers), plain_world.env(TOKEN=TOKEN))
+    usage = {"input_tokens": 1000, "cache_read_input_tokens": 3000, "output_tokens": 1}
+    begun = event({"type": "message_start", "message": {"usage": usage}}, "message_start")
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"
+    plain_world.api.script(Act(raw=head + begun))
+    source = {"type": "document", "source": {"type": "url", "url": "https://example.com/long.pdf"}}
+    body = {"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": [source]}]}
+    with Agent(sidekey.port) as agent, contextlib.suppress(Closed):
+        agent.call("POST", "/v1/messages", {**body, "stream": True}, AUTH)
+    wait_for(lambda: sidekey.calls() and inflight(sidekey) == 0, 10, "it is over")
+    assert sidekey.calls()[0]["usage"] == "unknown"
+    spent(ask(sidekey))
 
 
 def test_output_is_charged(plain_world: World, start) -> None:

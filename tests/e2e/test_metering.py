@@ -3,6 +3,7 @@
 not say is unknown; and the bytes that pass are the upstream's."""
 
 import json
+import time
 
 import openai
 import pytest
@@ -126,6 +127,22 @@ def test_anthropic(plain_world: World, start) -> None:
         answer = agent.call("POST", "/v1/messages", {**body, "stream": True})
     assert answer.body == stream
     assert used(sidekey, 2) == (110, 3)
+
+
+def test_bytes_in(world: World, sidekey: Sidekey) -> None:
+    """What came in counts once, be it in one piece or in two."""
+    body = json.dumps({"model": MODEL, "messages": ASK}).encode()
+    with Agent(sidekey.port) as agent:
+        fields = f"Host: {agent.host}\r\nContent-Type: application/json"
+        length = f"Content-Length: {len(body)}"
+        head = f"POST {CHAT} HTTP/1.1\r\n{fields}\r\n{length}\r\n\r\n".encode()
+        for pieces in ([head + body], [head, body], [head + body[:9], body[9:]]):
+            for piece in pieces:
+                agent.send(piece)
+                time.sleep(0.05)
+            assert agent.read().status == 200
+    wait_for(lambda: len(sidekey.calls()) == 3, 10, "all calls in the log")
+    assert {call["bytes_in"] for call in sidekey.calls()} == {len(head) + len(body)}
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ static const struct headers {
 	{"7", "9", "{\"generation\":\"hi\"}", true, 7, 9, "a body without usage"},
 	{"7", "9", "[1]", true, 7, 9, "a body of another form"},
 	{"7", "9", FIVE, true, 2, 3, "the body knows better: it tells cached tokens apart"},
-	{"7", NULL, "{}", false, 0, 0, "one of two"},
+	{"7", NULL, "{}", false, 7, 0, "one of two"},
 	{"-7", "9", "{}", false, 0, 0, "not a count"},
 	{"7", "9999999999999", "{}", false, 0, 0, "not a count of this world"},
 	{NULL, NULL, "{}", false, 0, 0, "neither"},

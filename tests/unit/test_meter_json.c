@@ -44,7 +44,7 @@ static const struct row {
 	{"{" USAGE("nul", "2") "}", false, 0, 0, "half a word"},
 	{"{\"usage\":5}", false, 0, 0, "usage is a number"},
 	{"{\"usage\":[{\"prompt_tokens\":1,\"completion_tokens\":2}]}", false, 0, 0, "an array"},
-	{"{\"usage\":{\"prompt_tokens\":1}}", false, 0, 0, "half of it"},
+	{"{\"usage\":{\"prompt_tokens\":1}}", false, 1, 0, "half of it"},
 	{"{\"usage\":{\"total_tokens\":3}}", false, 0, 0, "a total does not say of what"},
 	{"{\"usage\":{}}", false, 0, 0, "empty"},
 	{"{" USAGE("1", "2") "," USAGE("1", "3") "}", false, 0, 0, "two that differ"},
