@@ -127,7 +127,7 @@ admission_charge(const struct ingress *in, const struct call *c)
 		return;
 	if (c->usage.input <= UINT64_MAX - c->usage.output)
 		tokens = c->usage.input + c->usage.output;
-	/* Who hangs up is charged for what was said before, too: Anthropic begins with the input. */
+	/* Who hangs up pays for what was said before, too: Anthropic begins with the input. */
 	if (c->metered == METER_UNKNOWN && tokens < bytes)
 		tokens = bytes;
 	limits_spend(in->counters[c->decision.caller], &in->plan.callers[c->decision.caller].limits,

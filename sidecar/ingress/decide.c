@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ingress/decide_refuse.h"
+#include "ingress/decide_parts.h"
 
 #include "http/grammar.h"
 #include "ingress/include_usage.h"
@@ -12,6 +12,7 @@
 #include "policy/access/paths.h"
 
 enum {
+	TOOL_MODELS_MAX = 128,        /* as many as OpenAI takes tools */
 	BEDROCK_BODY_MAX = 25000000,  /* of InvokeModel, the largest that there is */
 	DECIDE_PATH_MODEL_MAX = 2048, /* as long as Bedrock's ids may be, and as a body's */
 	/* A request line, and a name that takes a segment's place, each byte of it escaped. */
@@ -209,91 +210,6 @@ decide_classic(struct span method, struct span model, struct decision *d)
 		model.len == 0 ? " without a model" : " and model");
 }
 
-/* What the target's calls are signed with, where they are. */
-static enum verdict
-check_signing(const struct ingress *in, uint16_t target, struct decision *d)
-{
-	struct span name = in->plan.targets[target].name;
-
-	if (in->targets[target].signing == SIGNING_REFUSED)
-		return decide_refuse(
-			d, VERDICT_CREDENTIAL_REFUSED,
-			"There is no AWS identity to sign for the target \"%.*s\" with, and "
-			"none to be expected; sidekey's log says why.",
-			(int)name.len, name.ptr);
-	if (in->targets[target].signing == SIGNING_AWAITED)
-		return decide_refuse(
-			d, VERDICT_CREDENTIAL_UNAVAILABLE,
-			"The AWS identity that signs for the target \"%.*s\" is not there "
-			"yet; sidekey keeps asking for it, try again in a few seconds.",
-			(int)name.len, name.ptr);
-	return VERDICT_OK;
-}
-
-/* Whether there is what a call of target proves itself with. */
-static enum verdict
-check_credentials(const struct ingress *in, uint16_t target, struct decision *d)
-{
-	const struct ingress_target *t = &in->plan.targets[target];
-	bool missing = false;
-
-	for (size_t i = 0; i < t->nslots; i++) {
-		const struct slot_view *s = &in->slots[t->slots[i].number];
-		struct span name = in->plan.slots[t->slots[i].number].name;
-
-		if (s->state == SLOT_REFUSED)
-			return decide_refuse(
-				d, VERDICT_CREDENTIAL_REFUSED,
-				"The store refused the secret %.*s (%s); sidekey's log names "
-				"the reference and the principal.",
-				(int)name.len, name.ptr, s->error_type);
-		missing |= s->state == SLOT_MISSING || s->state == SLOT_WAITING;
-	}
-	if (missing)
-		return decide_refuse(
-			d, VERDICT_CREDENTIAL_UNAVAILABLE,
-			"A secret of the target \"%.*s\" is not there yet; sidekey keeps "
-			"asking the store, try again in a few seconds.",
-			(int)t->name.len, t->name.ptr);
-	return check_signing(in, target, d);
-}
-
-/* One of them is enough; when there is none, whether it pays to wait for one. */
-static enum verdict
-check_deployments(const struct ingress *in, const struct ingress_target *t, struct decision *d)
-{
-	uint16_t why = t->deployments[0].number;
-
-	for (size_t i = 0; i < t->ndeployments; i++) {
-		enum verdict v = check_credentials(in, t->deployments[i].number, d);
-
-		if (v == VERDICT_OK) {
-			d->why[0] = '\0'; /* of those before it */
-			return v;
-		}
-		if (v == VERDICT_CREDENTIAL_UNAVAILABLE)
-			why = t->deployments[i].number;
-	}
-	return check_credentials(in, why, d);
-}
-
-static enum verdict
-check_target(const struct ingress *in, struct decision *d)
-{
-	const struct ingress_target *t = &in->plan.targets[d->target];
-
-	if ((dialects_of(t->provider) >> d->dialect & 1) == 0 ||
-	    (t->operations >> d->route->operation & 1) == 0)
-		return decide_refuse(
-			d, VERDICT_OPERATION_NOT_ALLOWED,
-			"The operation \"%s\" is not enabled for the target \"%.*s\", where "
-			"this call would go.",
-			operation_name(d->route->operation), (int)t->name.len, t->name.ptr);
-	if (t->ndeployments > 0)
-		return check_deployments(in, t, d);
-	return check_credentials(in, d->target, d);
-}
-
 /* Under rules it counts for something which model that is: the upstream has to see it, too. */
 static enum verdict
 refuse_folded(struct decision *d, const char *what)
@@ -370,14 +286,11 @@ check_tool_model(const struct ingress *in, struct span model, struct decision *d
 		return VERDICT_OK;
 	return decide_refuse(d, VERDICT_MODEL_NOT_ALLOWED,
 			     "The rule for the model \"%.*s\", which a tool names, renames it or "
-			     "leads to another target; a tool's model goes as it is to where the "
-			     "call goes, so name one whose rule agrees with that.",
+			     "leads to another target than the call's; name one that goes there as "
+			     "it is.",
 			     model.len < DECIDE_MODEL_MAX ? (int)model.len : DECIDE_MODEL_MAX,
 			     model.ptr);
 }
-
-/* As many as OpenAI takes tools: each is held against all rules, while all others wait. */
-enum { TOOL_MODELS_MAX = 128 };
 
 /*
  * Some tools run on a model of their own: OpenAI's image_generation, Anthropic's advisor. It stands
@@ -389,7 +302,6 @@ check_tools(const struct ingress *in, struct span body, const struct scan *s, st
 	struct span name, item;
 	struct scan tool;
 	enum verdict v = VERDICT_OK;
-	unsigned nmodels = 0;
 
 	if (s->tools.ptr == NULL || !has_rules(in, d))
 		return VERDICT_OK;
@@ -397,7 +309,8 @@ check_tools(const struct ingress *in, struct span body, const struct scan *s, st
 		return decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The body has \"tools\" twice.");
 	if (s->tools.ptr[0] != '[')
 		return VERDICT_OK;
-	for (size_t at = 1; v == VERDICT_OK && walk_item(s->tools, &at, false, &name, &item);) {
+	for (size_t at = 1, nmodels = 0;
+	     v == VERDICT_OK && walk_item(s->tools, &at, false, &name, &item);) {
 		enum scan_fault fault;
 
 		if (item.ptr[0] != '{')
@@ -408,10 +321,10 @@ check_tools(const struct ingress *in, struct span body, const struct scan *s, st
 			return refuse_scan(d, "A tool in the body", fault, &tool);
 		if (tool.has_model && tool.model_is_folded)
 			return refuse_folded(d, "A tool in the body");
+		/* Each is held against all rules, while all others wait. */
 		if (tool.has_model && ++nmodels > TOOL_MODELS_MAX)
 			return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
-					     "More than %d of the body's \"tools\" name a model; "
-					     "name fewer.",
+					     "More than %d \"tools\" name a model.",
 					     TOOL_MODELS_MAX);
 		if (tool.has_model)
 			v = check_tool_model(in, (struct span){tool.model, tool.model_len}, d);
@@ -496,7 +409,7 @@ decide_target(const struct ingress *in, bool has_model, struct decision *d)
 	if (d->target == PLAN_NONE)
 		return refuse_undecided(in, d);
 	d->target = host_for(in, d);
-	return check_target(in, d);
+	return decide_target_serves(in, d);
 }
 
 /* sent: the body's model, as the target is to see it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the head of a request alone decides: who sends it, who calls, and what for. */
-#include "ingress/decide_refuse.h"
+#include "ingress/decide_parts.h"
 
 #include "base/ip.h"
 #include "http/grammar.h"

@@ -23,7 +23,7 @@ body_complete(struct conn *c, bool more)
 			false);
 		return;
 	}
-	call->bytes_in = call->head_len + call->body.len; /* head_len covers what came with it */
+	call->bytes_in = call->head_len + call->body.len; /* head_len: what came with it */
 	call->whole_us = loop_clock_us();
 	v = c->in->draining ? VERDICT_SHUTTING_DOWN
 			    : decide_body(c->in, call->content, &call->decision);
