@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <glob.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/isolate_hide.h"
@@ -125,25 +128,113 @@ add_references(struct hidden *h, const struct keeper_plan *k, const char *home)
 	}
 }
 
-/* `Num RefCount Protocol Flags Type St Inode Path`, of sockets that have one (proc(5)). */
+/* ---- Unix sockets ---- */
+
+static bool
+is_socket(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static bool
+has(const struct buf *list, const char *path)
+{
+	for (size_t at = 0; at < list->len; at += strlen(list->ptr + at) + 1)
+		if (strcmp(list->ptr + at, path) == 0)
+			return true;
+	return false;
+}
+
+static void
+add_sockets_in(struct hidden *h, const char *dir)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if ((entry->d_type == DT_SOCK || entry->d_type == DT_UNKNOWN) &&
+		    snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < PATH_MAX &&
+		    is_socket(path))
+			add(&h->files, path);
+	if (d != NULL)
+		closedir(d);
+}
+
+/* seen: what was read, each but once. */
+static void
+add_directory(struct hidden *h, const char *dir, struct buf *seen)
+{
+	auto_free char *real = realpath(dir, NULL);
+
+	if (real == NULL || has(seen, real))
+		return;
+	add(seen, real);
+	add_sockets_in(h, real);
+}
+
+/* Whoever bound a socket by a relative name stands where it did, as a rule; root alone sees all. */
+static void
+add_relative(struct hidden *h, const char *dir, struct buf *seen)
+{
+	glob_t places = {0};
+	char path[PATH_MAX];
+
+	if (has(seen, dir))
+		return;
+	add(seen, dir);
+	(void)glob("/proc/[0-9]*/cwd", GLOB_NOSORT, NULL, &places);
+	for (size_t i = 0; i < places.gl_pathc; i++)
+		if (snprintf(path, sizeof(path), "%s/%s", places.gl_pathv[i], dir) < PATH_MAX)
+			add_directory(h, path, seen);
+	globfree(&places);
+}
+
+/* Of a line `Num RefCount Protocol Flags Type St Inode Path` (proc(5)); empty without a name. */
+static char *
+path_of(char *line)
+{
+	enum { BEFORE = 7 };
+
+	line[strcspn(line, "\n")] = '\0';
+	for (int i = 0; i < BEFORE; i++) {
+		line += strspn(line, " ");
+		line += strcspn(line, " ");
+	}
+	return *line == ' ' ? line + 1 : line;
+}
+
+/*
+ * The table tells names as they were at bind(2). A socket may have another since, most often in the
+ * same directory: OpenSSH's ControlPath has. Abstract ones, with an @, stay in the network outside.
+ */
 static void
 add_sockets(struct hidden *h)
 {
 	FILE *table = fopen("/proc/net/unix", "re");
 	auto_free char *line = NULL;
+	auto_buf struct buf seen = {0};
 	size_t size = 0;
+	bool has_head = table != NULL && getline(&line, &size, table) > 0;
 
-	while (table != NULL && getline(&line, &size, table) > 0) {
-		char *path = strstr(line, " /");
+	buf_init(&seen, HIDDEN_MAX);
+	while (has_head && getline(&line, &size, table) > 0) {
+		char *path = path_of(line);
 
-		if (path == NULL)
-			continue;
-		path[strcspn(path, "\n")] = '\0';
-		add(&h->files, path + 1);
+		if (path[0] == '/') {
+			add(&h->files, path);
+			add_directory(h, dirname(path), &seen);
+		} else if (path[0] != '\0' && path[0] != '@') {
+			add_relative(h, dirname(path), &seen);
+		}
 	}
 	if (table != NULL)
 		fclose(table);
 }
+
+/* ---- all of it ---- */
 
 void
 hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env)

@@ -2,7 +2,7 @@
 /*
  * What an isolated command must not find: the directories of sockets and of temporary files, the
  * files that references of the configuration name, those of the cloud identity, and each Unix
- * socket that has a path.
+ * socket that stands in a directory where one was bound.
  */
 #ifndef CLI_ISOLATE_HIDE_H
 #define CLI_ISOLATE_HIDE_H
@@ -23,7 +23,8 @@ void hidden_free(struct hidden *h);
  * Lists it. The directory of a secret file is hidden as a whole, since a file that is replaced
  * under its name would show: but not one that the command may need, which is the home or the
  * working directory or above it, or one of the system's. Of a name that is a link, so is what it
- * leads to. env: where HOME stands.
+ * leads to. A socket bound by a relative name is looked for where processes stand that this user
+ * may see. env: where HOME stands.
  */
 void hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env);
 

@@ -73,6 +73,8 @@ attempts = {
     "socket in /tmp": lambda: dial(socket.AF_UNIX, places["tmp"]),
     "socket at home": lambda: dial(socket.AF_UNIX, places["home"]),
     "socket beside the work": lambda: dial(socket.AF_UNIX, places["work"]),
+    "socket that was moved": lambda: dial(socket.AF_UNIX, places["moved"]),
+    "socket by a relative name": lambda: dial(socket.AF_UNIX, places["relative"]),
     "abstract socket": lambda: dial(socket.AF_UNIX, "\\0" + places["abstract"]),
     "inherited socket": lambda: socket.socket(fileno=places["inherited"]).send(b"x") > 0,
     "secret": lambda: holds(places["secret"], "secret"),
@@ -109,6 +111,20 @@ for name, attempt in attempts.items():
 print(json.dumps(came_through))
 """
 
+# Binds as OpenSSH does for ControlMaster, which gives its socket the name of ControlPath once it
+# listens; by a relative name, from the directory in which it goes on.
+MASTER = """
+import os, socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.bind("master.AbCdEf")
+    os.chmod("master.AbCdEf", 0o777)
+    s.listen()
+    os.link("master.AbCdEf", "master")
+    os.unlink("master.AbCdEf")
+    print("listens", flush=True)
+    sys.stdin.read()
+"""
+
 # Those that succeed without isolation: what shows that the services answer.
 REACHABLE = {
     "loopback",
@@ -118,6 +134,8 @@ REACHABLE = {
     "socket in /tmp",
     "socket at home",
     "socket beside the work",
+    "socket that was moved",
+    "socket by a relative name",
     "abstract socket",
     "inherited socket",
     "secret",
@@ -155,7 +173,8 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "home"
-        for name in ("keys", "replaced", "links", "dotfiles", ".aws", "work", ".sockets"):
+        secrets = ("keys", "replaced", "links", "dotfiles", ".aws")
+        for name in (*secrets, "work", ".sockets", ".ssh", "run"):
             (self.path / name).mkdir(parents=True)
         self.user = ORDINARY if os.geteuid() == 0 else None
         self.keep("keys/gateway", "secret-of-the-gateway")
@@ -238,6 +257,23 @@ def listen(stack: contextlib.ExitStack, family: int, address) -> socket.socket:
     return s
 
 
+def master(stack: contextlib.ExitStack, home: Home, place: Path) -> Path:
+    """Of the same user: who else stands where is not for everybody to see."""
+    user = {} if home.user is None else {"user": home.user, "group": home.user, "extra_groups": []}
+    run = stack.enter_context(
+        subprocess.Popen(
+            [str(PYTHON), "-c", MASTER],
+            cwd=place,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            **user,
+        )
+    )
+    assert run.stdout and run.stdout.readline() == "listens\n"
+    return place / "master"
+
+
 @pytest.fixture
 def places(home: Home) -> Iterator[dict]:
     """Services and secrets of the host, of which none is an isolated command's business."""
@@ -253,6 +289,11 @@ def places(home: Home) -> Iterator[dict]:
         paths["work"] = home.path / "work" / "agent.sock"
         for path in paths.values():
             listen(stack, socket.AF_UNIX, str(path))
+        paths["moved"] = home.path / ".ssh" / "cm"
+        listen(stack, socket.AF_UNIX, str(home.path / ".ssh" / "cm.AbCdEf"))
+        os.link(home.path / ".ssh" / "cm.AbCdEf", paths["moved"])
+        os.unlink(home.path / ".ssh" / "cm.AbCdEf")
+        paths["relative"] = master(stack, home, home.path / "run")
         abstract = f"sidekey-isolate-{os.getpid()}"
         listen(stack, socket.AF_UNIX, "\0" + abstract)
         terminal, name = os.openpty()
