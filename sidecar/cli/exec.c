@@ -312,14 +312,20 @@ run_isolated(struct run *r, char **env)
 {
 	const struct environment own = config_own_environment();
 	struct hidden hidden;
-	int status;
+	int status = EXIT_FAILED;
+	bool listed;
 
 	hidden_init(&hidden);
-	hidden_fill(&hidden, &r->plans, &own);
+	listed = hidden_fill(&hidden, &r->plans, &own) == 0;
 	environ_forget();
 	plans_free(&r->plans);
 	config_free(r->config);
-	status = isolate_run(&r->place, &hidden, env);
+	if (listed)
+		status = isolate_run(&r->place, &hidden, env);
+	else
+		fputs("sidekey exec: /proc/net/unix cannot be read, or tells more sockets than can "
+		      "be hidden; nothing was run. Mount /proc, or leave --isolate out.\n",
+		      stderr);
 	hidden_free(&hidden);
 	return status;
 }

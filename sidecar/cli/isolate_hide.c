@@ -31,6 +31,7 @@ static const char *const shared[] = {
 void
 hidden_init(struct hidden *h)
 {
+	h->is_partial = false;
 	buf_init(&h->directories, HIDDEN_MAX);
 	buf_init(&h->files, HIDDEN_MAX);
 }
@@ -53,9 +54,10 @@ hidden_is_within(const char *path, const char *dir)
 }
 
 static void
-add(struct buf *list, const char *path)
+add(struct hidden *h, struct buf *list, const char *path)
 {
-	(void)buf_add(list, path, strlen(path) + 1);
+	if (buf_add(list, path, strlen(path) + 1) != 0)
+		h->is_partial = true;
 }
 
 /* By its name without links, which may be another's of the same directory. */
@@ -79,9 +81,9 @@ add_with_directory(struct hidden *h, const char *path, const char *home)
 	char dir[PATH_MAX];
 
 	snprintf(dir, sizeof(dir), "%s", path);
-	add(&h->files, path);
+	add(h, &h->files, path);
 	if (!is_needed(dirname(dir), home))
-		add(&h->directories, dir);
+		add(h, &h->directories, dir);
 }
 
 /* Where the name is a link, or behind one, what it leads to can be read by a name of its own. */
@@ -158,7 +160,7 @@ add_sockets_in(struct hidden *h, const char *dir)
 		if ((entry->d_type == DT_SOCK || entry->d_type == DT_UNKNOWN) &&
 		    snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < PATH_MAX &&
 		    is_socket(path))
-			add(&h->files, path);
+			add(h, &h->files, path);
 	if (d != NULL)
 		closedir(d);
 }
@@ -171,7 +173,7 @@ add_directory(struct hidden *h, const char *dir, struct buf *seen)
 
 	if (real == NULL || has(seen, real))
 		return;
-	add(seen, real);
+	add(h, seen, real);
 	add_sockets_in(h, real);
 }
 
@@ -184,7 +186,7 @@ add_relative(struct hidden *h, const char *dir, struct buf *seen)
 
 	if (has(seen, dir))
 		return;
-	add(seen, dir);
+	add(h, seen, dir);
 	(void)glob("/proc/[0-9]*/cwd", GLOB_NOSORT, NULL, &places);
 	for (size_t i = 0; i < places.gl_pathc; i++)
 		if (snprintf(path, sizeof(path), "%s/%s", places.gl_pathv[i], dir) < PATH_MAX)
@@ -224,7 +226,7 @@ add_sockets(struct hidden *h)
 		char *path = path_of(line);
 
 		if (path[0] == '/') {
-			add(&h->files, path);
+			add(h, &h->files, path);
 			add_directory(h, dirname(path), &seen);
 		} else if (path[0] != '\0' && path[0] != '@') {
 			add_relative(h, dirname(path), &seen);
@@ -232,11 +234,13 @@ add_sockets(struct hidden *h)
 	}
 	if (table != NULL)
 		fclose(table);
+	else
+		h->is_partial = true;
 }
 
 /* ---- all of it ---- */
 
-void
+int
 hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env)
 {
 	const char *home = env->get(env->arg, "HOME");
@@ -244,12 +248,13 @@ hidden_fill(struct hidden *h, const struct plans *plans, const struct environmen
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		add(&h->directories, always[i]);
+		add(h, &h->directories, always[i]);
 	if (sockets != NULL && sockets[0] == '/')
-		add(&h->directories, sockets);
+		add(h, &h->directories, sockets);
 	if (home != NULL && home[0] == '/' &&
 	    snprintf(path, sizeof(path), "%s/.aws", home) < (int)sizeof(path))
-		add(&h->directories, path);
+		add(h, &h->directories, path);
 	add_references(h, &plans->keeper, home);
 	add_sockets(h);
+	return h->is_partial ? -1 : 0;
 }

@@ -14,6 +14,7 @@ enum { HIDDEN_MAX = 8 * 1024 * 1024 };
 
 struct hidden {
 	struct buf directories, files; /* absolute paths, a NUL behind each; some are not there */
+	bool is_partial;               /* something could not be listed */
 };
 
 void hidden_init(struct hidden *h);
@@ -24,9 +25,9 @@ void hidden_free(struct hidden *h);
  * under its name would show: but not one that the command may need, which is the home or the
  * working directory or above it, or one of the system's. Of a name that is a link, so is what it
  * leads to. A socket bound by a relative name is looked for where processes stand that this user
- * may see. env: where HOME stands.
+ * may see. env: where HOME stands. -1: /proc/net/unix cannot be read, or there is more than HIDDEN_MAX.
  */
-void hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env);
+int hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env);
 
 /* Whether path is dir or below it. */
 bool hidden_is_within(const char *path, const char *dir);
