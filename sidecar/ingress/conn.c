@@ -15,6 +15,9 @@ enum {
 	LINGER_MS = 2 * 1000,
 	LINGER_BYTES = 16 * 1024,
 	YOUNG_MS = 1000, /* what has just become idle may be about to send */
+	REPLY_MS = 30 * 1000,
+	/* Of all answers of ours that wait for their clients: a page may be of ADMIN_BODY_MAX. */
+	UNREAD_MAX = 16 * 1024 * 1024,
 };
 
 /* What a state waits for from the client, and how long (0: no limit of ours). */
@@ -26,7 +29,7 @@ static const struct conn_row {
 	[CONN_HEAD] = {EPOLLIN | EPOLLRDHUP, UINT64_MAX},
 	[CONN_BODY] = {EPOLLIN | EPOLLRDHUP, BODY_TIMEOUT_MS},
 	[CONN_CALL] = {EPOLLRDHUP, 0}, /* a FIN now means that the agent is gone */
-	[CONN_REPLY] = {EPOLLOUT, SEND_TIMEOUT_MS},
+	[CONN_REPLY] = {EPOLLOUT, REPLY_MS},
 	[CONN_LINGER] = {EPOLLIN | EPOLLRDHUP, LINGER_MS},
 };
 
@@ -103,6 +106,16 @@ deadline_ms(const struct conn *c, enum conn_state state)
 	return state == CONN_IDLE ? c->in->plan.keep_alive_ms : c->in->plan.header_timeout_ms;
 }
 
+/*
+ * When c came into its state, which is one of those with a deadline; of an answer of
+ * ours: when it went on last.
+ */
+static uint64_t
+since(const struct conn *c)
+{
+	return c->timer.at - deadline_ms(c, c->state);
+}
+
 void
 conn_state(struct conn *c, enum conn_state state)
 {
@@ -158,6 +171,30 @@ conn_finished(struct conn *c)
 	conn_state(c, CONN_LINGER);
 }
 
+/*
+ * Who asks and does not read holds what he was answered: in all no more than UNREAD_MAX, however
+ * many he is. Whoever has taken nothing for longest goes first; but is not among them.
+ */
+static void
+bound_unread(const struct conn *but)
+{
+	for (;;) {
+		struct conn *first = NULL;
+		size_t held = 0;
+
+		for (struct conn *c = but->in->conns; c != NULL; c = c->next) {
+			if (c->state != CONN_REPLY)
+				continue;
+			held += c->out.cap;
+			if (c != but && (first == NULL || since(c) <= since(first)))
+				first = c;
+		}
+		if (held <= UNREAD_MAX || first == NULL)
+			return;
+		conn_drop(first);
+	}
+}
+
 void
 conn_reply(struct conn *c)
 {
@@ -165,10 +202,26 @@ conn_reply(struct conn *c)
 		conn_drop(c);
 		return;
 	}
-	if (c->out.len > 0)
-		conn_state(c, CONN_REPLY);
-	else
+	if (c->out.len == 0) {
 		conn_finished(c);
+		return;
+	}
+	conn_state(c, CONN_REPLY);
+	bound_unread(c);
+}
+
+/* However slowly it is read: the deadline is between two pieces. */
+static void
+reply_more(struct conn *c)
+{
+	size_t before = c->out.len;
+
+	if (!conn_send(c))
+		conn_drop(c);
+	else if (c->out.len == 0)
+		conn_finished(c);
+	else if (c->out.len < before)
+		conn_state(c, CONN_REPLY);
 }
 
 void
@@ -295,10 +348,10 @@ client_ready(struct watch *w, uint32_t got)
 		return;
 	}
 	if (c->state == CONN_REPLY) {
-		if ((got & (EPOLLHUP | EPOLLERR)) != 0 || !conn_send(c))
+		if ((got & (EPOLLHUP | EPOLLERR)) != 0)
 			conn_drop(c);
-		else if (c->out.len == 0)
-			conn_finished(c);
+		else
+			reply_more(c);
 		return;
 	}
 	if (c->state != CONN_BODY)
@@ -366,27 +419,25 @@ conn_count_calls(const struct ingress *in)
 enum parting {
 	NEVER,
 	YOUNG,  /* it was never served, and its head may be on its way */
+	READS,  /* it was never served, and takes an answer of ours */
 	SERVED, /* kept for later calls: a client expects to lose such a one */
 	SILENT, /* it was never served, though it had the time */
 };
 
-/* When c came into its state, which is one of those with a deadline. */
-static uint64_t
-since(const struct conn *c)
-{
-	return c->timer.at - deadline_ms(c, c->state);
-}
-
 static enum parting
 parting_of(const struct conn *c)
 {
+	bool is_reply = c->state == CONN_REPLY; /* a relayed answer is CONN_CALL's */
 	bool is_head = c->state == CONN_HEAD && !c->served;
 	bool is_idle = is_head || c->state == CONN_IDLE || c->state == CONN_LINGER;
-	bool is_young = is_idle && since(c) + YOUNG_MS > loop_now(c->in->loop);
+	bool may_go = is_idle || is_reply;
+	bool is_young = may_go && since(c) + YOUNG_MS > loop_now(c->in->loop);
 
-	if (!is_idle || (c->served && is_young))
+	if (!may_go || (c->served && is_young))
 		return NEVER;
-	return c->served ? SERVED : is_young ? YOUNG : SILENT;
+	if (is_young)
+		return is_reply ? READS : YOUNG;
+	return c->served ? SERVED : SILENT;
 }
 
 /* Many that come at once have sent their heads before any of them was read. */
@@ -414,7 +465,10 @@ conn_make_room(struct ingress *in)
 	}
 	if (first == NULL || (best == YOUNG && has_come(first)))
 		return false;
-	conn_abort(first, "overloaded");
+	if (first->state == CONN_REPLY)
+		conn_drop(first); /* the log says what it was answered */
+	else
+		conn_abort(first, "overloaded");
 	return true;
 }
 

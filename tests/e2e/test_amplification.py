@@ -13,13 +13,14 @@ from fakes.apibase import Act
 from fakes.sidekey import Sidekey
 from fakes.wire import wait_for
 from fakes.world import World
-from test_toxic_clients import connections, ended, gently, memory
+from test_toxic_clients import connections, ended, gently, many_targets, memory
 
 AMPLIFICATION = 100
 KIB, MIB = 1024, 1024 * 1024
 # What else grows when connections come: tables of the loop, and pages that are begun.
 SLACK = 128 * KIB
 ANSWER = 16 * MIB
+UNREAD = 16 * MIB  # of answers of sidekey's own, in all
 ANNOUNCED = 100_000  # bytes of a body that does not come
 FORM = (
     b'--abc\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'
@@ -99,3 +100,19 @@ def test_bytes_kept_for_each_byte_sent(plain_world: World, start, name: str) -> 
         assert ended(quiet) == (way.count if way.answered else 0)
     print(f"{name}: {grown // way.count} bytes each, for {len(says)} sent")
     assert grown <= way.count * (AMPLIFICATION * len(says) + way.kept * KIB) + SLACK
+
+
+def test_unread_pages(plain_world: World, start) -> None:
+    """A page grows with the configuration, and is asked for without a token: of those that nobody
+    reads, whoever asked first goes when they are too many."""
+    sidekey = start({"targets": many_targets(plain_world)}, plain_world.env())
+    port, page = sidekey.admin_port, len(sidekey.admin("/metrics")[1])
+    assert page > 100 * KIB
+    says = f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    before = settled(sidekey)
+    with connections(port, 3 * UNREAD // page, says, narrow=True):
+        assert sidekey.readiness() == 200
+        grown = settled(sidekey) - before
+        assert sidekey.admin("/metrics")[0] == 200, "whoever reads it gets it"
+    print(f"unread pages: {grown} bytes, for {3 * UNREAD // page} of {page}")
+    assert grown <= UNREAD + 4 * MIB

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: an agent that reads slowly gets all of its answer, however long that takes; one that has
-not read for ten minutes is cut off, and its upstream let go."""
+not read for ten minutes is cut off, and its upstream let go. What sidekey itself answers waits for
+half a minute."""
 
 import array
 import fcntl
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from fakes import processes
 from fakes.agent import CHAT, HELLO, Agent
 from fakes.apibase import Act
 from fakes.clock import Clock
@@ -17,6 +19,7 @@ from fakes.sidekey import SANITIZED, Sidekey
 from fakes.toxic import RESET
 from fakes.wire import wait_for
 from fakes.world import World
+from test_toxic_clients import connections, many_targets
 
 SECONDS = 30 if SANITIZED else 15
 MIB = 1024 * 1024
@@ -107,3 +110,29 @@ def test_one_that_does_not_read_is_cut_off(
     wait_for(upstream.left.is_set, SECONDS, "the upstream is let go")
     with Agent(sidekey.port) as other:
         assert other.chat().status == 200
+
+
+def settled(pid: int) -> int:
+    """Its descriptors, once those who have left are gone."""
+    seen = [0]
+
+    def is_still() -> bool:
+        seen.append(processes.descriptors(pid))
+        time.sleep(0.1)
+        return seen[-3:] == [seen[-1]] * 3
+
+    wait_for(is_still, SECONDS)
+    return seen[-1]
+
+
+def test_a_page_that_is_not_read(plain_world: World, clock: Clock, start) -> None:
+    sidekey = start({"targets": many_targets(plain_world)}, plain_world.env(**clock.env()))
+    ingress, port = sidekey.pids()["ingress"], sidekey.admin_port
+    before = settled(ingress)
+    says = f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    with connections(port, 1, says, narrow=True) as (one,):
+        assert one.recv(100).startswith(b"HTTP/1.1 200 ")
+        pass_time(sidekey, clock, 20 / 60)
+        assert settled(ingress) == before + 1, "it is waited for"
+        pass_time(sidekey, clock, 35 / 60)
+        wait_for(lambda: processes.descriptors(ingress) == before, SECONDS, "it is over")

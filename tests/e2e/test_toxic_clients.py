@@ -25,6 +25,7 @@ IDLE_KEPT = 4 * 1024  # bytes of each idle connection, by all processes
 HALF_KEPT = 16 * 1024  # the same of a request that has begun, whatever it announces
 SLACK = 1024 * 1024
 TOKEN = "sk-sidekey-" + "5e" * 32
+AUTH = [("Authorization", f"Bearer {TOKEN}")]
 MIB = 1024 * 1024
 pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("root")]
 
@@ -61,12 +62,26 @@ def others_are_served(sidekey: Sidekey) -> Iterator[None]:
     assert set(outcomes) == {200}, outcomes
 
 
+def dial(port: int, narrow: bool) -> socket.socket:
+    """narrow: the kernels take some 40 KiB for it until it reads."""
+    made = socket.socket()
+    made.settimeout(20)
+    if narrow:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 100)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    made.connect(("127.0.0.1", port))
+    return made
+
+
 @contextlib.contextmanager
-def connections(port: int, count: int, first: bytes = b"") -> Iterator[list[socket.socket]]:
+def connections(
+    port: int, count: int, first: bytes = b"", narrow: bool = False
+) -> Iterator[list[socket.socket]]:
     with contextlib.ExitStack() as stack:
         made = []
         for _ in range(count):
-            made.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), 20)))
+            made.append(stack.enter_context(dial(port, narrow)))
             # Ten thousand in TIME_WAIT would be felt by the tests that follow.
             made[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             if first:
@@ -235,6 +250,19 @@ def test_more_than_the_limit(plain_world: World, start) -> None:
     wait_for(lambda: served(sidekey), 10, "there is room again")
 
 
+def many_targets(world: World) -> dict:
+    """Of which /metrics says more than 190 KiB."""
+    names = [f"target-{number:03}-{'x' * 40}" for number in range(200)]
+    return {"main": world.target(required=True), **{name: world.target() for name in names}}
+
+
+def caller_is_served(sidekey: Sidekey) -> bool:
+    """Twice. In the midst of a burst one may be told to come again (503)."""
+    with contextlib.suppress(Closed, ConnectionError), Agent(sidekey.port) as late:
+        return [late.chat(headers=AUTH).status for _ in range(2)] == [200, 200]
+    return False
+
+
 @pytest.mark.parametrize("says", ["nothing", "half a head", "a bad head", "no token"])
 def test_nobody_takes_all_connections(plain_world: World, start, says: str) -> None:
     """More than there may be, of somebody without a token: he gives way to the callers, the
@@ -249,21 +277,47 @@ def test_nobody_takes_all_connections(plain_world: World, start, says: str) -> N
         "a bad head": b"GARBAGE\r\n\r\n",
         "no token": head(sidekey, 1000),
     }[says]
-    auth = [("Authorization", f"Bearer {TOKEN}")]
-
-    def is_served() -> bool:
-        """Twice. In the midst of a burst one may be told to come again (503)."""
-        with contextlib.suppress(Closed, ConnectionError), Agent(sidekey.port) as late:
-            return [late.chat(headers=auth).status for _ in range(2)] == [200, 200]
-        return False
-
     with Agent(sidekey.port) as kept:
-        assert kept.chat(headers=auth).status == 200
+        assert kept.chat(headers=AUTH).status == 200
         with connections(sidekey.port, 3 * limit, raw) as silent:
-            wait_for(is_served, 10, "a caller who comes again")
-            assert all(is_served() for _ in range(5))
-            assert kept.chat(headers=auth).status == 200, "on its old connection"
+            wait_for(lambda: caller_is_served(sidekey), 10, "a caller who comes again")
+            assert all(caller_is_served(sidekey) for _ in range(5))
+            assert kept.chat(headers=AUTH).status == 200, "on its old connection"
             wait_for(lambda: ended(silent) >= 2 * limit, 10, "most had to go")
+        assert sidekey.readiness() == 200
+
+
+# The answers are more than the kernels take.
+@pytest.mark.parametrize(
+    ("admin", "path", "requests"), [(False, "/v1/models", 200), (True, "/metrics", 1)]
+)
+def test_who_does_not_read_keeps_nobody_out(
+    plain_world: World, start, admin: bool, path: str, requests: int
+) -> None:
+    """Somebody without a token who asks, one small request after another, and reads no answer."""
+    limit = 50
+    config = {
+        "callers": [{"name": "a", "token": "env:TOKEN"}],
+        "limits": {"connections": limit},
+        "models": [{"match": "*", "target": "main"}],
+        "targets": many_targets(plain_world),
+    }
+    sidekey = start(config, plain_world.env(TOKEN=TOKEN))
+    port = sidekey.admin_port if admin else sidekey.port
+    raw = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    with Agent(sidekey.port) as kept:
+        assert kept.chat(headers=AUTH).status == 200
+        with connections(port, 3 * limit, raw, narrow=True) as deaf:
+            for _ in range(requests):
+                time.sleep(0.02)  # two at once would cost the connection
+                assert kept.chat(headers=AUTH).status == 200
+                for one in deaf:
+                    with contextlib.suppress(ConnectionError):
+                        one.sendall(raw)
+            wait_for(lambda: caller_is_served(sidekey), 10, "a caller who comes again")
+            assert all(caller_is_served(sidekey) for _ in range(5))
+            assert kept.chat(headers=AUTH).status == 200, "on its old connection"
+            assert sidekey.readiness() == 200
         assert sidekey.readiness() == 200
 
 
