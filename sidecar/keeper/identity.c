@@ -29,7 +29,8 @@ struct identity {
 	struct keys keys;
 	uint32_t generation;
 	bool rejected_told;  /* that they are, and that there are no others */
-	bool rejected;       /* a service has refused them */
+	bool rejected;       /* a store has refused them: not used again */
+	bool doubted;        /* egress says that a service has: used until there are others */
 	bool came_over;      /* by our clock: a service will tell which of the two is wrong */
 	uint64_t renew_at_s; /* AWS's time; 0: never */
 	uint64_t retry_at;   /* loop_now: no attempt before */
@@ -102,7 +103,7 @@ use_for_s(const struct identity *id)
 static uint64_t
 wait_after_failure(const struct identity *id)
 {
-	bool soon = !is_usable(id) && !id->acquire.fault.is_denial;
+	bool soon = (!is_usable(id) || id->doubted) && !id->acquire.fault.is_denial;
 	uint64_t base = soon ? SOON_MS : id->all->plan->failure_ttl_ms;
 	uint64_t max = soon ? SOON_MAX_MS : base < LATER_MAX_MS ? LATER_MAX_MS : base;
 
@@ -119,7 +120,8 @@ wait_after_failure(const struct identity *id)
 static void
 advance(struct identity *id)
 {
-	bool due = !is_usable(id) || (id->renew_at_s != 0 && now_s(id) >= id->renew_at_s);
+	bool due = !is_usable(id) || id->doubted ||
+		   (id->renew_at_s != 0 && now_s(id) >= id->renew_at_s);
 
 	if (due && id->plan->source != IDENTITY_FROM_NOTHING && !id->acquire.running &&
 	    loop_now(id->all->seams.loop) >= id->retry_at)
@@ -154,7 +156,7 @@ take_keys(struct identity *id)
 
 	keys_move(&id->keys, &id->acquire.keys);
 	id->generation++;
-	id->rejected = false;
+	id->rejected = id->doubted = false;
 	id->failures = 0;
 	id->logged_type[0] = '\0';
 	id->came_over = id->keys.expires_s != 0 && now_s(id) >= id->keys.expires_s;
@@ -191,7 +193,7 @@ log_fault(struct identity *id, uint64_t wait_ms)
 	if (!is_news(id, usable))
 		return;
 	log_say(usable ? LOG_WARN : LOG_ERROR,
-		usable ? "the AWS identity could not be renewed; its keys are still good"
+		usable ? "the AWS identity could not be renewed; its keys are used on"
 		       : "no AWS identity",
 		LOG_S("identity", id->plan->name),
 		LOG_C("source", identity_source_name((enum identity_source)id->plan->source)),
@@ -305,7 +307,7 @@ identity_set_hurry(struct identity_set *all)
 		struct identity *id = &all->items[i];
 
 		acquire_resume(&id->acquire);
-		if (is_usable(id))
+		if (is_usable(id) && !id->doubted)
 			continue;
 		id->retry_at = 0;
 		id->failures = 0;
@@ -322,6 +324,13 @@ identity_get(struct identity *id)
 	if (is_usable(id))
 		return IDENTITY_READY;
 	return id->acquire.running ? IDENTITY_WAITING : IDENTITY_FAILED;
+}
+
+bool
+identity_is_replacing(struct identity *id)
+{
+	advance(id);
+	return id->acquire.running && (id->doubted || !is_usable(id));
 }
 
 struct call_keys
@@ -346,8 +355,9 @@ was_urged(const struct identity *id)
 	return id->urged_at != 0 && loop_now(id->all->seams.loop) < id->urged_at + URGED_MS;
 }
 
-bool
-identity_renew(struct identity *id, uint32_t generation)
+/* See identity_renew; mark: what is to be noted of the keys. */
+static bool
+replace(struct identity *id, uint32_t generation, bool *mark)
 {
 	if (generation != id->generation)
 		return true;
@@ -360,15 +370,27 @@ identity_renew(struct identity *id, uint32_t generation)
 		id->rejected_told = true;
 		return false;
 	}
-	if (!id->rejected && was_urged(id))
+	if (!id->rejected && !id->doubted && was_urged(id))
 		return false;
-	if (!id->rejected) {
+	if (!*mark) {
 		id->urged_at = loop_now(id->all->seams.loop);
 		id->retry_at = 0; /* a renewal that failed before was not urgent */
 	}
-	id->rejected = true;
+	*mark = true;
 	advance(id);
 	return true;
+}
+
+bool
+identity_renew(struct identity *id, uint32_t generation)
+{
+	return replace(id, generation, &id->rejected);
+}
+
+void
+identity_doubt(struct identity *id, uint32_t generation)
+{
+	(void)replace(id, generation, &id->doubted);
 }
 
 const struct acquire_fault *

@@ -193,7 +193,7 @@ signing_refused(struct signing *s, struct channel *egress, const struct msg_refu
 		return; /* not of a signature, or egress has been sent others since */
 	if (!learn(s, t, m->date_s) && (t->renewed == 0 || now >= t->renewed + RENEW_MS)) {
 		t->renewed = now;
-		(void)identity_renew(t->identity, t->told.generation);
+		identity_doubt(t->identity, t->told.generation);
 	}
 	signing_look(s, egress);
 }
@@ -201,6 +201,5 @@ signing_refused(struct signing *s, struct channel *egress, const struct msg_refu
 bool
 signing_is_waiting(struct signing *s, uint16_t target)
 {
-	return s->items[target].plan != NULL &&
-	       identity_get(s->items[target].identity) == IDENTITY_WAITING;
+	return s->items[target].plan != NULL && identity_is_replacing(s->items[target].identity);
 }

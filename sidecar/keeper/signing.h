@@ -29,11 +29,12 @@ void signing_look(struct signing *s, struct channel *egress);
 /*
  * Egress says that an answer refused a signature made with that version. Its Date teaches the
  * clock for that target, or the identity is renewed; what is new is sent. Egress is not trusted
- * with either: an hour of clock at most, and one renewal a second.
+ * with either: an hour of clock at most, and one renewal a second; until that has brought other
+ * keys, those that are there are used.
  */
 void signing_refused(struct signing *s, struct channel *egress, const struct msg_refused *m);
 
-/* Whether the target's identity is being acquired just now. */
+/* Whether keys are being acquired just now for what the target's calls were refused with. */
 bool signing_is_waiting(struct signing *s, uint16_t target);
 
 #endif

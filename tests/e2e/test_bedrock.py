@@ -12,12 +12,13 @@ import botocore.config
 import botocore.exceptions
 import pytest
 from fakes.agent import Agent
-from fakes.awsservice import error
+from fakes.awsservice import Fault, error, throttle
 from fakes.bedrock import Bedrock, BedrockAgents
 from fakes.iam import Role, role_arn
 from fakes.sidekey import Sidekey
+from fakes.sigv4 import Principal, Rejected
 from fakes.sts import Sts
-from fakes.wire import wait_for
+from fakes.wire import Request, wait_for
 from fakes.world import World
 
 MODEL = "amazon.nova-lite-v1:0"
@@ -355,6 +356,60 @@ def test_a_session_that_is_revoked_is_replaced_without_an_error(
     assert converse(sidekey) == f"I am {MODEL}"
     assert bedrock.outcomes() == ["ok", "ExpiredTokenException", "ok"]
     assert len(sts.issuer.issued) == 2
+
+
+class Stranger(Bedrock):
+    """A gateway that is nobody's but its owner's: it says that it does not know the first keys."""
+
+    def identify(self, request: Request) -> Principal | None:
+        principal = super().identify(request)
+        if principal is next(p for p in self.principals.values() if p.token):
+            raise Rejected("UnrecognizedClientException", "The security token is invalid.")
+        return principal
+
+
+@pytest.mark.parametrize(
+    "fault", [throttle(), error("AccessDenied", 403)], ids=["down", "saying no"]
+)
+def test_an_upstream_s_refusal_takes_good_keys_from_nobody(
+    plain_world: World, bedrock: Bedrock, sts: Sts, start, fault: Fault
+) -> None:
+    """While STS gives no others, the keys that AWS honours are used: by the other target, and for
+    the store. The refused target's agents get its refusal, and no error once there are others."""
+    world, role = plain_world, role_of(sts, "invoke")
+    with Stranger(principals=world.store.principals) as stranger:
+        config = {
+            "targets": {
+                "litellm": world.target(provider="litellm"),
+                "a": target(stranger),
+                "b": target(bedrock),
+            },
+            "models": [
+                {"match": "stranger", "target": "a"},
+                {"match": "m", "target": "b"},
+            ],
+            **role,
+            "defaultTarget": "litellm",
+            "secrets": {"ttl": "1s", "failureTtl": "1s"},
+        }
+        sidekey = start(config, environment(world, sts))
+        sts.fail(fault)
+        for n in range(4):
+            answer = raw(sidekey, "/model/stranger/converse")
+            kind = (answer.header("x-amzn-errortype") or "").partition(":")[0]
+            assert (answer.status, kind) == (403, "UnrecognizedClientException"), n
+            assert raw(sidekey, "/model/m/converse").status == 200, n
+            threading.Event().wait(0.6)
+        fetched = world.store.fetches()
+        wait_for(lambda: world.store.fetches() > fetched, 10, "a refresh all the same")
+        assert 0 < len(sts.calls) - 1 < 10, "attempts back off, whatever egress says"
+        assert len(sts.issuer.issued) == 1
+        assert stranger.outcomes() == ["UnrecognizedClientException"] * 4
+        sts.fail(None)
+        wait_for(lambda: len(sts.issuer.issued) == 2, 20, "other keys")
+        wait_for(lambda: raw(sidekey, "/model/stranger/converse").status == 200, 5)
+        assert raw(sidekey, "/model/m/converse").status == 200
+        assert set(bedrock.outcomes()) == {"ok"}
 
 
 def test_a_service_that_says_what_it_read(run, bedrock: Bedrock, sts: Sts) -> None:

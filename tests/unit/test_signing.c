@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the keeper sends egress to sign with, read at the other end of the channel. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "tests/unit/unit.h"
 
 #include "aws/sigv4.h"
@@ -61,6 +66,15 @@ static const struct keeper_plan plan = {.targets = targets,
 					.ntargets = COUNT(targets),
 					.identities = identities,
 					.nidentities = COUNT(identities)};
+
+/* One whose acquisitions succeed while its file is there. */
+static char profile_path[64];
+static struct plan_identity profile = {.name = TEXT("aws"),
+				       .source = IDENTITY_FROM_KEYS,
+				       .tried = TEXT("x"),
+				       .profile = TEXT("p")};
+static const struct keeper_plan profile_plan = {
+	.targets = targets + 1, .ntargets = 2, .identities = &profile, .nidentities = 1};
 
 static void
 take(char *to, size_t size, struct span from)
@@ -135,12 +149,11 @@ set_clock(uint64_t of_day)
 	w->skew.offset_s = (int64_t)of_day - (int64_t)(wall_s() % DAY_S);
 }
 
-static int
-set_up(void **state)
+static void
+open_world(const struct keeper_plan *of)
 {
 	int fds[2];
 
-	(void)state;
 	assert_true(nworlds < WORLDS_MAX);
 	w = &worlds[nworlds++];
 	w->loop = loop_new();
@@ -151,17 +164,47 @@ set_up(void **state)
 				&(struct channel_options){"keeper",
 							  1u << MSG_SIGNING | 1u << MSG_LOOKED,
 							  on_message, on_lost, NULL});
-	w->identities = identity_set_new(
-		&(struct identity_options){.seams = {.loop = w->loop, .skew = &w->skew},
-					   .plan = &plan,
-					   .on_change = on_change});
+	w->identities = identity_set_new(&(struct identity_options){
+		.seams = {.loop = w->loop, .skew = &w->skew}, .plan = of, .on_change = on_change});
 	(void)identity_set_take_env(w->identities, SPAN("AWS_ACCESS_KEY_ID"), SPAN("AKIDEXAMPLE"));
 	(void)identity_set_take_env(w->identities, SPAN("AWS_SECRET_ACCESS_KEY"), SPAN(SECRET_KEY));
 	(void)identity_set_take_env(w->identities, SPAN("AWS_SESSION_TOKEN"), SPAN("the-token"));
 	identity_set_hurry(w->identities);
 	w->signing = signing_new(&(struct signing_options){
-		.loop = w->loop, .plan = &plan, .identities = w->identities, .skew = &w->skew});
+		.loop = w->loop, .plan = of, .identities = w->identities, .skew = &w->skew});
 	set_clock(HOUR_S);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	open_world(&plan);
+	return 0;
+}
+
+static void
+write_profile(const char *key_id)
+{
+	int fd = open(profile_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_true(dprintf(fd, "[p]\naws_access_key_id = %s\naws_secret_access_key = s\n",
+			    key_id) > 0);
+	close(fd);
+}
+
+static int
+set_up_profile(void **state)
+{
+	(void)state;
+	snprintf(profile_path, sizeof(profile_path), "/tmp/sidekey-test-XXXXXX");
+	close(mkstemp(profile_path));
+	profile.credentials_file = span_of(profile_path);
+	write_profile("AKIDFIRST");
+	open_world(&profile_plan);
+	signing_look(w->signing, w->keeper);
+	assert_int_equal(receive(), 2);
 	return 0;
 }
 
@@ -292,6 +335,69 @@ a_date_that_is_no_time_teaches_nothing(void **state)
 }
 
 static int
+tear_down_profile(void **state)
+{
+	unlink(profile_path);
+	return tear_down(state);
+}
+
+/* Egress says what an upstream says: on its word others are sought, and none are taken away. */
+static void
+keys_that_egress_doubts_stay_until_there_are_others(void **state)
+{
+	struct identity *id = identity_set_at(w->identities, 0);
+	struct msg_refused m = {.target = 0, .version = 1};
+
+	(void)state;
+	unlink(profile_path);
+	signing_refused(w->signing, w->keeper, &m);
+	assert_string_equal(identity_fault(id)->type, "NoProfileKeys");
+	assert_int_equal(identity_get(id), IDENTITY_READY);
+	assert_false(signing_is_waiting(w->signing, 0));
+	assert_int_equal(receive(), 0);
+	write_profile("AKIDSECOND");
+	identity_set_hurry(w->identities);
+	signing_look(w->signing, w->keeper);
+	assert_int_equal(receive(), 2);
+	assert_string_equal(w->sent[1].key_id, "AKIDSECOND");
+	assert_int_equal(w->sent[1].version, 2);
+}
+
+/* A store's word is AWS's own: keys that it refuses are gone, doubted before or not. */
+static void
+keys_that_a_store_refuses_are_gone(void **state)
+{
+	struct identity *id = identity_set_at(w->identities, 0);
+	struct msg_refused m = {.target = 0, .version = 1};
+
+	(void)state;
+	unlink(profile_path);
+	signing_refused(w->signing, w->keeper, &m);
+	assert_true(identity_renew(id, identity_generation(id)));
+	assert_int_equal(identity_get(id), IDENTITY_FAILED);
+	signing_look(w->signing, w->keeper);
+	assert_int_equal(receive(), 2);
+	assert_int_equal(w->sent[0].key_len, 0);
+	assert_int_equal(w->sent[1].key_len, 0);
+}
+
+/* Of several targets each could say so of what the other's word has brought. */
+static void
+egress_has_keys_renewed_once_a_second(void **state)
+{
+	struct msg_refused first = {.target = 0, .version = 1},
+			   second = {.target = 1, .version = 2};
+
+	(void)state;
+	write_profile("AKIDSECOND");
+	signing_refused(w->signing, w->keeper, &first);
+	assert_int_equal(receive(), 2);
+	assert_string_equal(w->sent[0].key_id, "AKIDSECOND");
+	signing_refused(w->signing, w->keeper, &second);
+	assert_int_equal(receive(), 0);
+}
+
+static int
 begin(void **state)
 {
 	(void)state;
@@ -307,6 +413,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_refusal_teaches_the_clock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_date_that_is_no_time_teaches_nothing, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(keys_that_egress_doubts_stay_until_there_are_others,
+						set_up_profile, tear_down_profile),
+		cmocka_unit_test_setup_teardown(keys_that_a_store_refuses_are_gone, set_up_profile,
+						tear_down_profile),
+		cmocka_unit_test_setup_teardown(egress_has_keys_renewed_once_a_second,
+						set_up_profile, tear_down_profile),
 	};
 
 	return cmocka_run_group_tests(tests, begin, NULL);
