@@ -9,6 +9,8 @@
 
 #include "egress/tls.h"
 
+#include "ev/https.h"
+
 struct tls {
 	unsigned refs;
 	X509_STORE *store;
@@ -232,9 +234,9 @@ on_message(int written, int version, int type, const void *bytes, size_t len, SS
 	struct handshake *h = arg;
 
 	(void)version;
-	(void)ssl;
 	if (written || type != SSL3_RT_HANDSHAKE || len == 0)
 		return;
+	https_heed(ssl, *(const unsigned char *)bytes);
 	if (*(const unsigned char *)bytes == SSL3_MT_CERTIFICATE_REQUEST)
 		h->asked = true;
 	else if (*(const unsigned char *)bytes == SSL3_MT_NEWSESSION_TICKET)
@@ -276,12 +278,9 @@ ctx_gone(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *
 static int
 set_up(struct tls *t, SSL_CTX *ctx, struct handshake *h)
 {
-	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_ex_data(ctx, handshake_index, h) != 1)
+	if (https_defaults(ctx) != 0 || SSL_CTX_set_ex_data(ctx, handshake_index, h) != 1)
 		return -1;
 	h->refs++;
-	/* Else SSL_read goes on for as long as a server sends key updates and tickets. */
-	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set1_cert_store(ctx, t->store);
 	SSL_CTX_set_info_callback(ctx, on_info);
 	SSL_CTX_set_msg_callback(ctx, on_message);

@@ -29,7 +29,7 @@ void tls_release(struct tls *t);
 struct handshake;
 
 /*
- * Sets ctx (SSL_CTX *) of a new connection up with t: TLS 1.2 or later. Returns the
+ * Sets ctx (SSL_CTX *) of a new connection up with t, and ev/https. Returns the
  * connection's handshake with a reference for the caller, or NULL.
  */
 struct handshake *tls_apply(struct tls *t, void *ctx);

@@ -14,6 +14,7 @@
 #include "keeper/fetch.h"
 
 #include "base/date.h"
+#include "ev/https.h"
 #include "ev/multi.h"
 
 enum {
@@ -90,8 +91,7 @@ ssl_ctx(CURL *easy, void *ctx, void *arg)
 	if (shared->store == NULL)
 		return CURLE_SSL_CERTPROBLEM;
 	SSL_CTX_set1_cert_store(ctx, shared->store);
-	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 ? CURLE_OK
-								       : CURLE_SSL_CERTPROBLEM;
+	return https_defaults(ctx) == 0 ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
 /* Where plain http may go: this machine, and the link-local credential endpoints. */

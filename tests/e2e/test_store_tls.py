@@ -2,8 +2,11 @@
 """Goal: a store, or STS, that cannot show the certificate of its name is told nothing: no request
 that is signed, and no token. When it can, all is well without a restart."""
 
+import os
+import signal
 import ssl
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +14,14 @@ import pytest
 from fakes.agent import Agent
 from fakes.cloud import Cloud
 from fakes.pki import Authority, server_context
+from fakes.raw import Raw, asks_again_and_again
 from fakes.sidekey import Sidekey
+from fakes.talkative import MESSAGES, Talkative
 from fakes.wire import wait_for
 from fakes.world import World
 
 QUICK = {"secrets": {"failureTtl": "1s", "ttl": "1s"}}
+PARAMETER = "arn:aws:ssm:us-east-1:123456789012:parameter/k"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 HEAL_SECONDS = 25
 
@@ -95,3 +101,36 @@ def test_sts(cloud: Cloud, begin, wrap, wrong: Callable) -> None:
     over_tls(cloud.sts, good(cloud.world))
     sidekey.wait_ready(HEAL_SECONDS)
     assert asked(sidekey) == (200, None)
+
+
+@pytest.mark.parametrize("messages", MESSAGES)
+def test_other_stores_are_asked_while_one_goes_on_with_the_handshake(
+    plain_world: World, start, wrap, tmp_path: Path, messages: str
+) -> None:
+    world = plain_world
+    pair = world.authority.server().write(tmp_path, "server")
+    with Talkative(*pair, messages, 120_000) as server:
+        config = world.config(secrets={"ttl": "1h"})
+        config["targets"]["long"] = {**world.target(), "apiKey": PARAMETER, "required": False}
+        env = world.env(AWS_ENDPOINT_URL_SSM=f"https://127.0.0.1:{server.port}")
+        sidekey = start(config, env, wrap=wrap, wait=False)
+        assert server.speaks.wait(60)
+        time.sleep(0.1)  # it is being listened to
+        seen = len(world.store.requests)
+        os.kill(sidekey.pid, signal.SIGUSR1)  # read all again, now
+        wait_for(lambda: len(world.store.requests) > seen, 10, "the other store is asked")
+        assert not server.ended.is_set(), "and not after that one"
+
+
+def test_a_store_that_begins_the_handshake_again_and_again(
+    plain_world: World, start, wrap
+) -> None:
+    world, server = plain_world, Raw(asks_again_and_again)
+    config = world.config(models=[{"match": "*", "target": "main"}])
+    config["targets"]["long"] = {**world.target(), "apiKey": PARAMETER, "required": False}
+    env = world.env(AWS_ENDPOINT_URL_SSM=f"https://127.0.0.1:{server.port}")
+    sidekey = start(config, env, wrap=wrap, wait=False)
+    sidekey.wait_ready()
+    wait_for(lambda: '"Untrusted"' in sidekey.text(), 10, sidekey.text())
+    assert server.connections > 0 and asked(sidekey) == (200, None)
+    server.close()

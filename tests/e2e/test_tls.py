@@ -18,6 +18,7 @@ from fakes.wire import wait_for
 from fakes.world import World
 
 OTHER = Authority("another CA")
+ALERT = b"\x15"  # a record's kind
 SERVERS = {
     "wrong CA": lambda world: OTHER.server(),
     "expired": lambda world: world.authority.server(expired=True),
@@ -237,3 +238,6 @@ def test_others_are_served_while_a_server_goes_on_with_the_handshake(
             assert other.chat().status == 200
             assert not select.select([agent.socket], [], [], 0)[0], "and before that one"
             assert agent.read().body == b"{}"
+        if messages == "hello requests":
+            wait_for(lambda: server.reply, 10, "what is said to that")
+            assert server.reply[:1] == ALERT, "and no second hello, with all of its arithmetic"

@@ -6,9 +6,7 @@ import datetime
 import ipaddress
 import socket
 import ssl
-import struct
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from fakes.agent import CHAT, HELLO, Agent
 from fakes.apibase import ApiBase
 from fakes.pki import DAY, Authority, Pair, subject
+from fakes.raw import Raw, asks_again_and_again, record
 from fakes.sidekey import Sidekey
 from fakes.toxic import RESET
 from fakes.wire import wait_for
@@ -244,40 +243,6 @@ HANDSHAKES: dict[str, Callable[[ssl.SSLContext], ssl.SSLContext]] = {
 }
 
 
-class Raw:
-    """Meets a connection as it likes, and keeps all that it is sent after that."""
-
-    def __init__(self, meet: Callable[[socket.socket], socket.socket | None]) -> None:
-        self.meet, self.received = meet, b""
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.connections = 0
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._meet, args=(peer,), daemon=True).start()
-
-    def _meet(self, peer: socket.socket) -> None:
-        self.connections += 1
-        try:
-            peer = self.meet(peer) or peer
-            while piece := peer.recv(65536):
-                self.received += piece
-        except OSError:
-            pass
-        finally:
-            peer.close()
-
-    def close(self) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-
 def resets(peer: socket.socket) -> None:
     peer.recv(65536)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -291,10 +256,6 @@ def says(raw: bytes) -> Callable[[socket.socket], None]:
         peer.shutdown(socket.SHUT_WR)
 
     return answer
-
-
-def record(kind: int, body: bytes) -> bytes:
-    return struct.pack("!BHH", kind, 0x0303, len(body)) + body
 
 
 HELLO_RECORD = record(22, b"\2\0\0\x36\3\3" + bytes(32) + b"\0" * 20)
@@ -339,4 +300,45 @@ def test_handshake(world: World, begin, issuer: Issuer, tmp_path: Path, how: str
     server = Raw(lambda peer: context.wrap_socket(peer, server_side=True))
     assert ask(begin(server.port)) == UNTRUSTED
     assert server.connections > 0 and server.received == b""
+    server.close()
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [("-tls1_2", "-cipher", "kDHE"), ("-tls1_3", "-groups", "ffdhe2048")],
+    ids=["TLS 1.2", "TLS 1.3"],
+)
+def test_finite_fields_are_not_offered(begin, issuer: Issuer, tmp_path: Path, offer) -> None:
+    """In TLS 1.2 the server picks the prime: one of 10,000 bits takes 0.2 s at our side, twice."""
+    pair = issuer.issue(key=rsa.generate_private_key(65537, 2048))
+    cert, key = pair.write(tmp_path / "server", "server")
+    command = ["openssl", "s_server", "-cert", cert, "-key", key, "-accept", "127.0.0.1:0", *offer]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as server:
+        said = iter(server.stdout.readline, "")
+        port = next(int(line.split(":")[1]) for line in said if line.startswith("ACCEPT"))
+        try:
+            assert ask(begin(port)) == UNTRUSTED
+        finally:
+            server.kill()
+        assert "POST" not in server.stdout.read()
+
+
+def test_hello_requests_without_end(plain_world: World, start) -> None:
+    world, server = plain_world, Raw(asks_again_and_again)
+    config = world.config(models=[{"match": "long", "target": "long"}])
+    config["models"].append({"match": "*", "target": "main"})
+    config["targets"]["long"] = {
+        "provider": "openaiCompatible",
+        "apiBase": f"https://127.0.0.1:{server.port}/v1",
+        "apiKey": "none",
+        "tls": {"ca": str(world.ca)},
+        "timeouts": {"connect": "1s"},
+    }
+    sidekey = start(config, world.env())
+    with Agent(sidekey.port) as agent, Agent(sidekey.port, timeout=5) as other:
+        agent.begin("POST", CHAT, {**HELLO, "model": "long"})
+        wait_for(lambda: server.connections > 0, 10, "the connection")
+        assert other.chat().status == 200
+        assert agent.read().code == UNREACHABLE
     server.close()

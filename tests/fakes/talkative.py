@@ -2,6 +2,7 @@
 """A TLS server by libssl itself, since Python's has no word for it: before its answer it says a
 great many messages of the handshake, all at once."""
 
+import contextlib
 import ctypes
 import socket
 import threading
@@ -10,7 +11,8 @@ from typing import Self
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 PEM, MEMORY = 1, 3  # SSL_FILETYPE_PEM, BIO_CTRL_INFO
-MESSAGES = ("key updates", "session tickets")
+MOST, TLS12 = 124, 0x0303  # SSL_CTRL_SET_MAX_PROTO_VERSION
+MESSAGES = ("key updates", "session tickets", "hello requests")
 
 
 def library() -> tuple[ctypes.CDLL, ctypes.CDLL]:
@@ -26,7 +28,8 @@ def library() -> tuple[ctypes.CDLL, ctypes.CDLL]:
 
 
 class Talkative:
-    """`speaks` is set once it has begun to say count of them to a client with a request."""
+    """`speaks` is set once it has begun to say count of them to a client with a request, `ended`
+    once the client has heard enough; `reply` is what it says to that, in records."""
 
     def __init__(self, cert: Path, key: Path, messages: str, count: int) -> None:
         self.messages, self.count = messages, count
@@ -38,9 +41,11 @@ class Talkative:
             (self.tls.SSL_CTX_use_PrivateKey_file, key),
         ):
             assert read(self.context, str(path).encode(), PEM) == 1
+        if messages == "hello requests":  # TLS 1.3 has none
+            assert self.tls.SSL_CTX_ctrl(self.context, MOST, ctypes.c_long(TLS12), None) == 1
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.speaks = threading.Event()
+        self.speaks, self.ended, self.reply = threading.Event(), threading.Event(), b""
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._run, daemon=True).start()
@@ -65,8 +70,11 @@ class Talkative:
         if self.tls.SSL_accept(ssl) == 1 and self._hears_request(ssl):
             said = self._speech(ssl)
             self.speaks.set()
-            peer.sendall(said)
-            peer.recv(1)
+            with contextlib.suppress(OSError):
+                peer.sendall(said)
+                while piece := peer.recv(65536):
+                    self.reply += piece
+            self.ended.set()
         self.tls.SSL_free(ssl)
 
     def _hears_request(self, ssl: ctypes.c_void_p) -> bool:
@@ -84,6 +92,8 @@ class Talkative:
         for _ in range(self.count):
             if self.messages == "key updates":
                 self.tls.SSL_key_update(ssl, 0)
+            elif self.messages == "hello requests":
+                assert self.tls.SSL_renegotiate(ssl) == 1
             else:
                 self.tls.SSL_new_session_ticket(ssl)
             assert self.tls.SSL_do_handshake(ssl) == 1
