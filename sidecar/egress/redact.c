@@ -7,9 +7,9 @@
  * and compared.
  *
  * What time tells: whether a whole gram is right, and nothing of one that is right in part. The
- * hash of a gram is random until all of it is right, and a form is compared to its end wherever it
- * differs. Grams of one form overlap, but none reaches back beyond the last 12 bytes of a secret:
- * docs/threats.md says what can be learnt so.
+ * hash of a gram is random until all of it is right. Grams of one form overlap, but none reaches
+ * back beyond the last 12 bytes of a secret. Then whether the last 32 are right, all at once, and
+ * so on: docs/threats.md says what can be learnt so.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,7 @@ enum {
 	SLACK_MAX = 64 * 1024,
 	WINDOW_MIN = 4 * 1024,
 	MATCHES = 16,
+	PART = 32, /* of a secret: so many bytes are told to be right only all at once */
 };
 
 __extension__ typedef unsigned __int128 product;
@@ -231,14 +232,23 @@ redactor_free(struct redactor *r)
 
 /* ---- matching ---- */
 
-/* To the end whatever differs: how long it takes does not say how far they agree. */
+/*
+ * In parts, the last one first, and each to its end whatever differs: how long it takes does not
+ * say how far they agree within one. No part follows on one that differs: an upstream knows the
+ * secret, and when it repeats a gram of it, a long form would be spelled out for every 12 bytes,
+ * while all other calls wait.
+ */
 static bool
 is_form(const struct guise *f, const char *text)
 {
+	const size_t part = PART * f->len / f->secret.len;
 	unsigned differs = 0;
 
-	for (size_t i = 0; i < f->len; i++)
-		differs |= (unsigned)(text[i] ^ guise_at(f, i));
+	for (size_t end = f->len, from; end > 0 && differs == 0; end = from) {
+		from = end > part ? end - part : 0;
+		for (size_t i = from; i < end; i++)
+			differs |= (unsigned)(text[i] ^ guise_at(f, i));
+	}
 	return differs == 0;
 }
 

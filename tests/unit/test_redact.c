@@ -9,6 +9,8 @@
 
 #define KEY   "sk-proj-Zq8+/x%7Yt_0vWmN4"
 #define OTHER "9f8e7d6c5b4a39281706"
+#define LONG_KEY                                                                                   \
+	"sk-proj-of a length that we have seen nowhere else, and it goes on: Zq8+/x_7Yt_0vWmN4"
 
 #define VIEW(literal)                                                                              \
 	{                                                                                          \
@@ -265,6 +267,52 @@ work_does_not_tell_how_much_is_right(void **state)
 	redactor_free(r);
 }
 
+/* Of a long secret the work tells whether its last 32 bytes are right, then the 32 before. */
+static void
+work_tells_of_whole_parts_alone(void **state)
+{
+	const struct span key = SPAN(LONG_KEY);
+	const size_t part = 32, hits = 5 * PHASES / 5; /* five grams, each in every fifth phase */
+	struct redactor *r = redactor_new(&key, 1);
+
+	(void)state;
+	for (size_t right = 12; right < key.len; right++) {
+		char guess[128];
+
+		assert_int_equal(work_for(r, guess_at(guess, key, right, true)),
+				 hits * least(key.len, (right / part + 1) * part));
+	}
+	redactor_free(r);
+}
+
+/*
+ * Who knows the secret can have a gram of it hit wherever one fits. The whole form is not to be
+ * compared for each: egress does nothing else meanwhile.
+ */
+static void
+a_long_secrets_end_makes_little_work(void **state)
+{
+	static char secret[3000], text[60 * 1024];
+	static const char tail[] = "MjM0NTY3ODkw"; /* base64 of the last nine bytes */
+	const struct span whole = {secret, sizeof(secret)};
+	struct redactor *r;
+	size_t before;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(secret); i++)
+		secret[i] = (char)('!' + i * 7919 % 90);
+	memcpy(secret + sizeof(secret) - 9, "234567890", 9);
+	r = redactor_new(&whole, 1);
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = tail[i % (sizeof(tail) - 1)];
+	text[1] = '%'; /* so that it is looked at behind escapes, too: three times in all */
+	text[2] = '\\';
+	before = spelled;
+	assert_int_equal(matches_in(r, text, sizeof(text)), 0);
+	assert_in_range(spelled - before, sizeof(text), 32 * sizeof(text));
+	redactor_free(r);
+}
+
 /* What is held depends on the kind of the bytes alone: a guess at the secret changes nothing. */
 static void
 there_is_no_oracle(void **state)
@@ -489,6 +537,35 @@ a_long_secret_is_found_behind_escapes(void **state)
 	buf_free(&escaped);
 }
 
+/* It is compared in parts: none of its bytes may be left out. */
+static void
+a_long_form_is_found_when_all_of_it_is_there(void **state)
+{
+	const struct span key = SPAN(LONG_KEY);
+	struct redactor *r = redactor_new(&key, 1);
+	struct guise forms[GUISES_MAX];
+	size_t n = guise_all(key, 0, forms);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		char form[256], text[256];
+		size_t len = forms[i].len;
+
+		for (size_t at = 0; at < len; at++)
+			form[at] = guise_at(&forms[i], at);
+		memcpy(text, form, len);
+		assert_int_equal(matches_in(r, text, len), 1);
+		for (size_t at = 0; at < len; at++) {
+			assert_int_equal(text[at], '*');
+			memcpy(text, form, len);
+			text[at] = '=';
+			assert_int_equal(matches_in(r, text, len), 0);
+			memset(text, '*', len);
+		}
+	}
+	redactor_free(r);
+}
+
 int
 main(void)
 {
@@ -498,6 +575,8 @@ main(void)
 		cmocka_unit_test(pieces_make_no_difference),
 		cmocka_unit_test(an_event_is_never_held),
 		cmocka_unit_test(work_does_not_tell_how_much_is_right),
+		cmocka_unit_test(work_tells_of_whole_parts_alone),
+		cmocka_unit_test(a_long_secrets_end_makes_little_work),
 		cmocka_unit_test(there_is_no_oracle),
 		cmocka_unit_test(pieces_tell_nothing_of_the_secret),
 		cmocka_unit_test(a_secret_of_other_bytes_is_found_in_pieces),
@@ -505,6 +584,7 @@ main(void)
 		cmocka_unit_test(small_pieces_are_searched_together),
 		cmocka_unit_test(overlapping_secrets_all_go),
 		cmocka_unit_test(a_long_secret_is_found_behind_escapes),
+		cmocka_unit_test(a_long_form_is_found_when_all_of_it_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, read_rows, NULL);
