@@ -25,7 +25,8 @@ void hidden_free(struct hidden *h);
  * under its name would show: but not one that the command may need, which is the home or the
  * working directory or above it, or one of the system's. Of a name that is a link, so is what it
  * leads to. A socket bound by a relative name is looked for where processes stand that this user
- * may see. env: where HOME stands. -1: /proc/net/unix cannot be read, or there is more than HIDDEN_MAX.
+ * may see. env: where HOME stands. -1: /proc/net/unix cannot be read, or there is more than
+ * HIDDEN_MAX.
  */
 int hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env);
 

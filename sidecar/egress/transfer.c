@@ -200,7 +200,8 @@ split_head(struct transfer *t, struct frame_head *head)
 			line.len--;
 		if (line.len == 0)
 			continue;
-		if (colon >= line.len || head->nfields == HTTP_FIELDS_MAX)
+		/* A long name would be searched for secrets at every byte (guise_is_in_name). */
+		if (colon >= line.len || colon > HTTP_NAME_MAX || head->nfields == HTTP_FIELDS_MAX)
 			return -1;
 		head->fields[head->nfields++] = (struct http_field){
 			span_cut(line, 0, colon), span_trim(span_cut(line, colon + 1, line.len))};

@@ -75,6 +75,7 @@ INVALID: dict[str, Play] = {
     "line of one byte": says(JSON + b"a\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"),
     "line of a colon": says(JSON + b":\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"),
     "line of a return": says(JSON + b"\rX: a\r\nContent-Length: 2\r\n\r\n{}"),
+    "a long name": says(with_field(b"X" * 257 + b": a")),
     "a long header": says(with_field(b"X-A: " + b"a" * 200_000)),
     "many headers": says(with_field(b"\r\n".join(b"X-%d: a" % n for n in range(2000)))),
     "endless header": floods(JSON + b"X-A: ", b"a"),
