@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -28,7 +29,10 @@
 #include "parent/parent.h"
 #include "resolver/resolver.h"
 
-enum { SECRET_HEAP = 64 * 1024 }; /* what Docker's default RLIMIT_MEMLOCK allows */
+enum {
+	SECRET_HEAP = 64 * 1024,      /* what an old Docker's default RLIMIT_MEMLOCK allows */
+	SECRET_HEAP_MAX = 256 * 1024, /* for 256 targets of three keys each */
+};
 
 struct verb {
 	const char *name;
@@ -131,6 +135,16 @@ written(const char *verb, int status)
 	return 1;
 }
 
+static size_t
+secret_heap(void)
+{
+	struct rlimit locked;
+	bool has_room = getrlimit(RLIMIT_MEMLOCK, &locked) == 0 &&
+			locked.rlim_cur >= (rlim_t)2 * SECRET_HEAP_MAX;
+
+	return has_room ? SECRET_HEAP_MAX : SECRET_HEAP;
+}
+
 /* A role has its secret pages, and the libraries their wiping allocators, before anything else. */
 static int
 run_role(enum role role)
@@ -143,7 +157,7 @@ run_role(enum role role)
 	};
 
 	if ((role == ROLE_KEEPER || role == ROLE_EGRESS) &&
-	    secret_init(SECRET_HEAP) == SECRET_PAGES_NONE) {
+	    secret_init(secret_heap()) == SECRET_PAGES_NONE) {
 		log_write(LOG_ERROR, "no secret pages can be had: raise RLIMIT_MEMLOCK to 64 KiB",
 			  NULL, 0);
 		return 1;

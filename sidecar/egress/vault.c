@@ -4,6 +4,7 @@
 
 #include "egress/vault.h"
 
+#include "base/log.h"
 #include "base/secret.h"
 #include "http/grammar.h"
 
@@ -34,6 +35,7 @@ struct vault {
 	const struct egress_plan *plan;
 	struct vault_slot *slots;
 	struct header_set **sets; /* by target; NULL: to be composed */
+	bool told;                /* that there was no room for one of them */
 };
 
 struct vault *
@@ -128,7 +130,7 @@ line_length(const struct vault *v, const struct egress_header *h)
 
 /* "Name: value" in secret pages; NULL when they are full or the value cannot be a field's. */
 static struct secret *
-compose(const struct vault *v, const struct egress_header *h, size_t len)
+compose(struct vault *v, const struct egress_header *h, size_t len)
 {
 	struct secret *line;
 	char *at;
@@ -136,6 +138,10 @@ compose(const struct vault *v, const struct egress_header *h, size_t len)
 	if (len > LINE_BYTES_MAX)
 		return NULL;
 	line = secret_room(len);
+	if (line == NULL && !v->told)
+		log_say(LOG_ERROR, "a target has no headers: the secret pages are full",
+			LOG_C("why", "raise RLIMIT_MEMLOCK to 512 KiB, or have fewer secrets"));
+	v->told |= line == NULL;
 	if (line == NULL)
 		return NULL;
 	at = secret_bytes(line);
@@ -216,7 +222,7 @@ compile(const struct vault *v, const struct egress_target *t, struct header_set 
 }
 
 static struct header_set *
-compose_all(const struct vault *v, const struct egress_target *t)
+compose_all(struct vault *v, const struct egress_target *t)
 {
 	struct header_set *s = calloc(1, sizeof(*s) + t->nheaders * sizeof(struct secret *));
 

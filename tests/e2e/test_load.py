@@ -15,6 +15,7 @@ from fakes import load, processes
 from fakes.agent import CHAT, HELLO, Agent
 from fakes.apibase import Act
 from fakes.sidekey import SANITIZED, Sidekey
+from fakes.wire import wait_for
 from fakes.world import World
 
 CALLS, CONNECTIONS, STREAMS = 10_000, 64, 1_000
@@ -96,3 +97,20 @@ def test_no_idle_work(plain_sidekey: Sidekey) -> None:
     time.sleep(2)
     for name, spent in measure(plain_sidekey, processes.cpu_seconds).items():
         assert spent - before[name] < 0.02, name
+
+
+@pytest.mark.parametrize("locked", [512 * 1024, 64 * 1024])
+def test_many_targets(plain_world: World, start, locked: int) -> None:
+    """There is room for the secrets of 200 targets where that much may be locked; where it may
+    not, the log says what is missing."""
+    targets = {f"t{n}": plain_world.target(required=True) for n in range(200)}
+    wrap = ["prlimit", f"--memlock={locked}:{locked}"]
+    config = {"targets": targets, "defaultTarget": "t199"}
+    sidekey = start(config, plain_world.env(), wait=False, wrap=wrap)
+    if locked == 512 * 1024:
+        sidekey.wait_ready()
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 200
+    else:
+        wait_for(lambda: "RLIMIT_MEMLOCK" in sidekey.text(), 10, "what to change")
+        assert sidekey.readiness() == 503
