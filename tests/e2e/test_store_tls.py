@@ -126,7 +126,7 @@ def test_a_store_that_begins_the_handshake_again_and_again(
     plain_world: World, start, wrap
 ) -> None:
     world, server = plain_world, Raw(asks_again_and_again)
-    config = world.config(models=[{"match": "*", "target": "main"}])
+    config = world.config(world.target(required=True), models=[{"match": "*", "target": "main"}])
     config["targets"]["long"] = {**world.target(), "apiKey": PARAMETER, "required": False}
     env = world.env(AWS_ENDPOINT_URL_SSM=f"https://127.0.0.1:{server.port}")
     sidekey = start(config, env, wrap=wrap, wait=False)

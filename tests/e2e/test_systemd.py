@@ -88,6 +88,16 @@ def credentials(tmp_path: Path) -> Path:
     return folder
 
 
+def levels(sidekey) -> dict[str, dict]:
+    """What each process says of its box."""
+
+    def boxed() -> list[dict]:
+        return sidekey.records(msg="boxed")
+
+    wait_for(lambda: {record["process"] for record in boxed()} == set(ROLES), 10, "all boxes")
+    return {r["process"]: {k: r[k] for k in r if k not in ("time", "pid")} for r in boxed()}
+
+
 def test_the_sandbox_is_whole_inside_the_unit(credentials: Path, start) -> None:
     """All four roles in their boxes, secret pages too, and a call through them; then a reload."""
     analyze("--version")
@@ -101,12 +111,9 @@ def test_the_sandbox_is_whole_inside_the_unit(credentials: Path, start) -> None:
         wrap = [sys.executable, str(CONFINED), str(UNIT)]
         env = {"CREDENTIALS_DIRECTORY": str(credentials)}
         sidekey = start({"targets": {"openai": target}}, env, wrap=wrap)
-        boxed = {record["process"]: record for record in sidekey.records(msg="boxed")}
-        assert set(boxed) == set(ROLES)
+        boxed = levels(sidekey)
         plain = start({"targets": {"openai": target}}, env)
-        for record in plain.records(msg="boxed"):
-            level = {k: v for k, v in record.items() if k not in ("time", "pid")}
-            assert level.items() <= boxed[record["process"]].items(), "the unit takes none away"
+        assert levels(plain) == boxed, "the unit takes none away"
         with Agent(sidekey.port) as agent:
             assert agent.chat(HELLO).status == 200
         sidekey.process.send_signal(signal.SIGHUP)  # ExecReload=

@@ -222,16 +222,7 @@ def test_others_are_served_while_a_server_goes_on_with_the_handshake(
 ) -> None:
     world = plain_world
     with Talkative(*world.authority.server().write(tmp_path, "server"), messages, 60_000) as server:
-        config = world.config(models=[{"match": "long", "target": "long"}])
-        config["models"].append({"match": "*", "target": "main"})
-        config["targets"]["long"] = {
-            "provider": "openaiCompatible",
-            "apiBase": f"https://127.0.0.1:{server.port}/v1",
-            "apiKey": "none",
-            "tls": {"ca": str(world.ca)},
-            "required": True,
-        }
-        sidekey = start(config, world.env())
+        sidekey = start(world.beside(server.port), world.env())
         with Agent(sidekey.port, timeout=60) as agent, Agent(sidekey.port) as other:
             agent.begin("POST", CHAT, {**HELLO, "model": "long"})
             assert server.speaks.wait(60)

@@ -326,16 +326,7 @@ def test_finite_fields_are_not_offered(begin, issuer: Issuer, tmp_path: Path, of
 
 def test_hello_requests_without_end(plain_world: World, start) -> None:
     world, server = plain_world, Raw(asks_again_and_again)
-    config = world.config(models=[{"match": "long", "target": "long"}])
-    config["models"].append({"match": "*", "target": "main"})
-    config["targets"]["long"] = {
-        "provider": "openaiCompatible",
-        "apiBase": f"https://127.0.0.1:{server.port}/v1",
-        "apiKey": "none",
-        "tls": {"ca": str(world.ca)},
-        "timeouts": {"connect": "1s"},
-    }
-    sidekey = start(config, world.env())
+    sidekey = start(world.beside(server.port, timeouts={"connect": "1s"}), world.env())
     with Agent(sidekey.port) as agent, Agent(sidekey.port, timeout=5) as other:
         agent.begin("POST", CHAT, {**HELLO, "model": "long"})
         wait_for(lambda: server.connections > 0, 10, "the connection")

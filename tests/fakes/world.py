@@ -73,6 +73,19 @@ class World:
     def config(self, target: dict | None = None, **sections) -> dict:
         return {"targets": {"main": target or self.target()}, **sections}
 
+    def beside(self, port: int, **changes) -> dict:
+        """The model "long" leads to another upstream, by TLS and without a key."""
+        models = [{"match": "long", "target": "long"}, {"match": "*", "target": "main"}]
+        target = {
+            "provider": "openaiCompatible",
+            "apiBase": f"https://127.0.0.1:{port}/v1",
+            "apiKey": "none",
+            "tls": {"ca": str(self.ca)},
+            "required": True,
+        }
+        targets = {"main": self.target(required=True), "long": {**target, **changes}}
+        return {"targets": targets, "models": models}
+
     def env(self, **extra: str) -> dict[str, str]:
         return {
             "AWS_ACCESS_KEY_ID": self.principal.access_key,
