@@ -7,9 +7,9 @@
 size_t
 query_member_end(struct span query, size_t from)
 {
-	size_t ampersand = span_find(query, from, '&'), semicolon = span_find(query, from, ';');
-
-	return ampersand < semicolon ? ampersand : semicolon;
+	while (from < query.len && query.ptr[from] != '&' && query.ptr[from] != ';')
+		from++;
+	return from;
 }
 
 /* The name of a member as a server would read it. -1: too long. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
+#include <errno.h>
 #include <glob.h>
 #include <libgen.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 
 #include "aws/arn.h"
 #include "base/auto.h"
+#include "base/shortage.h"
 #include "config/plan_identity.h"
 
 /*
@@ -156,6 +158,8 @@ add_sockets_in(struct hidden *h, const char *dir)
 	const struct dirent *entry;
 	char path[PATH_MAX];
 
+	if (d == NULL && is_shortage(errno))
+		h->is_partial = true;
 	while (d != NULL && (entry = readdir(d)) != NULL)
 		if ((entry->d_type == DT_SOCK || entry->d_type == DT_UNKNOWN) &&
 		    snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < PATH_MAX &&
@@ -187,7 +191,8 @@ add_relative(struct hidden *h, const char *dir, struct buf *seen)
 	if (has(seen, dir))
 		return;
 	add(h, seen, dir);
-	(void)glob("/proc/[0-9]*/cwd", GLOB_NOSORT, NULL, &places);
+	if (glob("/proc/[0-9]*/cwd", GLOB_NOSORT, NULL, &places) == GLOB_NOSPACE)
+		h->is_partial = true;
 	for (size_t i = 0; i < places.gl_pathc; i++)
 		if (snprintf(path, sizeof(path), "%s/%s", places.gl_pathv[i], dir) < PATH_MAX)
 			add_directory(h, path, seen);
@@ -232,10 +237,10 @@ add_sockets(struct hidden *h)
 			add_relative(h, dirname(path), &seen);
 		}
 	}
+	if (!has_head || !feof(table))
+		h->is_partial = true;
 	if (table != NULL)
 		fclose(table);
-	else
-		h->is_partial = true;
 }
 
 /* ---- all of it ---- */

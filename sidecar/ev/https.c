@@ -59,7 +59,8 @@ on_message(int written, int version, int type, const void *bytes, size_t len, SS
 int
 https_defaults(void *ctx)
 {
-	usual = SSL_CTX_get_security_callback(ctx);
+	if (SSL_CTX_get_security_callback(ctx) != is_allowed)
+		usual = SSL_CTX_get_security_callback(ctx);
 	if (usual == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
 		return -1;
 	SSL_CTX_set_security_callback(ctx, is_allowed);

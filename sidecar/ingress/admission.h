@@ -28,7 +28,8 @@ void admission_give(const struct ingress *in, struct call *c);
 /*
  * Charges what the call used, once its end is metered. Unknown usage (a broken stream, an agent
  * that left before it was told) is charged with the bytes that went in and came out, since a token
- * is a byte at least: hanging up early saves little. What the upstream had thought out and not yet
+ * is a byte at least, or with what was said by then, where that is more: hanging up early saves
+ * little. What the upstream had thought out and not yet
  * sent is not seen.
  */
 void admission_charge(const struct ingress *in, const struct call *c);

@@ -211,7 +211,7 @@ conn_reply(struct conn *c)
 	bound_unread(c);
 }
 
-/* However slowly it is read: the deadline is between two pieces. */
+/* The deadline is between two pieces, which the kernel takes once a third of its buffer is free. */
 static void
 reply_more(struct conn *c)
 {

@@ -18,8 +18,8 @@ size_t conn_count_calls(const struct ingress *in);
  * There is no room for another connection: ends one that is not at work. First those that were
  * never served, though they have been there for a second (silent, with half a head, refused, or
  * without reading the answer of ours that they have), then what is kept for later calls and has
- * been idle for a second, then who reads such an answer, then what has just come and said nothing;
- * of each kind the oldest. False: there is none.
+ * been idle, or read nothing, for a second, then who reads such an answer, then what has just
+ * come and said nothing; of each kind the oldest. False: there is none.
  */
 bool conn_make_room(struct ingress *in);
 

@@ -48,8 +48,9 @@ void meter_begin(struct meter *m, const struct route *route, unsigned status,
 void meter_feed(struct meter *m, struct span piece);
 
 /*
- * No more will come. whole: the upstream ended the body itself. *out is what was said, be it all
- * (METER_KNOWN) or what came before it broke off. m keeps its numbers, but must not be fed again.
+ * No more will come. whole: the upstream ended the body itself. *out is what was said, be it
+ * all (METER_KNOWN) or what a stream or the head said before it broke off; of half a document,
+ * nothing. m keeps its numbers, but must not be fed again.
  */
 enum meter_result meter_end(struct meter *m, bool whole, struct usage *out);
 

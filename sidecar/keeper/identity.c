@@ -15,7 +15,7 @@ enum {
 	PART_MAX_S = 5 * 60, /* of keys that last less: after a third of it, or this */
 	REREAD_S = 5 * 60,   /* a profile's keys, whose end nobody knows */
 	OVER_S = 60,         /* of keys that were over when they came */
-	SOON_MS = 500,       /* while there are none, and nobody has said no */
+	SOON_MS = 500,       /* while there are none, or doubted ones, and nobody has said no */
 	SOON_MAX_MS = 4 * 1000,
 	LATER_MAX_MS = 60 * 1000,
 	URGED_MS = 1000, /* between two renewals for a refusal's sake, at least */
