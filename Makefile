@@ -244,8 +244,9 @@ compile-flags: | $(CURL_MADE)
 # Without these, most of a fuzz target's time goes to marking large blocks.
 FUZZ_ASAN := quarantine_size_mb=16:clear_shadow_mmap_threshold=1073741824
 
-## fuzz: run each fuzz target for SECONDS (needs clang)
+## fuzz: run each fuzz target for SECONDS, with clang
 fuzz:
+	@deploy/deps.sh build fuzz
 	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined,fuzzer-no-link fuzzers
 	@for f in $(FUZZERS); do \
 		echo "$${f##*/}" && mkdir -p build/fuzz/corpus/$${f##*/} && \

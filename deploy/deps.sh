@@ -3,7 +3,7 @@
 #
 # Installs what is missing to build, test or lint sidekey on Debian 12.
 #
-#   deploy/deps.sh build|demo|test|bench|image|cross-ARCH|coverage|lint...
+#   deploy/deps.sh build|demo|test|bench|image|cross-ARCH|fuzz|coverage|lint...
 #
 # apt is asked only when a package is missing, as root or through sudo. Python
 # and node packages are pinned (the lists of tests, tests/clients, tests/compose,
@@ -19,7 +19,8 @@ test=(libcmocka-dev openssl curl iproute2 nftables chromium mandoc zsh fish syst
 image=(buildah runc debootstrap golang-github-containers-common iproute2 nftables
 	qemu-user-static)
 bench=(nginx-light haproxy strace)
-coverage=(clang llvm-14 libclang-rt-14-dev)
+fuzz=(clang libclang-rt-14-dev)
+coverage=("${fuzz[@]}" llvm-14)
 lint=(clang clang-format clang-tidy cppcheck shellcheck)
 
 die() {
@@ -163,6 +164,9 @@ for set; do
 		[ "${set#cross-}" != "$(dpkg --print-architecture)" ] || continue
 		triple=$(dpkg-architecture -a"${set#cross-}" -qDEB_HOST_GNU_TYPE)
 		apt_install "gcc-${triple//_/-}"
+		;;
+	fuzz)
+		apt_install "${fuzz[@]}"
 		;;
 	coverage)
 		apt_install "${coverage[@]}"
