@@ -135,6 +135,7 @@ written(const char *verb, int status)
 	return 1;
 }
 
+/* With as much to spare: pages of secret_map are locked, too. */
 static size_t
 secret_heap(void)
 {

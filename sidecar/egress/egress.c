@@ -237,9 +237,7 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 	if (type == MSG_SECRET) {
 		const struct msg_secret *m = obj;
 
-		if (vault_put(r->e.vault, m->slot, m->version, m->value) != 0)
-			log_say(LOG_ERROR, "a secret could not be kept: the secret pages are full",
-				LOG_U("slot", m->slot));
+		(void)vault_put(r->e.vault, m->slot, m->version, m->value);
 		slot_changed(r, m->slot);
 	} else if (type == MSG_SECRET_GONE) {
 		vault_drop(r->e.vault, ((const struct msg_secret_gone *)obj)->slot);

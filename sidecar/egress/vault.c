@@ -35,7 +35,7 @@ struct vault {
 	const struct egress_plan *plan;
 	struct vault_slot *slots;
 	struct header_set **sets; /* by target; NULL: to be composed */
-	bool told;                /* that there was no room for one of them */
+	bool told;                /* that the secret pages are full */
 };
 
 struct vault *
@@ -76,6 +76,16 @@ forget_sets(struct vault *v, uint16_t slot)
 	}
 }
 
+/* Once: with these secrets it stays so. */
+static void
+tell_full(struct vault *v)
+{
+	if (!v->told)
+		log_say(LOG_ERROR, "the secret pages are full: targets go without a secret",
+			LOG_C("why", "raise RLIMIT_MEMLOCK to 512 KiB, or have fewer secrets"));
+	v->told = true;
+}
+
 int
 vault_put(struct vault *v, uint16_t slot, uint32_t version, struct span value)
 {
@@ -84,8 +94,10 @@ vault_put(struct vault *v, uint16_t slot, uint32_t version, struct span value)
 	if (slot >= v->plan->nslots)
 		return -1;
 	s = secret_new(value);
-	if (s == NULL)
+	if (s == NULL) {
+		tell_full(v);
 		return -1;
+	}
 	secret_free(v->slots[slot].value);
 	v->slots[slot] = (struct vault_slot){s, version};
 	forget_sets(v, slot);
@@ -138,12 +150,10 @@ compose(struct vault *v, const struct egress_header *h, size_t len)
 	if (len > LINE_BYTES_MAX)
 		return NULL;
 	line = secret_room(len);
-	if (line == NULL && !v->told)
-		log_say(LOG_ERROR, "a target has no headers: the secret pages are full",
-			LOG_C("why", "raise RLIMIT_MEMLOCK to 512 KiB, or have fewer secrets"));
-	v->told |= line == NULL;
-	if (line == NULL)
+	if (line == NULL) {
+		tell_full(v);
 		return NULL;
+	}
 	at = secret_bytes(line);
 	memcpy(at, h->name.ptr, h->name.len);
 	at += h->name.len;

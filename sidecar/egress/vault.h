@@ -18,7 +18,10 @@ struct header_set;
 /* A vault for plan, which must outlive it. */
 struct vault *vault_new(const struct egress_plan *plan);
 
-/* Takes a copy of value for slot. 0, or -1 when slot is none, or the secret pages are full. */
+/*
+ * Takes a copy of value for slot. 0, or -1 when slot is none, or the secret pages are full, which
+ * the log says, once.
+ */
 int vault_put(struct vault *v, uint16_t slot, uint32_t version, struct span value);
 void vault_drop(struct vault *v, uint16_t slot);
 

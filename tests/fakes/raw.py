@@ -4,7 +4,17 @@
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+
+def accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """Its connections, until it is shut down."""
+    while True:
+        try:
+            peer, _ = listener.accept()
+        except OSError:
+            return
+        yield peer
 
 
 class Raw:
@@ -18,11 +28,7 @@ class Raw:
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return
+        for peer in accepted(self.listener):
             threading.Thread(target=self._meet, args=(peer,), daemon=True).start()
 
     def _meet(self, peer: socket.socket) -> None:

@@ -9,6 +9,8 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from fakes.raw import accepted
+
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 PEM, MEMORY = 1, 3  # SSL_FILETYPE_PEM, BIO_CTRL_INFO
 MOST, TLS12 = 124, 0x0303  # SSL_CTRL_SET_MAX_PROTO_VERSION
@@ -56,11 +58,7 @@ class Talkative:
         self.listener.close()
 
     def _run(self) -> None:
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return
+        for peer in accepted(self.listener):
             with peer:
                 self._meet(peer)
 
