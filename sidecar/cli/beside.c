@@ -72,7 +72,10 @@ reset_signals(void)
 		if (sigaction(handled[i], &usual, NULL) != 0)
 			return -1;
 	sigemptyset(&none);
-	/* A configuration that is read again would not have what exec has changed in it. */
+	/*
+	 * A configuration that is read again would not have what exec has changed in it, and the
+	 * command may have written it (parent_options).
+	 */
 	return sigaction(SIGHUP, &ignore, NULL) | sigprocmask(SIG_SETMASK, &none, NULL);
 }
 

@@ -306,7 +306,8 @@ watch_signals(struct parent *p)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
+	if (p->options.config == NULL)
+		sigaddset(&set, SIGHUP); /* else there is nothing to read again (parent.h) */
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGCHLD);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0)

@@ -11,10 +11,15 @@
 #include "config/config.h"
 
 struct parent_options {
-	const char *path;      /* of the configuration; NULL: look for it */
-	struct config *config; /* read already, and taken over; NULL: it is read from path */
-	const int *listeners;  /* open already, as many as config names; NULL: they are opened */
-	int standing;          /* where a byte tells how the start went, or -1 */
+	const char *path; /* of the configuration; NULL: look for it */
+	/*
+	 * Read already, and taken over; NULL: it is read from path. It may differ from what
+	 * stands there, so that it is not read again: the caller has SIGHUP ignored, which a
+	 * signalfd would take all the same.
+	 */
+	struct config *config;
+	const int *listeners; /* open already, as many as config names; NULL: they are opened */
+	int standing;         /* where a byte tells how the start went, or -1 */
 };
 
 /*

@@ -546,6 +546,30 @@ def test_watcher_dies(execs: Execs, options) -> None:
     assert run.returncode == 0
 
 
+def test_hang_up_changes_nothing(execs: Execs, plain_world: World) -> None:
+    """What the command may write into the file is not in force while it runs: a reload would send
+    the key to where the file says by then, and for whoever asks."""
+    script = 'echo "$OPENAI_BASE_URL"; exec cat'
+    options = ("--log", str(execs.folder / "log"))
+    how = {"options": options, "stdin": subprocess.PIPE}
+    with (
+        ApiBase(plain_world.key, plain_world.access) as other,
+        execs.start("/bin/sh", "-c", script, **how) as run,
+    ):
+        assert run.stdout
+        port = int(run.stdout.readline().rsplit(":", 1)[1].split("/")[0])
+        changed = plain_world.config(plain_world.target(apiBase=other.base))
+        execs.path.write_text(json.dumps(changed))
+        os.kill(execs.pid_of("parent"), signal.SIGHUP)
+        os.kill(execs.pid_of("parent"), signal.SIGUSR1)  # seen, when that one was
+        log = execs.folder / "log"
+        wait_for(lambda: "refreshing every secret" in log.read_text(), 20, "a signal is seen")
+        with Agent(port) as agent:
+            assert agent.chat().status == 401
+        run.communicate(timeout=20)
+        assert other.requests == [] and "reload" not in log.read_text()
+
+
 def test_in_flight(execs: Execs, plain_world: World) -> None:
     """What the command leaves running in the background loses sidekey, and holds nothing up."""
     done = execs.run("/bin/sh", "-c", "sleep 30 >/dev/null 2>&1 & echo $!")
