@@ -230,12 +230,9 @@ has_rules(const struct ingress *in, const struct decision *d)
  * asked for: it could be charged to nobody.
  */
 static enum verdict
-check_background(const struct ingress *in, const struct scan *s, struct decision *d)
+check_background(const struct scan *s, struct span name, struct decision *d)
 {
-	struct span name = caller_name(in, d->caller);
-
-	if (!s->background || d->route->operation != OPERATION_RESPONSES ||
-	    !caller_counts_tokens(in, d->caller))
+	if (!s->background || d->route->operation != OPERATION_RESPONSES)
 		return VERDICT_OK;
 	return decide_refuse(
 		d, VERDICT_FIELD_NOT_ALLOWED,
@@ -243,6 +240,50 @@ check_background(const struct ingress *in, const struct scan *s, struct decision
 		"call with \"background\" does not tell what it will use; leave \"background\" "
 		"out, or set it to false.",
 		(int)name.len, name.ptr);
+}
+
+static bool
+is_chat(const struct decision *d)
+{
+	return d->route->operation == OPERATION_CHAT ||
+	       d->route->operation == OPERATION_COMPLETIONS;
+}
+
+/*
+ * A stream that does not tell its usage is charged by its bytes, and what a model thinks has none:
+ * so nobody may say that it should not tell, or ask for one that want_usage does not see.
+ */
+static enum verdict
+check_stream(const struct scan *s, struct span name, struct decision *d)
+{
+	if (!is_chat(d) || (!s->odd_stream && include_usage_is_open(s)))
+		return VERDICT_OK;
+	if (s->odd_stream)
+		return decide_refuse(
+			d, VERDICT_FIELD_NOT_ALLOWED,
+			"The caller \"%.*s\" has a `tokenBudget` or `tokensPerMinute`, and some "
+			"upstreams take this \"stream\" for true, some for false; set it to true "
+			"or false.",
+			(int)name.len, name.ptr);
+	return decide_refuse(
+		d, VERDICT_FIELD_NOT_ALLOWED,
+		"The caller \"%.*s\" has a `tokenBudget` or `tokensPerMinute`, and with these "
+		"\"stream_options\" a stream need not tell what it used; set \"include_usage\" to "
+		"true in them, or leave it out.",
+		(int)name.len, name.ptr);
+}
+
+/* What would keep a call's usage from being known, where the caller's tokens are counted. */
+static enum verdict
+check_counted(const struct ingress *in, const struct scan *s, struct decision *d)
+{
+	struct span name = caller_name(in, d->caller);
+	enum verdict v;
+
+	if (!caller_counts_tokens(in, d->caller))
+		return VERDICT_OK;
+	v = check_background(s, name, d);
+	return v == VERDICT_OK ? check_stream(s, name, d) : v;
 }
 
 /* The model of a JSON body, and what is to stand there instead; *sent its final name. */
@@ -257,7 +298,7 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	if (fault != SCAN_OK)
 		return refuse_scan(d, "The body", fault, s);
 	d->stream = s->stream;
-	v = check_background(in, s, d);
+	v = check_counted(in, s, d);
 	if (v != VERDICT_OK || !s->has_model)
 		return v;
 	model.len = s->model_len;
@@ -346,11 +387,9 @@ is_listing(const struct ingress *in, const struct decision *d)
 static void
 want_usage(const struct ingress *in, struct span body, const struct scan *s, struct decision *d)
 {
-	bool chat = d->route->operation == OPERATION_CHAT ||
-		    d->route->operation == OPERATION_COMPLETIONS;
 	bool fits = body.len + 64 <= in->plan.body_bytes; /* egress holds it to the same limit */
 
-	if (in->plan.targets[d->target].include_usage && chat && fits)
+	if (in->plan.targets[d->target].include_usage && is_chat(d) && fits)
 		(void)include_usage(body, s, &d->usage_at, &d->usage_text);
 }
 

@@ -13,6 +13,38 @@ is_said(const void *arg, struct span folded_name)
 	return span_is(folded_name, "include_usage");
 }
 
+struct said {
+	size_t *n;
+};
+
+/* Names as a lenient upstream reads them. */
+static bool
+count_said(const void *arg, struct span folded_name)
+{
+	const struct said *said = arg;
+
+	*said->n += span_is(folded_name, "include_usage") ? 1 : 0;
+	return false;
+}
+
+/* How often a plain yes is said, as every upstream reads it. */
+static size_t
+count_yes(struct span options)
+{
+	struct span name, value;
+	size_t n = 0;
+
+	for (size_t at = 1; walk_item(options, &at, true, &name, &value);) {
+		char text[SCAN_NAME_MAX + 1];
+		struct span said = {text, 0};
+
+		if (scan_string_text(name, text, SCAN_NAME_MAX, &said.len) &&
+		    span_is(said, "include_usage") && span_is(value, "true"))
+			n++;
+	}
+	return n;
+}
+
 /* The empty place behind the brace of an object. */
 static struct span
 behind_brace(struct span object)
@@ -49,4 +81,19 @@ include_usage(struct span body, const struct scan *s, struct span *at, struct sp
 	*at = behind_brace(options);
 	*text = is_empty(options) ? SPAN(WISH) : SPAN(WISH ",");
 	return true;
+}
+
+bool
+include_usage_is_open(const struct scan *s)
+{
+	struct span options = s->stream_options;
+	struct scan inside;
+	size_t n = 0;
+
+	if (s->many_stream_options || s->stream_options_is_folded)
+		return false;
+	if (options.ptr == NULL || span_is(options, "null"))
+		return true;
+	return scan_json(&inside, options, count_said, &(struct said){&n}) == SCAN_OK &&
+	       count_yes(options) == n;
 }

@@ -15,4 +15,10 @@
  */
 bool include_usage(struct span body, const struct scan *s, struct span *at, struct span *text);
 
+/*
+ * Whether a stream of s may tell its usage: it was asked for, plainly ("include_usage": true), or
+ * include_usage has where to ask for it, and no upstream reads the options another way.
+ */
+bool include_usage_is_open(const struct scan *s);
+
 #endif

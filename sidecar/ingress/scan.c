@@ -290,16 +290,16 @@ unescape(struct span inside, bool folding, char *out, size_t max, size_t *len, b
 	return true;
 }
 
-/* A name that folds to "model": whether it is that to an upstream that minds case, too. */
+/* A name that folds to one of ours: whether it is that to an upstream that minds case, too. */
 static bool
-is_exact_model(struct span inside)
+is_exact(struct span inside, const char *name)
 {
-	char text[sizeof("model")];
+	char text[SCAN_NAME_MAX + 1];
 	size_t len;
 	bool cut;
 
-	return unescape(inside, false, text, sizeof(text) - 1, &len, &cut) &&
-	       span_is((struct span){text, len}, "model");
+	return unescape(inside, false, text, SCAN_NAME_MAX, &len, &cut) &&
+	       span_is((struct span){text, len}, name);
 }
 
 /* The value of "model", at which the scanner stands and where it stays. */
@@ -336,6 +336,26 @@ note(struct scanner *s, struct span *value, bool *many)
 	s->noted = value;
 }
 
+/* How the answer is asked for, which counts where the caller's tokens do. */
+static void
+take_stream(struct scanner *s, struct span inside, struct span name)
+{
+	struct scan *out = s->out;
+
+	if (span_is(name, "stream_options")) {
+		note(s, &out->stream_options, &out->many_stream_options);
+		if (!is_exact(inside, "stream_options"))
+			out->stream_options_is_folded = true;
+	} else if (span_is(name, "stream")) {
+		if (stands_here(s, SPAN("true")))
+			out->stream = true;
+		else if (!stands_here(s, SPAN("false")) && !stands_here(s, SPAN("null")))
+			out->odd_stream = true;
+	} else if (span_is(name, "background") && !stands_here(s, SPAN("false"))) {
+		out->background = true;
+	}
+}
+
 /* A member of the top-level object: its name is read, the scanner stands at its value. */
 static bool
 take_member(struct scanner *s, struct span inside)
@@ -353,19 +373,14 @@ take_member(struct scanner *s, struct span inside)
 	}
 	if (cut)
 		return true;
-	if (span_is(name, "stream_options"))
-		note(s, &s->out->stream_options, &s->out->many_stream_options);
+	take_stream(s, inside, name);
 	if (span_is(name, "tools"))
 		note(s, &s->out->tools, &s->out->many_tools);
-	if (span_is(name, "stream") && stands_here(s, SPAN("true")))
-		s->out->stream = true;
-	if (span_is(name, "background") && !stands_here(s, SPAN("false")))
-		s->out->background = true;
 	if (!span_is(name, "model"))
 		return true;
 	if (s->out->has_model)
 		return fail(s, quote, SCAN_MODEL_TWICE);
-	s->out->model_is_folded = !is_exact_model(inside);
+	s->out->model_is_folded = !is_exact(inside, "model");
 	return take_model(s);
 }
 

@@ -35,9 +35,11 @@ struct scan {
 	struct span model_raw; /* the value with its quotes, in the document */
 	size_t model_len;
 	bool stream;                    /* a top-level "stream": true (any one of them) */
+	bool odd_stream;                /* one that is neither true nor false nor null */
 	bool background;                /* a top-level "background" that is not false */
 	struct span stream_options;     /* the value of the top-level member, a view; or empty */
 	bool many_stream_options;       /* there are several */
+	bool stream_options_is_folded;  /* one is "Stream_options", say */
 	struct span tools;              /* the same of "tools" */
 	bool many_tools;                /* there are several */
 	char denied[SCAN_NAME_MAX + 1]; /* the folded name, for the message */

@@ -337,6 +337,50 @@ def test_background_is_refused(plain_world: World, start, limit: str) -> None:
     assert len(plain_world.api.executed) == done + 1
 
 
+@pytest.mark.parametrize("limit", ["tokenBudget", "tokensPerMinute", "requestsPerMinute"])
+def test_usage_cannot_be_declined(plain_world: World, start, limit: str) -> None:
+    """A stream that does not tell its usage is charged by its bytes, of which a model's thoughts
+    are none: where tokens are counted no caller says that it wants it so, or streams unseen."""
+    tokens = {"tokens": 100_000, "period": "1h"} if limit == "tokenBudget" else 100_000
+    sidekey = begin(start, plain_world, target={"includeUsage": True}, **{limit: tokens})
+    plain_world.api.always = Act(200, [("Content-Type", "application/json")], b"{}")
+    options = [
+        b'"stream":true,"stream_options":{"include_usage":false}',
+        b'"stream":true,"stream_options":{"Include_usage":true}',
+        b'"stream":true,"stream_options":{"x":1,"include_usag\\u0065":null}',
+        b'"stream":true,"stream_options":{},"stream_options":{}',
+        b'"stream":true,"Stream_options":{}',
+        b'"stream":true,"stream_options":[]',
+    ]
+    streams = [b'"stream":1', b'"stream" : "true"', b'"stre\\u0061m":"on"', b'"stream":{}']
+    good = [
+        b'"stream":true',
+        b'"stream":false',
+        b'"stream":null',
+        b'"stream":true,"stream_options":{"include_usage":true}',
+        b'"stream":true,"stream_options":{"x":1}',
+        b'"stream":true,"stream_options":null',
+        b'"metadata":{"stream":"1"}',
+    ]
+    headers = [*AUTH, ("Content-Type", "application/json")]
+    with Agent(sidekey.port) as agent:
+        for text in options + streams + good:
+            for path in (CHAT, "/v1/completions"):
+                answer = agent.call("POST", path, b'{"model":"m",%b}' % text, headers)
+                if text in good or limit == "requestsPerMinute":
+                    assert answer.status == 200, text
+                    continue
+                assert (answer.status, answer.code) == (403, "field_not_allowed"), text
+                message = answer.json()["error"]["message"]
+                what = "include_usage" if text in options else "stream"
+                assert '"a"' in message and f'"{what}"' in message and "`tokenBudget`" in message
+        heard = len(plain_world.api.executed)
+        body = b'{"model":"m","input":"hi","stream_options":{"include_usage":false}}'
+        assert agent.call("POST", "/v1/responses", body, headers).status == 200, "of chat alone"
+    assert len(plain_world.api.executed) == heard + 1
+    assert heard == 2 * len(good if limit != "requestsPerMinute" else options + streams + good)
+
+
 def test_what_was_said_is_charged(plain_world: World, start) -> None:
     """Anthropic says the input first: whoever leaves then pays for a document that a URL names."""
     callers = [{"name": "a", "token": "env:TOKEN", "tokenBudget": {"tokens": 4000, "period": "1h"}}]

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a streamed chat asks for usage; every other byte stays, and the agent's word stands. */
+#include <stdio.h>
+
 #include "tests/unit/unit.h"
 
 #include "base/buf.h"
@@ -75,11 +77,59 @@ table(void **state)
 	}
 }
 
+/* Whether usage can come, where it is asked for: what the agent may say who pays by tokens. */
+static void
+words(void **state)
+{
+	static const struct {
+		const char *options;
+		bool open;
+	} cases[] = {
+		{"\"x\":1", true},
+		{"\"stream_options\":null", true},
+		{"\"stream_options\":{}", true},
+		{"\"stream_options\":{\"a\":{\"include_usage\":false}}", true},
+		{"\"stream_options\":{\"include_usage\":true}", true},
+		{"\"stream_options\":{\"a\":[1], \"include_usage\" : true }", true},
+		{"\"stream_options\":{\"includ\\u0065_usage\":true}", true},
+		{"\"stream_options\":{\"include_usage\":false}", false},
+		{"\"stream_options\":{\"include_usage\":null}", false},
+		{"\"stream_options\":{\"include_usage\":\"true\"}", false},
+		{"\"stream_options\":{\"include_usage\":1}", false},
+		{"\"stream_options\":{\"includ\\u0065_usage\":false}", false},
+		{"\"stream_options\":{\"include_usage\":true,\"include_usage\":false}", false},
+		{"\"stream_options\":{\"include_usage\":false,\"include_usage\":true}", false},
+		/* Said in a way that sidekey sees, and not every upstream. */
+		{"\"stream_options\":{\"Include_usage\":true}", false},
+		{"\"stream_options\":{\"include_u\\u017fage\":true}", false},
+		{"\"Stream_options\":{}", false},
+		{"\"stream_options\":{\"\\u0000\":1}", false},
+		{"\"stream_options\":{\"\\ud800\":1,\"include_usage\":true}", false},
+		{"\"stream_options\":{},\"stream_options\":{}", false},
+		{"\"stream_options\":null,\"stream_options\":null,\"stream_options\":null", false},
+		{"\"stream_options\":[]", false},
+		{"\"stream_options\":\"x\"", false},
+		{"\"stream_options\":false", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char body[256];
+		struct scan s;
+
+		snprintf(body, sizeof(body), "{\"stream\":true,%s}", cases[i].options);
+		assert_int_equal(scan_json(&s, span_of(body), NULL, NULL), SCAN_OK);
+		if (include_usage_is_open(&s) != cases[i].open)
+			fail_msg("%s", body);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),
+		cmocka_unit_test(words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,6 +150,42 @@ table(void **state)
 	}
 }
 
+/* What an upstream that is not strict may take for a stream, or for options, and another not. */
+static void
+odd_streams(void **state)
+{
+	static const struct {
+		const char *text;
+		bool odd, folded;
+	} cases[] = {
+		{"{\"stream\":true}", false, false},
+		{"{\"stream\": false }", false, false},
+		{"{\"stream\":null}", false, false},
+		{"{\"x\":{\"stream\":1}}", false, false},
+		{"{\"stream\":1}", true, false},
+		{"{\"stream\":\"true\"}", true, false},
+		{"{\"stream\":[]}", true, false},
+		{"{\"stre\\u0061m\":1}", true, false},
+		{"{\"Stream\":\"on\"}", true, false},
+		{"{\"stream\":1,\"stream\":true}", true, false},
+		{"{\"stream\":true,\"stream\":1}", true, false},
+		{"{\"stream_options\":{}}", false, false},
+		{"{\"stream_opti\\u006fns\":{}}", false, false},
+		{"{\"Stream_options\":{}}", false, true},
+		{"{\"\\u017ftream_options\":{}}", false, true},
+		{"{\"Stream_options\":{},\"stream_options\":{}}", false, true},
+	};
+	struct scan out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(scan_json(&out, span_of(cases[i].text), NULL, NULL), SCAN_OK);
+		if (out.odd_stream != cases[i].odd ||
+		    out.stream_options_is_folded != cases[i].folded)
+			fail_msg("%s", cases[i].text);
+	}
+}
+
 static void
 reports(void **state)
 {
@@ -327,11 +363,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table),
-		cmocka_unit_test(reports),
-		cmocka_unit_test(views),
-		cmocka_unit_test(bounds),
-		cmocka_unit_test(agrees_with_jansson),
+		cmocka_unit_test(table),       cmocka_unit_test(reports),
+		cmocka_unit_test(odd_streams), cmocka_unit_test(views),
+		cmocka_unit_test(bounds),      cmocka_unit_test(agrees_with_jansson),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
