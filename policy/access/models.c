@@ -182,6 +182,33 @@ static const char *const denied[] = {
 	"router_settings",
 	"router_settings_override",
 	"allowed_model_region",
+	/*
+	 * LiteLLM: which of its deployments answers, how often it calls them, and whether another
+	 * model does instead. A time that is too short makes it go on to the next, like an error.
+	 */
+	"tags",
+	"routing_strategy",
+	"routing_strategy_args",
+	"routing_groups",
+	"enable_tag_filtering",
+	"_router_weights",
+	"_target_order",
+	"attempted_targets",
+	"fallback_depth",
+	"max_fallbacks",
+	"disable_fallbacks",
+	"num_retries",
+	"max_retries",
+	"retry_policy",
+	"retry_strategy",
+	"model_group_retry_policy",
+	"cooldown_time",
+	"timeout",
+	"request_timeout",
+	"stream_timeout",
+	"client_side_timeout",
+	"max_agentic_loops",
+	"mock_*",
 	/* OpenRouter: which of its upstreams answers. */
 	"provider",
 	"route",

@@ -7,6 +7,7 @@
 
 #include "http/grammar.h"
 #include "ingress/include_usage.h"
+#include "ingress/metadata.h"
 #include "ingress/scan.h"
 #include "ingress/walk.h"
 #include "policy/access/paths.h"
@@ -286,6 +287,19 @@ check_counted(const struct ingress *in, const struct scan *s, struct decision *d
 	return v == VERDICT_OK ? check_stream(s, name, d) : v;
 }
 
+static enum verdict
+check_metadata(const struct scan *s, struct decision *d)
+{
+	if (!metadata_steers(s))
+		return VERDICT_OK;
+	return decide_refuse(
+		d, VERDICT_FIELD_NOT_ALLOWED,
+		"\"tags\" in \"metadata\" choose a deployment of LiteLLM's, which the "
+		"configuration alone decides: leave them out, and say \"metadata\" once, as an "
+		"object. Tags that each call should have belong into the target's `headers`, as "
+		"x-litellm-tags.");
+}
+
 /* The model of a JSON body, and what is to stand there instead; *sent its final name. */
 static enum verdict
 decide_json(const struct ingress *in, struct span body, struct scan *s, struct decision *d,
@@ -298,7 +312,9 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	if (fault != SCAN_OK)
 		return refuse_scan(d, "The body", fault, s);
 	d->stream = s->stream;
-	v = check_counted(in, s, d);
+	v = check_metadata(s, d);
+	if (v == VERDICT_OK)
+		v = check_counted(in, s, d);
 	if (v != VERDICT_OK || !s->has_model)
 		return v;
 	model.len = s->model_len;

@@ -376,6 +376,8 @@ take_member(struct scanner *s, struct span inside)
 	take_stream(s, inside, name);
 	if (span_is(name, "tools"))
 		note(s, &s->out->tools, &s->out->many_tools);
+	if (span_is(name, "metadata"))
+		note(s, &s->out->metadata, &s->out->many_metadata);
 	if (!span_is(name, "model"))
 		return true;
 	if (s->out->has_model)

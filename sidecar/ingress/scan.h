@@ -42,6 +42,8 @@ struct scan {
 	bool stream_options_is_folded;  /* one is "Stream_options", say */
 	struct span tools;              /* the same of "tools" */
 	bool many_tools;                /* there are several */
+	struct span metadata;           /* the same of "metadata" */
+	bool many_metadata;             /* there are several */
 	char denied[SCAN_NAME_MAX + 1]; /* the folded name, for the message */
 	size_t error_at;                /* byte offset of the first fault */
 	char model[2049];               /* unescaped, NUL-terminated */

@@ -23,7 +23,7 @@ import pytest
 from fakes.agent import HELLO, Agent
 from fakes.apibase import ApiBase
 from fakes.bedrock import Bedrock
-from fakes.litellm_proxy import SONNET, VENV, LiteLlmProxy, installed
+from fakes.litellm_proxy import SONNET, TAGGED, VENV, LiteLlmProxy, installed
 from fakes.sidekey import SANITIZED, Sidekey
 from fakes.wire import wait_for
 from fakes.world import World, principal
@@ -282,6 +282,35 @@ def test_an_agent_that_wants_the_proxy_to_call_it(team: Team, sidekey: Sidekey) 
                 assert answer.code == "field_not_allowed" or path.endswith("/invoke"), name
         assert own.connections == 0
     assert team.chats() == []
+
+
+TAGS = [
+    {"tags": ["dear"]},
+    {"metadata": {"tags": ["dear"]}},
+    {"metadata": {"t\\u0061gs": ["dear"]}},
+]
+
+
+def test_an_agent_that_wants_another_deployment(team: Team, sidekey: Sidekey) -> None:
+    """Whoever has a key may ask the proxy itself for it; through sidekey it gets the usual one."""
+    team.proxy.admit({team.key: [TAGGED]})
+    ask = {"model": TAGGED, "messages": MESSAGES}
+    headers = [("Authorization", f"Bearer {team.key}"), ("Content-Type", "application/json")]
+
+    def asked() -> list[str]:
+        return [json.loads(r.body)["model"] for r in team.chats()]
+
+    for tags in TAGS:
+        body = json.dumps({**ask, **tags}).replace("\\\\u", "\\u").encode()
+        with Agent(team.proxy.port) as agent:
+            assert agent.call("POST", "/v1/chat/completions", body, headers).status == 200
+        assert asked()[-1] == "dear-1", "it would obey"
+        with Agent(sidekey.port) as agent:
+            answer = agent.call("POST", "/v1/chat/completions", body, headers)
+        assert (answer.status, answer.code) == (403, "field_not_allowed"), tags
+    with Agent(sidekey.port) as agent:
+        assert agent.chat({**ask, "metadata": {"tags": "dear"}}).status == 200
+    assert asked() == ["dear-1"] * len(TAGS) + ["default-1"]
 
 
 # ---- a new key ----

@@ -72,6 +72,11 @@ def test_denied_fields(plain_world: World, start) -> None:
         {"fallbacks": ["other"]},
         {"models": ["other"]},
         {"user_config": {}},
+        {"tags": ["free"]},
+        {"timeout": 0.001},
+        {"num_retries": 9},
+        {"metadata": {"tags": ["free"]}},
+        {"metadata": '{"tags": ["free"]}'},
     ],
     ids=lambda m: next(iter(m)),
 )

@@ -20,6 +20,7 @@ VENV = ROOT / ".cache" / "venv-proxy"
 KEEPER = ROOT / "tests" / "clients" / "virtual_keys.py"
 START_SECONDS = 150
 MODELS = ("team-haiku", "team-opus")
+TAGGED = "team-tagged"  # of two deployments, of which a request's tags choose one
 SONNET = "us.anthropic.claude-sonnet-4-20250514-v1:0"  # Bedrock's, under two names
 
 
@@ -58,6 +59,13 @@ class LiteLlmProxy:
             {"model_name": name, "litellm_params": {"model": f"openai/{name}-1", **provider}}
             for name in MODELS
         ]
+        models += [
+            {
+                "model_name": TAGGED,
+                "litellm_params": {"model": f"openai/{tag}-1", "tags": [tag], **provider},
+            }
+            for tag in ("default", "dear")
+        ]
         on_bedrock = {"model": f"bedrock/{SONNET}", "aws_bedrock_runtime_endpoint": self.bedrock.url}
         models += [
             {"model_name": name, "litellm_params": on_bedrock} for name in ("team-sonnet", SONNET)
@@ -69,7 +77,11 @@ class LiteLlmProxy:
                 "custom_auth": f"{KEEPER.stem}.keeper",
                 "custom_auth_run_common_checks": True,
             },
-            "router_settings": {"num_retries": 0, "disable_cooldowns": True},
+            "router_settings": {
+                "num_retries": 0,
+                "disable_cooldowns": True,
+                "enable_tag_filtering": True,
+            },
         }
 
     def _environment(self) -> dict[str, str]:
