@@ -9,6 +9,7 @@
 #include "ingress/include_usage.h"
 #include "ingress/metadata.h"
 #include "ingress/scan.h"
+#include "ingress/tool.h"
 #include "ingress/walk.h"
 #include "policy/access/paths.h"
 
@@ -349,6 +350,16 @@ check_tool_model(const struct ingress *in, struct span model, struct decision *d
 			     model.ptr);
 }
 
+static enum verdict
+refuse_unnamed(struct decision *d)
+{
+	return decide_refuse(
+		d, VERDICT_MODEL_NOT_ALLOWED,
+		"The tool \"image_generation\" runs on a model of its own, and "
+		"`models`, or this caller's own, has rules for which may be used; name "
+		"one in it that they allow (\"model\").");
+}
+
 /*
  * Some tools run on a model of their own: OpenAI's image_generation, Anthropic's advisor. It stands
  * in the tool itself; what is deeper is a schema's.
@@ -383,6 +394,8 @@ check_tools(const struct ingress *in, struct span body, const struct scan *s, st
 			return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
 					     "More than %d \"tools\" name a model.",
 					     TOOL_MODELS_MAX);
+		if (!tool.has_model && tool_has_default_model(item))
+			v = refuse_unnamed(d);
 		if (tool.has_model)
 			v = check_tool_model(in, (struct span){tool.model, tool.model_len}, d);
 	}
