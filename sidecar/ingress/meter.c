@@ -141,8 +141,9 @@ is_final(struct meter *m, bool whole)
 	case FORM_SSE:
 		if (whole)
 			meter_sse_end(&m->as.sse, &m->sum);
-		return m->sum.last ||
-		       (m->as.sse.root == &meter_usage_answer && (whole || m->as.sse.done));
+		/* Responses say it once; chat and messages perhaps several times. */
+		return (m->sum.last || m->as.sse.root == &meter_usage_answer) &&
+		       (m->as.sse.root == &meter_usage_response || whole || m->as.sse.done);
 	case FORM_FRAMES:
 		return m->sum.last && !m->as.frames.broken;
 	default:

@@ -8,11 +8,12 @@
 
 #include "ingress/meter_sse.h"
 
-static const char field[] = "data:", mark[] = "[DONE]";
+static const char field[] = "data:", mark[] = "[DONE]", stop_type[] = "message_stop";
 
 enum {
 	FIELD_LEN = sizeof(field) - 1,
 	MARK_LEN = sizeof(mark) - 1,
+	STOP_LEN = sizeof(stop_type) - 1,
 	MARK_NOT = 0xff,
 };
 
@@ -26,12 +27,30 @@ enum step {
 
 /* ---- events ---- */
 
+/* How much of word there is with piece, where *matched bytes of it were before. */
+static void
+match(uint8_t *matched, const char *word, size_t len, struct span piece)
+{
+	for (size_t i = 0; i < piece.len && *matched != MARK_NOT; i++)
+		*matched = *matched < len && piece.ptr[i] == word[*matched]
+				   ? (uint8_t)(*matched + 1)
+				   : MARK_NOT;
+}
+
+static void
+take_type(void *arg, struct span piece)
+{
+	struct meter_sse *s = arg;
+
+	match(&s->typed, stop_type, STOP_LEN, piece);
+}
+
 static void
 event_begin(struct meter_sse *s)
 {
-	meter_json_init(&s->json, s->root, NULL, NULL);
+	meter_json_init(&s->json, s->root, take_type, s);
 	s->data = false;
-	s->marked = 0;
+	s->marked = s->typed = 0;
 }
 
 static void
@@ -39,7 +58,8 @@ event_end(struct meter_sse *s, struct meter_numbers *sum)
 {
 	if (!s->data)
 		return;
-	s->done = s->done || s->marked == MARK_LEN;
+	s->done = s->done || s->marked == MARK_LEN ||
+		  (s->typed == STOP_LEN && meter_json_done(&s->json));
 	/* Data that is no JSON says nothing of usage: some servers keep alive with such. */
 	if (meter_json_done(&s->json))
 		meter_usage_add(sum, &s->json.found);
@@ -49,10 +69,7 @@ event_end(struct meter_sse *s, struct meter_numbers *sum)
 static void
 event_data(struct meter_sse *s, struct span piece)
 {
-	for (size_t i = 0; i < piece.len && s->marked != MARK_NOT; i++)
-		s->marked = s->marked < MARK_LEN && piece.ptr[i] == mark[s->marked]
-				    ? (uint8_t)(s->marked + 1)
-				    : MARK_NOT;
+	match(&s->marked, mark, MARK_LEN, piece);
 	meter_json_feed(&s->json, piece);
 }
 

@@ -14,9 +14,10 @@ struct meter_sse {
 	uint8_t step;           /* of meter_sse.c's own */
 	uint8_t matched;        /* bytes of "data:" that the line began with */
 	uint8_t marked;         /* bytes of "[DONE]" that the data is so far */
+	uint8_t typed;          /* the same of "message_stop" and the event's type */
 	bool after_cr;          /* an LF that comes now belongs to the line before */
 	bool data;              /* the event has a line of it */
-	bool done;              /* OpenAI's [DONE] came: nothing will be said after it */
+	bool done; /* OpenAI's [DONE] or Anthropic's message_stop came, the last event */
 };
 
 void meter_sse_init(struct meter_sse *s, const struct meter_object *root);

@@ -33,6 +33,10 @@ enum number {
 	{                                                                                          \
 		name, METER_OBJECT, 0, true, &(object)                                             \
 	}
+#define TEXT(name)                                                                                 \
+	{                                                                                          \
+		name, METER_TEXT, 0, false, NULL                                                   \
+	}
 
 static const struct meter_member input_details_members[] = {
 	NUMBER("cached_tokens", CACHED),
@@ -83,7 +87,8 @@ const struct meter_object meter_usage_response = {response_members, COUNT(respon
 
 static const struct meter_member message_members[] = {
 	INTO("message", meter_usage_answer),
-	LAST("usage", usage),
+	LAST("usage", usage), /* of which there may be several until message_stop */
+	TEXT("type"),
 };
 const struct meter_object meter_usage_message = {message_members, COUNT(message_members)};
 

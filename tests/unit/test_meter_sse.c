@@ -17,6 +17,7 @@
 #define DELTA(out)                                                                                 \
 	"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{},\"usage\":"          \
 	"{\"output_tokens\":" out "}}\n\n"
+#define STOP "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
 #define RESPONSE(type, usage)                                                                      \
 	"event: " type "\ndata: {\"type\":\"" type "\",\"response\":{\"usage\":" usage "}}\n\n"
 #define THREE "{\"input_tokens\":1,\"output_tokens\":2,\"total_tokens\":3}"
@@ -76,7 +77,20 @@ static const struct row {
 	{MESSAGES, START DELTA("7") "data: {\"type\":\"message_stop\"}\n\n", false, true, 15, 7,
 	 "as Anthropic does it"},
 	{MESSAGES, START DELTA("7") DELTA("9"), false, true, 15, 9, "cumulative"},
-	{MESSAGES, START DELTA("7"), true, true, 15, 7, "the agent left after the delta"},
+	{MESSAGES, START DELTA("7") DELTA("9") STOP, true, true, 15, 9,
+	 "the agent left after the last event"},
+	{MESSAGES, START DELTA("7"), true, false, 15, 7, "after a delta: there may be another"},
+	{MESSAGES, START STOP, true, false, 15, 1, "no delta"},
+	{MESSAGES, START DELTA("7") "data: {\"type\":\"message_stop\"}\n", true, false, 15, 7,
+	 "the last event was not whole"},
+	{MESSAGES, START DELTA("7") "data: {\"type\":\"message_stops\"}\n\n", true, false, 15, 7,
+	 "not quite its name"},
+	{MESSAGES, START DELTA("7") "data: {\"type\":\"message_st\"}\n\n", true, false, 15, 7,
+	 "nor this"},
+	{MESSAGES, START DELTA("7") "data: {\"x\":{\"type\":\"message_stop\"}}\n\n", true, false,
+	 15, 7, "in an object"},
+	{MESSAGES, START DELTA("7") "event: message_stop\ndata: {}\n\n", true, false, 15, 7,
+	 "the event's own name, which is not looked at"},
 	{MESSAGES, START, false, false, 15, 1, "ended on the first guess"},
 	{MESSAGES, START, true, false, 15, 1, "broken off on the first guess"},
 	{MESSAGES, DELTA("7"), false, false, 0, 7, "the input was never said"},
