@@ -350,9 +350,14 @@ check_tool_model(const struct ingress *in, struct span model, struct decision *d
 			     model.ptr);
 }
 
+/* A name that nobody has: where every model may be used, so may the one that is not named. */
 static enum verdict
-refuse_unnamed(struct decision *d)
+check_unnamed(const struct ingress *in, struct decision *d)
 {
+	long rule;
+
+	if (may_use(in, d->caller, SPAN("image_generation"), &rule))
+		return VERDICT_OK;
 	return decide_refuse(
 		d, VERDICT_MODEL_NOT_ALLOWED,
 		"The tool \"image_generation\" runs on a model of its own, and "
@@ -395,7 +400,7 @@ check_tools(const struct ingress *in, struct span body, const struct scan *s, st
 					     "More than %d \"tools\" name a model.",
 					     TOOL_MODELS_MAX);
 		if (!tool.has_model && tool_has_default_model(item))
-			v = refuse_unnamed(d);
+			v = check_unnamed(in, d);
 		if (tool.has_model)
 			v = check_tool_model(in, (struct span){tool.model, tool.model_len}, d);
 	}

@@ -143,10 +143,10 @@ take_early(struct conn *c, bool form)
 	buf_init(&early, came.len);
 	(void)buf_add_span(&early, came);
 	buf_keep(&c->inb, c->call->head_len);
-	if (!form)
-		request_chunks(c, buf_span(&early));
-	else if (early.len > 0)
+	if (early.len > 0 && form)
 		upload_came(c, buf_span(&early));
+	else if (early.len > 0)
+		request_chunks(c, buf_span(&early));
 	buf_free(&early);
 }
 

@@ -341,6 +341,15 @@ def test_a_tool_s_model_is_the_caller_s(four: Four, start) -> None:
             assert answer.code == code, answer.body
 
 
+def test_where_any_model_may_be_used_a_tool_need_not_name_its_own(four: Four, start) -> None:
+    rules = [{"match": "*", "target": "openai"}]
+    sidekey = start(four.config(models=rules), four.env)
+    with Agent(sidekey.port) as agent:
+        body, answer = ask_with(agent, '[{"type":"image_generation"}]')
+        assert answer.status == 200, answer.body
+        assert four.apis["openai"].last().body == body
+
+
 def test_without_rules_a_tool_has_any_model(four: Four, start) -> None:
     config = four.config()
     del config["models"]
