@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -12,20 +14,23 @@ enum { TYPE = 0xf }; /* of a socket, without SOCK_NONBLOCK and SOCK_CLOEXEC */
  * The protocol is fixed, too: Landlock's ports hold for TCP alone, so that a UDP or an
  * MPTCP socket would pass by them. So would MSG_FASTOPEN.
  */
-#define TCP MASKED(1, TYPE, SOCK_STREAM), EQ32(2, IPPROTO_TCP)
+#define TCP              MASKED(1, TYPE, SOCK_STREAM), EQ32(2, IPPROTO_TCP)
+
+#define TCP_OPTION(name) EQ32(1, IPPROTO_TCP), EQ32(2, name)
 
 static const struct box_call calls[] = {
 	WHEN("socket", "to dial: TCP over IPv4", EQ32(0, AF_INET), TCP),
 	WHEN("socket", "to dial: TCP over IPv6", EQ32(0, AF_INET6), TCP),
 	ANY("connect", "to dial, to the ports that Landlock lets through"),
-	WHEN("sendto", "libcurl's send: no address, no Fast Open", EQ(4, 0),
-	     MASKED(3, MSG_FASTOPEN, 0)),
 	ANY("recvfrom", "libcurl's recv"),
 	WHEN("rt_sigaction", "libcurl looks after SIGPIPE when a multi handle ends",
 	     EQ32(0, SIGPIPE)),
 	ANY("shutdown", "retires a pooled connection that the other side closes"),
 	ANY("getsockopt", "SO_ERROR after a connect"),
-	ANY("setsockopt", "TCP_NODELAY and keep-alive"),
+	WHEN("setsockopt", "small pieces go at once", TCP_OPTION(TCP_NODELAY)),
+	WHEN("setsockopt", "keep-alive", EQ32(1, SOL_SOCKET), EQ32(2, SO_KEEPALIVE)),
+	WHEN("setsockopt", "keep-alive: when it begins", TCP_OPTION(TCP_KEEPIDLE)),
+	WHEN("setsockopt", "keep-alive: how often", TCP_OPTION(TCP_KEEPINTVL)),
 	ANY("getpeername", "libcurl keeps a connection's two addresses"),
 	ANY("getsockname", "libcurl keeps a connection's two addresses"),
 	WHEN("fcntl", "non-blocking sockets", EQ32(1, F_GETFL)),
@@ -39,6 +44,11 @@ static const struct box_call calls[] = {
 #ifdef SIDEKEY_SYSTEM_LIBCURL
 	WHEN("socketpair", "the multi handles of a libcurl that we have not built",
 	     EQ32(0, AF_UNIX)),
+	WHEN("setsockopt", "keep-alive: a libcurl of 8.9 or later says how many, too",
+	     TCP_OPTION(TCP_KEEPCNT)),
+	FAILS("setsockopt",
+	      "some OpenSSL offers its socket to TLS in the kernel, where that is built",
+	      ENOPROTOOPT, TCP_OPTION(TCP_ULP)),
 #endif
 };
 

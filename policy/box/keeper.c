@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include "policy/box/boxes.h"
 
@@ -11,6 +12,8 @@ static const struct box_call calls[] = {
 	ANY("newfstatat", "whether a file has changed, and its size"),
 	ANY("read", "a file"),
 	ANY("memfd_create", "a CA bundle for egress"),
+	WHEN("sendmsg", "hands that on; no Fast Open, which connects behind Landlock's back",
+	     MASKED(2, MSG_FASTOPEN, 0)),
 	WHEN("fcntl", "seals on that memfd", EQ32(1, F_ADD_SEALS)),
 };
 

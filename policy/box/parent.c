@@ -6,6 +6,8 @@
 
 #include "policy/box/boxes.h"
 
+#include "base/rights.h"
+
 enum { FORK = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD };
 
 static const struct box_call calls[] = {
@@ -26,6 +28,8 @@ static const struct box_call calls[] = {
 	ANY("wait4", "a role's end"),
 	ANY("kill", "ends a generation"),
 	ANY("socketpair", "channels"),
+	WHEN("setsockopt", "by which no descriptor passes", EQ32(1, SOL_SOCKET),
+	     EQ32(2, SO_PASSRIGHTS)),
 	ANY("memfd_create", "projections; the pages of a trunk"),
 	ANY("ftruncate", "their size"),
 	ANY("eventfd2", "the bells of a trunk"),

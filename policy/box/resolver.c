@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/prctl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -15,7 +16,10 @@ enum {
 	FORK = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD,
 };
 
-/* The child that looks a name up lives under the same list. */
+/*
+ * The child that looks a name up lives under the same list. The protocol of TCP is named, as in
+ * client.c: by 0, as libc does.
+ */
 static const struct box_call calls[] = {
 	WHEN("clone", "a child for each look-up: fork, and no namespace or thread", EQ32(0, FORK)),
 	ANY("set_robust_list", "fork, in the child"),
@@ -35,8 +39,9 @@ static const struct box_call calls[] = {
 	     MASKED(1, TYPE, SOCK_DGRAM)),
 	WHEN("socket", "the same over IPv6", EQ32(0, AF_INET6), MASKED(1, TYPE, SOCK_DGRAM)),
 	WHEN("socket", "DNS over TCP, when an answer was cut", EQ32(0, AF_INET),
-	     MASKED(1, TYPE, SOCK_STREAM)),
-	WHEN("socket", "the same over IPv6", EQ32(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM)),
+	     MASKED(1, TYPE, SOCK_STREAM), EQ32(2, 0)),
+	WHEN("socket", "the same over IPv6", EQ32(0, AF_INET6), MASKED(1, TYPE, SOCK_STREAM),
+	     EQ32(2, 0)),
 	WHEN("socket", "getaddrinfo's sorting asks for temporary addresses", EQ32(0, AF_NETLINK),
 	     EQ32(2, NETLINK_ROUTE)),
 	FAILS("socket", "with two addresses or more that sorting asks nscd first: there is none",
@@ -44,9 +49,10 @@ static const struct box_call calls[] = {
 	ANY("bind", "that netlink socket"),
 	ANY("connect", "name servers; Landlock says port 53 for TCP"),
 	ANY("getsockname", "getaddrinfo's sorting by source address"),
-	ANY("setsockopt", "DNS: asks for ICMP errors"),
-	WHEN("sendto", "DNS", MASKED(3, MSG_FASTOPEN, 0)),
-	ANY("sendmmsg", "DNS: A and AAAA at once"),
+	WHEN("setsockopt", "DNS: asks for ICMP errors", EQ32(1, IPPROTO_IP), EQ32(2, IP_RECVERR)),
+	WHEN("setsockopt", "the same over IPv6", EQ32(1, IPPROTO_IPV6), EQ32(2, IPV6_RECVERR)),
+	WHEN("sendto", "DNS, and that netlink socket", MASKED(3, MSG_FASTOPEN, 0)),
+	WHEN("sendmmsg", "DNS: A and AAAA at once", MASKED(3, MSG_FASTOPEN, 0)),
 	ANY("recvfrom", "DNS"),
 	ANY("writev", "DNS over TCP"),
 	ANY("ioctl", "DNS: how much has come (FIONREAD)"),

@@ -12,6 +12,7 @@
 
 #include "box/channel.h"
 
+#include "base/rights.h"
 #include "base/shortage.h"
 
 enum {
@@ -46,7 +47,17 @@ static char inbox[MSG_BYTES_MAX];
 int
 channel_pair(int fds[2])
 {
-	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
+		return -1;
+	rights_let(fds[0], false);
+	rights_let(fds[1], false);
+	return 0;
+}
+
+void
+channel_let_fds(int fd)
+{
+	rights_let(fd, true);
 }
 
 static void
@@ -113,27 +124,33 @@ is_gone(int error)
 }
 
 static ssize_t
-send_one(int sock, const char *bytes, size_t len, int fd)
+send_with_fd(int sock, const char *bytes, size_t len, int fd)
 {
 	struct iovec iov = {(void *)(uintptr_t)bytes, len};
 	union {
 		struct cmsghdr head;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = {0};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.room,
+			   .msg_controllen = sizeof(control.room)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&m);
 
-	if (fd >= 0) {
-		struct cmsghdr *head;
-
-		m.msg_control = control.room;
-		m.msg_controllen = sizeof(control.room);
-		head = CMSG_FIRSTHDR(&m);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(head), &fd, sizeof(int));
-	}
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(head), &fd, sizeof(int));
 	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* By sendmsg where it must: no box allows it but the keeper's. */
+static ssize_t
+send_one(int sock, const char *bytes, size_t len, int fd)
+{
+	if (fd >= 0)
+		return send_with_fd(sock, bytes, len, fd);
+	return send(sock, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void

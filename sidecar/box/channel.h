@@ -43,7 +43,12 @@ void channel_free(struct channel *c);
  */
 int channel_send(struct channel *c, enum msg_type type, const void *obj, int fd);
 
-/* A pair of nonblocking, close-on-exec SEQPACKET sockets. 0 or -1 (errno). */
+/*
+ * A pair of nonblocking, close-on-exec SEQPACKET sockets, by which no descriptor passes where the
+ * kernel can see to it (base/rights.h). 0 or -1 (errno).
+ */
 int channel_pair(int fds[2]);
+/* Of such a pair: to this end they may come. */
+void channel_let_fds(int fd);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -55,6 +56,16 @@ static const struct action {
 	{"socket-vsock", SYS_socket, {AF_VSOCK, SOCK_STREAM, 0}},
 	{"socketpair-unix", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, P(scratch)}},
 	{"fastopen", SYS_sendto, {99, P("x"), 1, MSG_FASTOPEN, P(&loopback), sizeof(loopback)}},
+	{"sendmsg", SYS_sendmsg, {99, P(scratch), 0}},
+	{"sendmmsg", SYS_sendmmsg, {99, P(scratch), 1, 0}},
+	{"sendmmsg-fastopen", SYS_sendmmsg, {99, P(scratch), 1, MSG_FASTOPEN}},
+	{"shutdown-wr", SYS_shutdown, {99, SHUT_WR}},
+	{"shutdown-rd", SYS_shutdown, {99, SHUT_RD}},
+	{"shutdown-both", SYS_shutdown, {99, SHUT_RDWR}},
+	{"no-delay", SYS_setsockopt, {99, IPPROTO_TCP, TCP_NODELAY, P(scratch), sizeof(int)}},
+	{"attach-filter", SYS_setsockopt, {99, SOL_SOCKET, SO_ATTACH_FILTER, P(scratch), 16}},
+	{"lock-filter", SYS_setsockopt, {99, SOL_SOCKET, SO_LOCK_FILTER, P(scratch), sizeof(int)}},
+	{"upper-layer", SYS_setsockopt, {99, IPPROTO_TCP, TCP_ULP, P("smc"), 3}},
 	{"peer", SYS_getsockopt, {99, SOL_SOCKET, SO_PEERCRED, P(scratch), P(scratch)}},
 	{"sockopt", SYS_getsockopt, {99, SOL_SOCKET, SO_TYPE, P(scratch), P(scratch)}},
 	{"bind", SYS_bind, {99, P(&loopback), sizeof(loopback)}},
@@ -95,11 +106,24 @@ static const struct action {
 
 /* Without the port of another service among the plan's, Landlock refuses with EACCES. */
 static long
-connect_other(void)
+connect_by(int protocol)
 {
-	long fd = syscall(SYS_socket, AF_INET, SOCK_STREAM, IPPROTO_TCP);
+	long fd = syscall(SYS_socket, AF_INET, SOCK_STREAM, protocol);
 
 	return fd < 0 ? fd : syscall(SYS_connect, fd, &loopback, sizeof(loopback));
+}
+
+static long
+connect_other(void)
+{
+	return connect_by(IPPROTO_TCP);
+}
+
+/* As libc's resolver names it. */
+static long
+connect_other_dns(void)
+{
+	return connect_by(0);
 }
 
 static pid_t starter; /* taken before the box: getppid is on no role's list */
@@ -135,6 +159,7 @@ static const struct {
 } sequences[] = {
 	{"abort", break_off},
 	{"connect-other", connect_other},
+	{"connect-other-dns", connect_other_dns},
 	{"kill-parent", kill_parent},
 	{"i386", call_i386},
 };

@@ -71,17 +71,30 @@ refuse(struct ingress *in, int fd)
 	close(fd);
 }
 
+/*
+ * A connection inherits what the listener has, which another generation's ingress can set: a
+ * close is not to wait.
+ */
+static void
+have_manners(const struct listener *l, int fd)
+{
+	const struct linger none = {0, 0};
+	const int on = 1;
+
+	if (l->plan->is_unix)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 static void
 greet(struct listener *l, int fd)
 {
-	int on = 1;
-
+	have_manners(l, fd);
 	if (is_full(l) && !conn_make_room(l->in)) {
 		refuse(l->in, fd);
 		return;
 	}
-	if (!l->plan->is_unix)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	conn_new(l->in, l->plan, fd);
 }
 

@@ -57,9 +57,12 @@ wire(struct wiring *w)
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
 		if (channel_pair(w->parent[r]) != 0)
 			return -1;
+	if (channel_pair(w->keeper_egress) != 0)
+		return -1;
+	channel_let_fds(w->keeper_egress[1]); /* CA bundles */
 	return channel_pair(w->keeper_resolver) | channel_pair(w->egress_resolver) |
-	       channel_pair(w->keeper_egress) | channel_pair(w->keeper_ingress) |
-	       channel_pair(w->ingress_egress) | trunk_create(w->trunk);
+	       channel_pair(w->keeper_ingress) | channel_pair(w->ingress_egress) |
+	       trunk_create(w->trunk);
 }
 
 static void

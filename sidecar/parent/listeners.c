@@ -11,6 +11,7 @@
 #include "parent/listeners.h"
 
 #include "base/auto.h"
+#include "base/rights.h"
 
 enum { BACKLOG = 1024 };
 
@@ -83,6 +84,7 @@ open_unix(const struct plan_listener *l)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
+	rights_let(fd, false);
 	before = umask(0777); /* nobody gets in before the mode is set */
 	bad = bind(fd, (const struct sockaddr *)&un, sizeof(un));
 	umask(before);

@@ -3,12 +3,17 @@
 service: a well-behaved caller's calls all succeed meanwhile."""
 
 import contextlib
+import ctypes
+import os
 import resource
 import select
 import socket
+import stat
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fakes import processes
@@ -367,3 +372,81 @@ def test_leavers(plain_world: World, plain_sidekey: Sidekey) -> None:
     ingress = plain_sidekey.pids()["ingress"]
     wait_for(lambda: processes.descriptors(ingress) <= files + 2, 20, "all are gone")
     bounded(plain_sidekey, before, SLACK)
+
+
+# ---- what a Unix socket carries besides bytes ----
+
+SO_PASSRIGHTS = 83  # Linux 6.16
+FOR_EVER = struct.pack("ii", 1, 2**30)  # seconds
+
+
+def heavy_descriptor() -> tuple[socket.socket, socket.socket]:
+    """Whoever closes the first last waits: it lingers, is full, and nobody reads the second."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        heavy = socket.create_connection(listener.getsockname())
+        unread = listener.accept()[0]
+    heavy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, FOR_EVER)
+    heavy.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            heavy.send(bytes(64 * 1024))
+    return heavy, unread
+
+
+def leave(heavy: socket.socket) -> None:
+    """Its close, by a process that may wait."""
+    heavy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    heavy.close()
+
+
+def test_a_descriptor_in_a_request(world: World, start, socket_path: Path) -> None:
+    """Received by nobody, it was closed by ingress, which never came back."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, SO_PASSRIGHTS, 0)
+        except OSError:
+            pytest.skip("this kernel cannot refuse descriptors: Linux 6.16")
+    sidekey = start(world.config(listen=[f"unix:{socket_path}"]), world.env())
+    heavy, unread = heavy_descriptor()
+    with unread, Agent(unix=str(socket_path)) as agent:
+        try:
+            socket.send_fds(agent.socket, [b"GET / HTTP/1.1\r\n"], [heavy.fileno()])
+        except PermissionError:
+            leave(heavy)
+        else:
+            heavy.close()
+        with Agent(unix=str(socket_path), timeout=5) as other:
+            assert other.chat().status == 200
+    assert sidekey.alive()
+
+
+# ---- what an ingress that is not ours any more leaves in the listeners ----
+
+PIDFD_GETFD = 438
+
+
+def sockets_of(pid: int) -> Iterator[socket.socket]:
+    """The TCP sockets of another process, as one of its own would have them."""
+    there = os.pidfd_open(pid)
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        fd = ctypes.CDLL(None).syscall(PIDFD_GETFD, there, int(name), 0)
+        if fd >= 0 and stat.S_ISSOCK(os.fstat(fd).st_mode):
+            with socket.socket(fileno=fd) as one:
+                if one.family == socket.AF_INET:
+                    yield one
+        elif fd >= 0:
+            os.close(fd)
+    os.close(there)
+
+
+def test_a_listener_that_lingers(sidekey: Sidekey) -> None:
+    """What is accepted inherits it, and its close would hold up the next generation's ingress."""
+    ingress, lingers = sidekey.pids()["ingress"], []
+    for one in sockets_of(ingress):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, FOR_EVER)
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+        for one in sockets_of(ingress):
+            if not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                lingers.append(one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)[:4])
+    assert lingers == [bytes(4)]

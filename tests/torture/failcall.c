@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -71,6 +72,7 @@ static const struct {
 	{"sendto", ECONNRESET},
 	{"recvmsg", ENOBUFS},
 	{"sendmsg", ENOBUFS},
+	{"channel", ENOBUFS},
 	{"connect", ENETUNREACH},
 	{"setsockopt", ENOPROTOOPT},
 	{"bind", EADDRINUSE},
@@ -239,15 +241,19 @@ refuse(struct task *t, const char *call)
 		on_registers(t, set_call, SYS_getpid);
 }
 
+/* A sendto that does not wait is a message of a channel, which no firewall or route fails. */
 static void
-call_begins(struct task *t, int nr)
+call_begins(struct task *t, int nr, uint64_t flags)
 {
 	char *call = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
+	const char *name = call;
 
+	if (nr == SYS_sendto && (flags & MSG_DONTWAIT) != 0)
+		name = "channel";
 	if (call != NULL && !is_sure(call)) {
 		counts[t->kind]++;
-		if (is_wanted(t, call))
-			refuse(t, call);
+		if (is_wanted(t, name))
+			refuse(t, name);
 	}
 	free(call);
 }
@@ -260,7 +266,7 @@ call_stop(struct task *t)
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->pid, sizeof(info), &info) <= 0)
 		return;
 	if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
-		call_begins(t, (int)info.entry.nr);
+		call_begins(t, (int)info.entry.nr, info.entry.args[3]);
 	} else if (t->error != 0) {
 		on_registers(t, set_result, t->error);
 		t->error = 0;
@@ -327,7 +333,7 @@ tracer(pid_t program, int ready)
 	exit(0);
 }
 
-/* "371", "sendto" or "sendto/3" */
+/* "371", "sendto", "sendto/3" or "channel" */
 static void
 set_wanted(char *which)
 {

@@ -76,8 +76,8 @@ def test_a_channel_that_cannot_be_read_ends_the_program(refuser: Refuser) -> Non
 def test_a_message_waits_while_the_kernel_is_short_of_memory(refuser: Refuser) -> None:
     """It was lost, and whoever waited for it waited for good."""
     for process in ("parent", "resolver", "keeper", "ingress", "egress"):
-        life = refuser.live(process, "sendmsg", "usual")
-        assert "sendmsg ENOBUFS" in life.failed
+        life = refuser.live(process, "channel", "usual")
+        assert "channel ENOBUFS" in life.failed
         assert life.faults == [] and life.status == 0, life.text
 
 

@@ -139,8 +139,8 @@ static void
 what_libc_asks_here_passes(void **state)
 {
 	static const char *const names[] = {
-		"epoll_pwait", "epoll_ctl",  "recvmsg",       "sendmsg", "write",         "close",
-		"munmap",      "exit_group", "clock_gettime", "getpid",  "rt_sigprocmask"};
+		"epoll_pwait", "epoll_ctl",  "recvmsg",       "sendto", "write",         "close",
+		"munmap",      "exit_group", "clock_gettime", "getpid", "rt_sigprocmask"};
 	static const char *const parents[] = {
 		"dup3",       "execveat",        "wait4",       "unlinkat", "pipe2",
 		"ppoll",      "newfstatat",      "getrandom",   "mlock2",   "futex",
