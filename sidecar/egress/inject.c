@@ -38,6 +38,8 @@ check_route(const struct egress_target *t, const struct frame_call *call)
 
 	if (call->dialect >= DIALECTS || call->operation >= OPERATIONS)
 		return "a dialect or operation that does not exist";
+	if ((dialects_of(t->provider) >> call->dialect & 1) == 0)
+		return "a dialect that the target does not speak";
 	if ((t->operations >> call->operation & 1) == 0)
 		return "an operation that is not enabled for the target";
 	if (!grammar_is_path(call->path, call->dialect == DIALECT_BEDROCK))
@@ -49,6 +51,9 @@ check_route(const struct egress_target *t, const struct frame_call *call)
 	route = route_find(call->dialect, call->method, call->path, &known);
 	if (route == NULL || route->operation != call->operation)
 		return "a path that is not the operation's";
+	/* An upstream that does not read it may take it for its connection's next call. */
+	if (route->body == BODY_NONE && (call->chunked || call->body_len > 0))
+		return "a body where none is due";
 	if (call->streamed && route->body != BODY_FORM && route->body != BODY_FORM_OR_JSON)
 		return "a stream where a whole body is due";
 	return NULL;

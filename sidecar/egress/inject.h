@@ -24,8 +24,9 @@ struct inject {
 };
 
 /*
- * Checks call once more (ingress is not trusted): operation, route, path, query, field names and
- * values. Returns NULL, or a static sentence saying what is wrong with it.
+ * Checks call once more (ingress is not trusted): dialect, operation, route, path, query, whether a
+ * body is due, field names and values. Returns NULL, or a static sentence saying what is wrong with
+ * it.
  */
 const char *inject_check(const struct egress_target *t, const struct frame_call *call,
 			 uint64_t body_max, uint64_t upload_max);

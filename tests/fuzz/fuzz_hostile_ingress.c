@@ -27,18 +27,19 @@ static struct egress_part parts[] = {{TEXT("Bearer "), PLAN_NONE}, {{NULL, 0}, 0
 static struct egress_header headers[] = {{TEXT("Authorization"), parts, 2, false}};
 static struct egress_query query[] = {{TEXT("api-version"), TEXT("1")}};
 
-#define TARGET(at, address, named)                                                                 \
+#define TARGET(at, address, who, named)                                                            \
 	{                                                                                          \
-		.name = TEXT(at), .host = TEXT(address), .port = 1, .authority = TEXT(address),    \
-		.base_path = TEXT("/v1"), .resolve = (named), .operations = UINT32_MAX,            \
-		.headers = headers, .nheaders = 1, .query = query, .nquery = 1, .redact = true,    \
-		.connect_ms = 100, .first_byte_ms = 1000, .idle_ms = 1000, .pool_idle_ms = 1000    \
+		.name = TEXT(at), .provider = PROVIDER_##who, .host = TEXT(address), .port = 1,    \
+		.authority = TEXT(address), .base_path = TEXT("/v1"), .resolve = (named),          \
+		.operations = UINT32_MAX, .headers = headers, .nheaders = 1, .query = query,       \
+		.nquery = 1, .redact = true, .connect_ms = 100, .first_byte_ms = 1000,             \
+		.idle_ms = 1000, .pool_idle_ms = 1000                                              \
 	}
 
 static struct egress_target plans[TARGETS] = {
-	TARGET("refused", "127.0.0.1", PLAN_NONE),
-	TARGET("nowhere", "nowhere.invalid", 0),
-	TARGET("echo", "127.0.0.1", PLAN_NONE),
+	TARGET("refused", "127.0.0.1", OPENAI, PLAN_NONE),
+	TARGET("nowhere", "nowhere.invalid", AZURE, 0),
+	TARGET("echo", "127.0.0.1", LITELLM, PLAN_NONE),
 };
 static const struct egress_plan plan = {
 	.targets = plans,

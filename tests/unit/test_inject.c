@@ -19,7 +19,8 @@ static const struct {
 static void
 queries(void **state)
 {
-	const struct egress_target target = {.operations = UINT32_C(1) << OPERATION_MODELS};
+	const struct egress_target target = {.provider = PROVIDER_OPENAI,
+					     .operations = UINT32_C(1) << OPERATION_MODELS};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -37,6 +38,63 @@ queries(void **state)
 			assert_null(wrong);
 		else
 			assert_string_equal(wrong, rows[i].wrong);
+	}
+}
+
+#define WRONG_BODY    "a body where none is due"
+#define WRONG_DIALECT "a dialect that the target does not speak"
+
+static const struct {
+	enum provider provider;
+	enum dialect dialect;
+	enum operation operation;
+	const char *method, *path;
+	bool has_body, chunked;
+	uint64_t len;
+	const char *wrong; /* NULL: it passes */
+	const char *why;
+} calls[] = {
+#define OPENAI(o) PROVIDER_OPENAI, DIALECT_OPENAI, OPERATION_##o
+	{OPENAI(MODELS), "GET", "/models", false, false, 0, NULL, "as it comes"},
+	{OPENAI(MODELS), "GET", "/models", true, false, 0, NULL, "Content-Length: 0"},
+	{OPENAI(CHAT), "POST", "/chat/completions", true, false, 40, NULL, "one is due"},
+	/* An upstream that does not read it takes it for the beginning of the next call. */
+	{OPENAI(MODELS), "GET", "/models", true, false, 1, WRONG_BODY, "none is due"},
+	{OPENAI(MODELS), "GET", "/models", true, true, 0, WRONG_BODY, "of any length"},
+	{OPENAI(RESPONSES), "DELETE", "/responses/r", true, false, 40, WRONG_BODY, "DELETE"},
+	{OPENAI(RESPONSES), "POST", "/responses/r/cancel", true, false, 40, WRONG_BODY, "POST"},
+	{PROVIDER_AZURE, DIALECT_AZURE, OPERATION_MODELS, "GET", "/openai/models", false, false, 0,
+	 NULL, "it is spoken"},
+	{PROVIDER_LITELLM, DIALECT_AZURE, OPERATION_MODELS, "GET", "/openai/models", false, false,
+	 0, WRONG_DIALECT, "it is not"},
+	/* What LiteLLM has under /model is key management. */
+	{PROVIDER_LITELLM, DIALECT_BEDROCK, OPERATION_INVOKE, "POST", "/model/m/invoke", true,
+	 false, 2, WRONG_DIALECT, "nor is this"},
+};
+
+/* Nor does it take ingress's word for what the route and the provider allow. */
+static void
+routes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		const struct egress_target target = {.provider = calls[i].provider,
+						     .operations = UINT32_MAX};
+		const struct frame_call call = {
+			.dialect = calls[i].dialect,
+			.operation = calls[i].operation,
+			.method = span_of(calls[i].method),
+			.path = span_of(calls[i].path),
+			.has_body = calls[i].has_body,
+			.chunked = calls[i].chunked,
+			.body_len = calls[i].len,
+		};
+		const char *wrong = inject_check(&target, &call, 64, 64);
+		const char *said = wrong == NULL ? "" : wrong;
+		const char *due = calls[i].wrong == NULL ? "" : calls[i].wrong;
+
+		if (strcmp(said, due) != 0)
+			fail_msg("row %zu, %s: \"%s\"", i, calls[i].why, said);
 	}
 }
 
@@ -86,6 +144,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queries),
+		cmocka_unit_test(routes),
 		cmocka_unit_test(targets),
 	};
 
