@@ -15,24 +15,35 @@ enum {
 	RETRY_SECONDS_MAX = 60,
 };
 
-int
+/* One that the pages have no place for is limited all the same. */
+static struct limits_caller *
+counters_of(const struct ingress *in, struct span name, bool *alone)
+{
+	struct limits_caller *shared = limits_caller(in->limits, name);
+
+	if (shared != NULL)
+		return shared;
+	if (!*alone)
+		log_say(LOG_ERROR,
+			"reloads have brought more names of callers than limits can be kept for: "
+			"this one's, and what may follow, are counted by this generation alone, "
+			"and begin anew at the next reload; restart sidekey",
+			LOG_S("caller", name), LOG_U("names", LIMITS_CALLERS));
+	*alone = true;
+	return limits_alone();
+}
+
+void
 admission_start(struct ingress *in)
 {
+	bool alone = false;
+
 	in->counters = calloc(in->plan.ncallers + 1, sizeof(struct limits_caller *));
 	in->buffered_by = calloc(in->plan.ncallers + 1, sizeof(*in->buffered_by));
 	if (in->counters == NULL || in->buffered_by == NULL)
 		abort();
-	for (size_t i = 0; i < in->plan.ncallers; i++) {
-		in->counters[i] = limits_caller(in->limits, in->plan.callers[i].name);
-		if (in->counters[i] != NULL)
-			continue;
-		log_say(LOG_ERROR,
-			"reloads have brought more names of callers than limits can be kept for; "
-			"restart sidekey",
-			LOG_U("names", LIMITS_CALLERS));
-		return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < in->plan.ncallers; i++)
+		in->counters[i] = counters_of(in, in->plan.callers[i].name, &alone);
 }
 
 static void

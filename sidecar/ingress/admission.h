@@ -9,11 +9,8 @@
 
 #include "ingress/call.h"
 
-/*
- * Finds every caller's counters, and makes those of its bodies (call_reserve). 0, or -1 when there
- * are more names than there is room (logged).
- */
-int admission_start(struct ingress *in);
+/* Finds every caller's counters, and makes those of its bodies (call_reserve). */
+void admission_start(struct ingress *in);
 
 /*
  * Whether there is room now: asked by the head, and then the call is under way. Sets why and

@@ -313,10 +313,13 @@ open_limits(struct ingress *in)
 {
 	in->limits = limits_open(SPAWN_LIMITS);
 	close(SPAWN_LIMITS);
-	if (in->limits != NULL)
-		return admission_start(in);
-	log_write(LOG_ERROR, "the pages for the limits of callers could not be mapped", NULL, 0);
-	return -1;
+	if (in->limits == NULL) {
+		log_write(LOG_ERROR, "the pages for the limits of callers could not be mapped",
+			  NULL, 0);
+		return -1;
+	}
+	admission_start(in);
+	return 0;
 }
 
 static int

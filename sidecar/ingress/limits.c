@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -9,11 +10,18 @@
 #include "ingress/limits.h"
 
 #include "base/auto.h"
+#include "base/log.h"
+#include "ev/loop.h"
 
 enum {
 	SECOND_MS = 1000,
 	/* A permit is given back when it is: there is no time to name. */
 	CONCURRENT_WAIT_MS = 1000,
+	/* A lock is waited for so long; when one was taken over less than TRUST_US ago, briefly. */
+	PATIENCE_US = 10 * 1000,
+	BRIEF_US = 100,
+	TRUST_US = 1000 * 1000,
+	STEP_US = 50, /* between two looks at the clock: more is time without the CPU */
 	SIZE_SEALS = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
 };
 
@@ -33,20 +41,58 @@ struct limits_caller {
 
 struct limits {
 	atomic_uint lock; /* of the list of names */
-	uint32_t n;
+	atomic_uint n;
 	struct limits_caller callers[LIMITS_CALLERS];
 };
 
+/* By this process, when it last took a lock over: 0, it never has. */
+static uint64_t seized_us;
+
+static void
+tell_seized(uint64_t now_us)
+{
+	if (seized_us == 0)
+		log_write(LOG_ERROR,
+			  "another generation kept the counters of a caller's limits locked, and "
+			  "they were taken over: it was killed in the middle, or is owned; limits "
+			  "may be off by what it counted. If none was killed, restart sidekey",
+			  NULL, 0);
+	seized_us = now_us;
+}
+
+/*
+ * Until it is free, or has been waited for in vain. Only time in which we run counts: where we have
+ * no CPU its holder may have none either. Locks that are kept for ever cost that once a second.
+ */
+static void
+wait_for_lock(atomic_uint *l)
+{
+	uint64_t last = loop_clock_us(), waited = 0;
+	uint64_t most = seized_us != 0 && last - seized_us < TRUST_US ? BRIEF_US : PATIENCE_US;
+
+	while (waited < most) {
+		uint64_t now = loop_clock_us(), step = now - last;
+
+		if (atomic_load_explicit(l, memory_order_relaxed) == 0 &&
+		    atomic_exchange_explicit(l, 1, memory_order_acquire) == 0)
+			return;
+		waited += step < STEP_US ? step : STEP_US;
+		last = now;
+	}
+	(void)atomic_exchange_explicit(l, 1, memory_order_acquire);
+	tell_seized(last);
+}
+
 /*
  * Held for a look at some sixty numbers, so waiting costs less than sleeping would, and no system
- * call. A process that dies with it takes all of sidekey with it.
+ * call. Its holder may be killed with it, or be owned: so it is no more than numbers that it
+ * protects.
  */
 static void
 lock(atomic_uint *l)
 {
-	while (atomic_exchange_explicit(l, 1, memory_order_acquire) != 0)
-		while (atomic_load_explicit(l, memory_order_relaxed) != 0)
-			;
+	if (atomic_exchange_explicit(l, 1, memory_order_acquire) != 0)
+		wait_for_lock(l);
 }
 
 static void
@@ -86,17 +132,17 @@ limits_open(int fd)
 static struct limits_caller *
 find_or_add(struct limits *l, const char name[static LIMITS_NAME])
 {
-	uint32_t n = l->n;
+	unsigned n = atomic_load_explicit(&l->n, memory_order_relaxed); /* once: others write it */
 	struct limits_caller *c;
 
-	for (uint32_t i = 0; i < n && i < LIMITS_CALLERS; i++)
+	for (unsigned i = 0; i < n && i < LIMITS_CALLERS; i++)
 		if (memcmp(l->callers[i].name, name, LIMITS_NAME) == 0)
 			return &l->callers[i];
 	if (n >= LIMITS_CALLERS)
 		return NULL;
 	c = &l->callers[n];
 	memcpy(c->name, name, LIMITS_NAME);
-	l->n = n + 1;
+	atomic_store_explicit(&l->n, n + 1, memory_order_relaxed);
 	return c;
 }
 
@@ -112,6 +158,16 @@ limits_caller(struct limits *l, struct span name)
 	lock(&l->lock);
 	c = find_or_add(l, padded);
 	unlock(&l->lock);
+	return c;
+}
+
+struct limits_caller *
+limits_alone(void)
+{
+	struct limits_caller *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		abort();
 	return c;
 }
 
@@ -186,8 +242,10 @@ wait_for_budget(struct limits_caller *c, const struct caller_limits *rules, uint
 
 	if (rules->budget_tokens == 0)
 		return 0;
-	if (passed >= rules->budget_ms)
+	if (passed >= rules->budget_ms) {
 		c->spent = 0;
+		return 0;
+	}
 	return c->spent < rules->budget_tokens ? 0 : rules->budget_ms - passed;
 }
 

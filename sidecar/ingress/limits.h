@@ -3,8 +3,9 @@
  * How much each caller has used: counters in one page set that every generation's ingress maps, so
  * that a reload gives nobody a fresh start, and an old generation that drains counts with the new
  * one. It holds numbers and names of callers, no secret. Whoever owns one ingress can write what it
- * likes there, as it could ignore the limits anyway: a number read here is never an index, and the
- * parent, which makes the pages, never reads them.
+ * likes there, as it could ignore the limits anyway, or say in a later one that they are reached: a
+ * number read here is never an index, a lock that is not let go of is taken over (logged, once),
+ * and the parent, which makes the pages, never reads them.
  *
  * Time is in milliseconds of CLOCK_MONOTONIC, which all processes share.
  */
@@ -32,6 +33,8 @@ struct limits *limits_open(int fd);
 
 /* The counters of the caller of that name, new or carried over. NULL: too many names. */
 struct limits_caller *limits_caller(struct limits *l, struct span name);
+/* Counters of this process alone, never freed: for a caller for whom the pages have no place. */
+struct limits_caller *limits_alone(void);
 
 /*
  * May the caller make a call now? LIMIT_NONE, or the limit that it is over, with *wait_ms until

@@ -4,6 +4,7 @@ took, whatever became of the call."""
 
 import contextlib
 import json
+import mmap
 import os
 import re
 import select
@@ -16,7 +17,7 @@ import pytest
 from fakes.agent import CHAT, HELLO, STREAM, Agent, Answer, Closed
 from fakes.apibase import Act, refusal
 from fakes.openai_answers import event
-from fakes.reload import reload, rewrite
+from fakes.reload import reload, rewrite, told, wait_told
 from fakes.sidekey import SANITIZED, Sidekey
 from fakes.toxic import RESET
 from fakes.wire import wait_for
@@ -28,6 +29,16 @@ USED = 12  # tokens, by each answer of the stand-in
 STUCK = {**HELLO, "model": "stuck"}  # never answered
 CALLERS = 256
 MIB = 1024 * 1024
+SEIZED = (
+    "another generation kept the counters of a caller's limits locked, and they were taken over: it "
+    "was killed in the middle, or is owned; limits may be off by what it counted. If none was "
+    "killed, restart sidekey"
+)
+NO_PLACE = (
+    "reloads have brought more names of callers than limits can be kept for: this one's, and what "
+    "may follow, are counted by this generation alone, and begin anew at the next reload; restart "
+    "sidekey"
+)
 
 
 def config(world: World, target: dict | None = None, limits: dict | None = None, **rules) -> dict:
@@ -450,6 +461,38 @@ def test_reload_shares_permits(plain_world: World, start) -> None:
             old[0].close()
             wait_for(lambda: ask(sidekey).status == 200, 10, "the old one gave its permit back")
     room(sidekey, plain_world, 4)
+
+
+def limits_pages(sidekey: Sidekey) -> mmap.mmap:
+    """What all its generations count in, as one that is owned could write it."""
+    for fd in Path(f"/proc/{sidekey.pid}/fd").iterdir():
+        if os.readlink(fd).startswith("/memfd:limits"):
+            with fd.open("r+b") as file:
+                return mmap.mmap(file.fileno(), 0)
+    raise AssertionError("the parent keeps them open")
+
+
+@pytest.mark.usefixtures("root")
+def test_an_older_generation_holds_nobody_up(plain_world: World, start) -> None:
+    """Killed with a lock in its hands, or owned: locks, and the number of names, are its to write;
+    a later one takes over, serves and is replaced all the same."""
+    sidekey = begin(start, plain_world, requestsPerMinute=4)
+    assert ask(sidekey).status == 200
+    with limits_pages(sidekey) as pages:
+        name = pages.find(b"a".ljust(64, b"\0"))
+        pages[0] = 1  # the list's lock
+        reload(sidekey)
+        wait_told(sidekey, SEIZED)
+        pages[name - 4] = 1  # the caller's
+        assert [ask(sidekey).status for _ in range(2)] == [200] * 2
+        pages[4:8] = (4096).to_bytes(4, "little")
+        reload(sidekey)
+        assert [ask(sidekey).status for _ in range(2)] == [200, 429], "it is counted with"
+        pages[name] = ord("b")
+        reload(sidekey)
+        assert wait_told(sidekey, NO_PLACE)["caller"] == "a"
+        assert [ask(sidekey).status for _ in range(5)] == [200] * 4 + [429]
+    assert len(told(sidekey, SEIZED)) <= 2, "once by each"
 
 
 # ---- bufferTotal ----

@@ -92,9 +92,9 @@ start(void)
 	in.targets = calloc(in.plan.ntargets + 1, sizeof(*in.targets));
 	in.metrics = metrics_new(&in.plan);
 	in.recent = calloc(1, sizeof(*in.recent));
-	if (in.limits == NULL || in.slots == NULL || in.targets == NULL || in.recent == NULL ||
-	    admission_start(&in) != 0)
+	if (in.limits == NULL || in.slots == NULL || in.targets == NULL || in.recent == NULL)
 		abort();
+	admission_start(&in);
 	rounds_trunks(in.loop, in.plan.connections, opened, NULL, ends);
 	in.trunk = ends[TRUNK_INGRESS];
 	for (size_t i = 0; i < in.plan.nslots; i++)

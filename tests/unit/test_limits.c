@@ -2,12 +2,16 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ingress/limits.h"
+
+#include "ev/loop.h"
 
 enum { HOUR_MS = 3600 * 1000 };
 
@@ -347,6 +351,110 @@ processes(void **state)
 	munmap(theirs, sizeof(*theirs));
 }
 
+/* ---- another ingress that is owned, or was killed in the middle ---- */
+
+/* The pages twice: as we see them, and as another process does. */
+static struct limits *
+open_twice(unsigned char **theirs)
+{
+	int fd = limits_create();
+	struct limits *ours = limits_open(fd);
+
+	assert_non_null(ours);
+	*theirs = (unsigned char *)limits_open(fd);
+	assert_non_null(*theirs);
+	close(fd);
+	return ours;
+}
+
+/* The word of theirs that is at ours: each lock is the first of what it locks. */
+static atomic_uint *
+lock_of(const void *ours, const struct limits *first, unsigned char *theirs)
+{
+	return (atomic_uint *)(void *)(theirs + ((const unsigned char *)ours -
+						 (const unsigned char *)first));
+}
+
+/* Hangs where nobody takes it over: the alarm ends that. */
+static void
+held(void **state)
+{
+	struct caller_limits rules = {.concurrent_requests = 1, .requests_per_minute = 1};
+	unsigned char *theirs;
+	struct limits *l = open_twice(&theirs);
+	atomic_uint *list = lock_of(l, l, theirs), *word;
+	struct limits_caller *c;
+	uint64_t wait;
+
+	(void)state;
+	alarm(20);
+	atomic_store(list, 1);
+	c = limits_caller(l, SPAN("a"));
+	assert_non_null(c);
+	assert_int_equal(atomic_load(list), 0); /* who took it over lets go of it */
+	assert_ptr_equal(limits_caller(l, SPAN("a")), c);
+	word = lock_of(c, l, theirs);
+	atomic_store(word, 1);
+	assert_int_equal(limits_enter(c, &rules, 1000, &wait), LIMIT_NONE);
+	assert_int_equal(atomic_load(word), 0);
+	atomic_store(word, 7);
+	assert_int_equal(limits_take(c, &rules, 1000, &wait), LIMIT_NONE);
+	atomic_store(word, 1);
+	limits_spend(c, &rules, 5, 1000);
+	atomic_store(word, 1);
+	limits_give(c);
+	/* And what was counted counts. */
+	assert_int_equal(limits_enter(c, &rules, 1000, &wait), LIMIT_REQUESTS);
+	alarm(0);
+}
+
+/* Who is never let go of costs the one thread little, however often it is asked for. */
+static void
+held_always(void **state)
+{
+	enum { TIMES = 1000, MOST_US = 5 * 1000 * 1000 }; /* 10 ms each would be twice as much */
+	struct caller_limits rules = {0};
+	unsigned char *theirs;
+	struct limits *l = open_twice(&theirs);
+	struct limits_caller *c = limits_caller(l, SPAN("a"));
+	atomic_uint *word = lock_of(c, l, theirs);
+	uint64_t began = loop_clock_us(), wait;
+
+	(void)state;
+	alarm(60);
+	for (int i = 0; i < TIMES; i++) {
+		atomic_store(word, 1);
+		assert_int_equal(limits_enter(c, &rules, 1000, &wait), LIMIT_NONE);
+	}
+	assert_true(loop_clock_us() - began < MOST_US);
+	alarm(0);
+}
+
+/* A number of names that cannot be is no index, and keeps nobody out. */
+static void
+count_that_lies(void **state)
+{
+	static const uint32_t counts[] = {LIMITS_CALLERS, LIMITS_CALLERS + 1, UINT32_MAX};
+	struct caller_limits rules = {.concurrent_requests = 1};
+	unsigned char *theirs;
+	struct limits *l = open_twice(&theirs);
+	struct limits_caller *a = limits_caller(l, SPAN("a")), *alone;
+	uint64_t wait;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(counts); i++) {
+		memcpy(theirs + sizeof(atomic_uint), &counts[i], sizeof(counts[i]));
+		assert_ptr_equal(limits_caller(l, SPAN("a")), a);
+		assert_null(limits_caller(l, SPAN("new")));
+	}
+	alone = limits_alone();
+	assert_int_equal(take(alone, &rules, 0, &wait), LIMIT_NONE);
+	assert_int_equal(take(alone, &rules, 0, &wait), LIMIT_CONCURRENT);
+	limits_give(alone);
+	assert_int_equal(take(alone, &rules, 0, &wait), LIMIT_NONE);
+	free(alone);
+}
+
 int
 main(void)
 {
@@ -365,6 +473,9 @@ main(void)
 		cmocka_unit_test_setup(budget, set_up),
 		cmocka_unit_test_setup(new_rules, set_up),
 		cmocka_unit_test_setup(processes, set_up),
+		cmocka_unit_test(held),
+		cmocka_unit_test(held_always),
+		cmocka_unit_test(count_that_lies),
 	};
 
 	return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
