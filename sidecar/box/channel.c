@@ -410,6 +410,13 @@ channel_new(struct loop *l, int fd, const struct channel_options *o)
 }
 
 void
+channel_accept(struct channel *c, enum msg_type type)
+{
+	assert(!msg_row(type)->may_carry_fd);
+	c->o.accepts |= 1u << type;
+}
+
+void
 channel_free(struct channel *c)
 {
 	if (c == NULL)

@@ -35,6 +35,8 @@ struct channel_options {
 /* Takes fd over (nonblocking SEQPACKET). */
 struct channel *channel_new(struct loop *l, int fd, const struct channel_options *o);
 void channel_free(struct channel *c);
+/* From now on type may come too: one whose moment it was not before. It carries no descriptor. */
+void channel_accept(struct channel *c, enum msg_type type);
 
 /*
  * Sends obj as type, with fd (dup'ed by the kernel; -1 for none). Queued when the

@@ -249,7 +249,7 @@ send_env(struct generation *g, const struct plans *p)
 	return tell_keeper(g, MSG_ENV_END, &end);
 }
 
-/* What a role may say to the parent. */
+/* What a role may say to the parent from the start. */
 static uint32_t
 may_say(const struct generation *g, enum role r)
 {
@@ -257,7 +257,7 @@ may_say(const struct generation *g, enum role r)
 	uint32_t bits = 1u << MSG_READY;
 
 	if (r == ROLE_INGRESS)
-		bits |= 1u << MSG_DRAINED | 1u << MSG_STANDING;
+		bits |= 1u << MSG_STANDING; /* and MSG_DRAINED, once it was told to end */
 	if (g->o.report != NULL && r == ROLE_KEEPER)
 		bits |= keeper;
 	if (g->o.report != NULL && r == ROLE_EGRESS)
@@ -343,6 +343,7 @@ generation_accept(struct generation *g)
 void
 generation_retire(struct generation *g)
 {
+	channel_accept(g->members[ROLE_INGRESS].channel, MSG_DRAINED);
 	tell_ingress(g, MSG_RETIRE);
 }
 
@@ -351,6 +352,7 @@ generation_drain(struct generation *g, uint64_t ms)
 {
 	struct msg_drain m = {ms};
 
+	channel_accept(g->members[ROLE_INGRESS].channel, MSG_DRAINED);
 	(void)channel_send(g->members[ROLE_INGRESS].channel, MSG_DRAIN, &m, -1);
 }
 

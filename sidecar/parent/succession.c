@@ -165,6 +165,7 @@ succession_refresh(struct succession *s)
 void
 succession_drain(struct succession *s, uint64_t ms)
 {
+	s->ending = true;
 	if (s->coming != NULL)
 		generation_stop(s->coming, true);
 	s->coming = NULL;
@@ -177,6 +178,7 @@ succession_drain(struct succession *s, uint64_t ms)
 void
 succession_stop(struct succession *s, bool kill)
 {
+	s->ending = true;
 	s->coming = NULL;
 	timer_stop(s->options.loop, &s->limit);
 	for (size_t i = 0; i < s->n; i++)
@@ -221,12 +223,16 @@ static void
 forget(struct succession *s, size_t i)
 {
 	struct generation *g = s->all[i];
+	bool served = g == s->serving;
 
 	log_say(LOG_INFO, "a generation has ended", LOG_U("generation", number(g)));
 	s->all[i] = s->all[--s->n];
-	if (g == s->serving)
+	if (served)
 		s->serving = NULL;
 	generation_free(g);
+	/* Nobody is left to take a call, however they came to end as if they had been asked to. */
+	if (served && !s->ending)
+		s->ev.failed(s->ev.arg);
 	s->ev.changed(s->ev.arg);
 }
 

@@ -16,7 +16,7 @@ enum { SUCCESSION_MAX = 10 }; /* generations at a time: 8 of them finishing */
 struct succession_events {
 	/* The coming generation serves now. */
 	void (*serving)(void *arg);
-	/* The first one did not come up, or a role at work died unasked (logged). */
+	/* The first one did not come up, or a role at work, or all of them, ended unasked. */
 	void (*failed)(void *arg);
 	/* The serving one has told how it stands. */
 	void (*standing)(void *arg, struct generation_state state);
@@ -34,6 +34,7 @@ struct succession {
 	struct timer limit;                  /* of the coming one */
 	bool waiting;                        /* it is boxed, its targets are not settled */
 	bool started;                        /* one has been ready while it served */
+	bool ending;                         /* all were told to drain or to stop */
 	uint32_t count;                      /* begun so far: the last one's number */
 };
 

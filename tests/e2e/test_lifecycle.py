@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
+from fakes import processes
 from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act
 from fakes.sidekey import ROLES, SANITIZED, Sidekey, run
@@ -152,6 +153,20 @@ def test_death_of_a_role_ends_the_program(world: World, sidekey: Sidekey, role: 
     assert told and told[0]["level"] == "error", sidekey.text()
     for name, pid in pids.items():
         assert not Path(f"/proc/{pid}").exists(), name
+
+
+TO_PARENT, DRAINED = 4, b"\5\0"  # a role's descriptor, and a message (box/spawn.h, box/msg.h)
+
+
+@pytest.mark.usefixtures("root")
+def test_drained_unasked(world: World, sidekey: Sidekey) -> None:
+    """Whoever owns ingress cannot have sidekey live on with nobody to take a call."""
+    sidekey.expected_death = True
+    with processes.take_socket(sidekey.pids()["ingress"], TO_PARENT) as parent:
+        parent.send(DRAINED)
+    assert sidekey.wait_end(10) == 1
+    told = sidekey.records(msg="a process broke the protocol", process="ingress")
+    assert told and told[0]["why"] == "it sent a message of a type that it may not send"
 
 
 def test_death_of_the_parent_ends_the_roles(world: World, sidekey: Sidekey) -> None:
