@@ -137,17 +137,18 @@ on_message(void *arg, enum msg_type type, const void *obj, int fd)
 	g->o.changed(g->o.arg, g);
 }
 
-/* Its death comes as SIGCHLD, which tells more. One that lives, and whom we cannot hear, would be
- * waited for in vain. */
+/*
+ * One that lives, and whom we cannot hear, would be waited for in vain. It has hung up where why is
+ * NULL: mostly since it has died, of which SIGCHLD tells more, and which this does not change.
+ */
 static void
 on_lost(void *arg, const char *why)
 {
 	const struct member *m = arg;
 
-	if (why == NULL)
-		return;
-	log_say(LOG_ERROR, "a process broke the protocol", LOG_C("process", role_name(m->role)),
-		LOG_C("why", why));
+	if (why != NULL)
+		log_say(LOG_ERROR, "a process broke the protocol",
+			LOG_C("process", role_name(m->role)), LOG_C("why", why));
 	if (m->pid > 0)
 		(void)kill(m->pid, SIGKILL);
 }

@@ -169,6 +169,17 @@ def test_drained_unasked(world: World, sidekey: Sidekey) -> None:
     assert told and told[0]["why"] == "it sent a message of a type that it may not send"
 
 
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_that_hangs_up(world: World, sidekey: Sidekey, role: str) -> None:
+    """One that lives and cannot be told anything any more is as good as dead."""
+    sidekey.expected_death = True
+    with processes.take_socket(sidekey.pids()[role], TO_PARENT) as parent:
+        parent.shutdown(socket.SHUT_WR)
+    assert sidekey.wait_end(10) == 1
+    assert sidekey.records(process=role, signal="KILL"), sidekey.text()
+
+
 def test_death_of_the_parent_ends_the_roles(world: World, sidekey: Sidekey) -> None:
     sidekey.expected_death = True
     pids = sidekey.pids()
