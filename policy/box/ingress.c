@@ -5,6 +5,8 @@
 
 #include "policy/box/boxes.h"
 
+#include "box/spawn.h"
+
 /*
  * No file, no socket of its own, no connect. The listeners are those of all generations, so
  * nothing is allowed that would close or deafen them for the next: no shutdown of the reading
@@ -12,6 +14,7 @@
  */
 static const struct box_call calls[] = {
 	ANY("accept4", "a caller"),
+	WHEN("read", "the bell of the trunk, and not a terminal", EQ32(0, SPAWN_TRUNK + 1)),
 	ANY("recvfrom", "from the caller"),
 	WHEN("setsockopt", "small pieces go at once", EQ32(1, IPPROTO_TCP), EQ32(2, TCP_NODELAY)),
 	WHEN("setsockopt", "an abort by RST; no close that waits", EQ32(1, SOL_SOCKET),

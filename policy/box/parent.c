@@ -32,7 +32,7 @@ static const struct box_call calls[] = {
 	     EQ32(2, SO_PASSRIGHTS)),
 	ANY("memfd_create", "projections; the pages of a trunk"),
 	ANY("ftruncate", "their size"),
-	ANY("eventfd2", "the bells of a trunk"),
+	ANY("pipe2", "the bells of a trunk"),
 	ANY("fcntl", "seals, descriptors' places"),
 	ANY("unlink", "its Unix sockets, at the end"),
 	ANY("unlinkat", "the same, where the architecture has no unlink"),

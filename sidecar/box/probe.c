@@ -39,6 +39,7 @@ static const struct action {
 	{"nothing", SYS_getpid, {0}},
 	{"last-words", SYS_writev, {STDERR_FILENO, P(scratch), 0}},
 	{"dup", SYS_dup, {STDERR_FILENO}},
+	{"read-stderr", SYS_read, {STDERR_FILENO, P(scratch), 1}},
 	{"open-etc", SYS_openat, {P(AT_FDCWD), P("/etc/hosts"), O_RDONLY}},
 	{"open-root", SYS_openat, {P(AT_FDCWD), P("/"), O_RDONLY | O_DIRECTORY}},
 	{"open-proc", SYS_openat, {P(AT_FDCWD), P("/proc/self/maps"), O_RDONLY}},

@@ -26,7 +26,7 @@ enum {
 		6, /* resolver: egress;  keeper: egress;   ingress: egress; egress: keeper */
 	SPAWN_CHANNEL_C = 7, /* keeper: ingress;   egress: ingress;  resolver: none */
 	SPAWN_LIMITS = 7,    /* ingress: the pages of ingress/limits.h */
-	SPAWN_TRUNK = 8,     /* ingress, egress: what box/trunk.h needs, at three places */
+	SPAWN_TRUNK = 8,     /* ingress, egress: its struct trunk_fds, at three places */
 	SPAWN_FIRST_LISTENER = 11,
 };
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,7 +31,7 @@ struct trunk {
 	struct loop *loop;
 	struct source source;
 	struct watch bell; /* rung for us */
-	int their_bell;
+	int cord;          /* of theirs */
 	struct trunk_pages *pages;
 	struct ring in, out;
 	struct trunk_options o;
@@ -373,7 +372,7 @@ take_records(struct trunk *t)
 static void
 wake_peer(struct trunk *t)
 {
-	static const uint64_t once = 1;
+	static const char once = 1;
 	atomic_uint *wants = &t->pages->sides[!t->o.side].wants;
 	unsigned mine =
 		(t->has_written ? TRUNK_WANTS_DATA : 0u) | (t->has_taken ? TRUNK_WANTS_ROOM : 0u);
@@ -384,9 +383,10 @@ wake_peer(struct trunk *t)
 	atomic_thread_fence(memory_order_seq_cst);
 	if ((atomic_load_explicit(wants, memory_order_relaxed) & mine) == 0)
 		return;
-	/* EAGAIN: it has been rung more often than can be counted. */
+	/* EAGAIN: it has been rung more often than it has heard. EPIPE: it is gone, of which its
+	 * channel tells. */
 	if (atomic_exchange_explicit(wants, 0, memory_order_acq_rel) != 0)
-		while (write(t->their_bell, &once, sizeof(once)) < 0 && errno == EINTR)
+		while (write(t->cord, &once, sizeof(once)) < 0 && errno == EINTR)
 			continue;
 }
 
@@ -423,31 +423,56 @@ may_rest(struct source *src, bool sleeps)
 	return !t->lost;
 }
 
-/* Nothing is to be done: it has woken us. Edge-triggered, it need not even be read. */
+/* It has woken us, and that is all there is to it; a few are heard at once. */
 static void
 rung(struct watch *w, uint32_t events)
 {
-	(void)w;
+	struct trunk *t = ev_owner(w, struct trunk, bell);
+	char rings[64];
+
 	(void)events;
+	if (read(w->fd, rings, sizeof(rings)) == 0)
+		watch_stop(t->loop, w); /* the peer is gone, of which its channel tells */
 }
 
 /* ---- life ---- */
 
-int
-trunk_create(int fds[static TRUNK_FDS])
+static int
+make_pages(void)
 {
-	auto_close int pages = memfd_create("streams", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	auto_close int ingress = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	auto_close int egress = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	auto_close int fd = memfd_create("streams", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (pages < 0 || ingress < 0 || egress < 0 ||
-	    ftruncate(pages, sizeof(struct trunk_pages)) != 0 ||
-	    fcntl(pages, F_ADD_SEALS, SIZE_SEALS) != 0)
+	if (fd < 0 || ftruncate(fd, sizeof(struct trunk_pages)) != 0 ||
+	    fcntl(fd, F_ADD_SEALS, SIZE_SEALS) != 0)
 		return -1;
-	fds[TRUNK_PAGES] = take_fd(&pages);
-	fds[TRUNK_BELL_INGRESS] = take_fd(&ingress);
-	fds[TRUNK_BELL_EGRESS] = take_fd(&egress);
+	return take_fd(&fd);
+}
+
+int
+trunk_create(int made[static TRUNK_MADE])
+{
+	auto_close int pages = make_pages(), bell = -1, cord = -1;
+	int first[2], second[2];
+
+	if (pages < 0 || pipe2(first, O_CLOEXEC | O_NONBLOCK) != 0)
+		return -1;
+	bell = first[0];
+	cord = first[1];
+	if (pipe2(second, O_CLOEXEC | O_NONBLOCK) != 0)
+		return -1;
+	made[TRUNK_PAGES] = take_fd(&pages);
+	made[TRUNK_BELL + TRUNK_INGRESS] = take_fd(&bell);
+	made[TRUNK_CORD + TRUNK_INGRESS] = take_fd(&cord);
+	made[TRUNK_BELL + TRUNK_EGRESS] = second[0];
+	made[TRUNK_CORD + TRUNK_EGRESS] = second[1];
 	return 0;
+}
+
+struct trunk_fds
+trunk_fds(const int made[static TRUNK_MADE], enum trunk_side side)
+{
+	return (struct trunk_fds){made[TRUNK_PAGES], made[TRUNK_BELL + side],
+				  made[TRUNK_CORD + !side]};
 }
 
 static struct trunk_pages *
@@ -476,25 +501,24 @@ make_slots(struct trunk *t)
 }
 
 struct trunk *
-trunk_open(struct loop *l, const int fds[static TRUNK_FDS], const struct trunk_options *o)
+trunk_open(struct loop *l, struct trunk_fds fds, const struct trunk_options *o)
 {
 	struct trunk *t = calloc(1, sizeof(*t));
-	bool here = o->side == TRUNK_INGRESS;
 
 	if (t == NULL)
 		abort();
-	t->pages = map_pages(fds[TRUNK_PAGES]);
-	close(fds[TRUNK_PAGES]);
+	t->pages = map_pages(fds.pages);
+	close(fds.pages);
 	if (t->pages == NULL) {
-		close(fds[TRUNK_BELL_INGRESS]);
-		close(fds[TRUNK_BELL_EGRESS]);
+		close(fds.bell);
+		close(fds.cord);
 		free(t);
 		return NULL;
 	}
 	t->loop = l;
 	t->o = *o;
-	t->bell = (struct watch){fds[here ? TRUNK_BELL_INGRESS : TRUNK_BELL_EGRESS], 0, rung};
-	t->their_bell = fds[here ? TRUNK_BELL_EGRESS : TRUNK_BELL_INGRESS];
+	t->bell = (struct watch){fds.bell, 0, rung};
+	t->cord = fds.cord;
 	t->out.pages = &t->pages->rings[o->side];
 	t->in.pages = &t->pages->rings[!o->side];
 	t->last_waiting = &t->waiting;
@@ -502,7 +526,7 @@ trunk_open(struct loop *l, const int fds[static TRUNK_FDS], const struct trunk_o
 	buf_init(&t->backlog, BACKLOG_MAX);
 	make_slots(t);
 	loop_source(l, &t->source);
-	watch_set(l, &t->bell, EPOLLIN | EPOLLET);
+	watch_set(l, &t->bell, EPOLLIN);
 	return t;
 }
 
@@ -515,7 +539,7 @@ trunk_free(struct trunk *t)
 	loop_source_stop(t->loop, &t->source);
 	watch_stop(t->loop, &t->bell);
 	close(t->bell.fd);
-	close(t->their_bell);
+	close(t->cord);
 	munmap(t->pages, sizeof(*t->pages));
 	buf_free(&t->backlog);
 	free(t->slots);

@@ -2,8 +2,10 @@
 /*
  * The streams between ingress and egress, one for each client connection: bytes both ways, in
  * order, with room for STREAM_WINDOW of them at the other end, through a pair of rings that all
- * streams of a generation share (ring.h). The doorbells are eventfds, and rung only for a process
- * that sleeps: under load a call costs no system call here.
+ * streams of a generation share (ring.h). The doorbells are pipes, and rung only for a process
+ * that sleeps: under load a call costs no system call here. Pipes, since a write to one tells the
+ * scheduler that the writer is about to sleep (a synchronous wake-up), and an eventfd's does not:
+ * the other process can then run in the writer's place, and no other processor has to be woken.
  *
  * Ingress opens streams, either side closes them. The peer is hostile: a record that does not fit
  * ends the trunk, and with it the role; what it may make us hold is bounded by the windows.
@@ -40,10 +42,16 @@ struct stream { /* embed; all zero: not open */
 	bool is_held;
 };
 
-/* The descriptors that both roles are given: the pages, and a bell for each. */
-enum { TRUNK_PAGES, TRUNK_BELL_INGRESS, TRUNK_BELL_EGRESS, TRUNK_FDS };
-
 enum trunk_side { TRUNK_INGRESS, TRUNK_EGRESS };
+
+/* What is made: the pages, for both; and by side its bell, and the cord by which it is rung. */
+enum { TRUNK_PAGES, TRUNK_BELL, TRUNK_CORD = TRUNK_BELL + 2, TRUNK_MADE = TRUNK_CORD + 2 };
+
+struct trunk_fds { /* what a role is given */
+	int pages;
+	int bell; /* its own */
+	int cord; /* the other side's */
+};
 
 struct trunk_options {
 	enum trunk_side side;
@@ -55,14 +63,15 @@ struct trunk_options {
 	void *arg;
 };
 
-/* Pages that can be mapped and not be resized, and two eventfds. 0 or -1 (errno). */
-int trunk_create(int fds[static TRUNK_FDS]);
+/* Pages that can be mapped and not be resized, and two pipes. 0, or -1 (errno): nothing is made. */
+int trunk_create(int made[static TRUNK_MADE]);
+/* Those of trunk_create's that are for that side. */
+struct trunk_fds trunk_fds(const int made[static TRUNK_MADE], enum trunk_side side);
 /*
- * One end; before the sandbox. Takes all of fds over. NULL: they are not of trunk_create, or there
- * is no memory.
+ * One end; before the sandbox, in a process that ignores SIGPIPE. Takes all of fds over. NULL: they
+ * are not of trunk_create, or there is no memory.
  */
-struct trunk *trunk_open(struct loop *l, const int fds[static TRUNK_FDS],
-			 const struct trunk_options *o);
+struct trunk *trunk_open(struct loop *l, struct trunk_fds fds, const struct trunk_options *o);
 /* Its streams are closed by then, and the other side hears of it. */
 void trunk_free(struct trunk *t);
 

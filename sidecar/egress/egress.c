@@ -311,7 +311,7 @@ opened(void *arg)
 static int
 open_trunk(struct role_egress *r)
 {
-	static const int fds[TRUNK_FDS] = {SPAWN_TRUNK, SPAWN_TRUNK + 1, SPAWN_TRUNK + 2};
+	static const struct trunk_fds fds = {SPAWN_TRUNK, SPAWN_TRUNK + 1, SPAWN_TRUNK + 2};
 	struct trunk_options o = {.side = TRUNK_EGRESS,
 				  .streams = r->plan.connections,
 				  .opened = opened,

@@ -325,7 +325,7 @@ open_limits(struct ingress *in)
 static int
 open_trunk(struct role_ingress *r)
 {
-	static const int fds[TRUNK_FDS] = {SPAWN_TRUNK, SPAWN_TRUNK + 1, SPAWN_TRUNK + 2};
+	static const struct trunk_fds fds = {SPAWN_TRUNK, SPAWN_TRUNK + 1, SPAWN_TRUNK + 2};
 	struct trunk_options o = {
 		.side = TRUNK_INGRESS, .streams = r->in.plan.connections, .lost = lost, .arg = r};
 

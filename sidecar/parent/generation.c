@@ -38,7 +38,7 @@ struct wiring {
 	int keeper_egress[2];   /* [0] keeper's */
 	int keeper_ingress[2];  /* [0] keeper's */
 	int ingress_egress[2];  /* [0] ingress's */
-	int trunk[TRUNK_FDS];   /* both of theirs */
+	int trunk[TRUNK_MADE];  /* of both of theirs */
 };
 
 static const struct wiring unwired = {
@@ -48,7 +48,7 @@ static const struct wiring unwired = {
 	.keeper_egress = {-1, -1},
 	.keeper_ingress = {-1, -1},
 	.ingress_egress = {-1, -1},
-	.trunk = {-1, -1, -1},
+	.trunk = {-1, -1, -1, -1, -1},
 };
 
 static int
@@ -84,7 +84,7 @@ unwire(struct wiring *w)
 	close_all(w->keeper_egress, 2);
 	close_all(w->keeper_ingress, 2);
 	close_all(w->ingress_egress, 2);
-	close_all(w->trunk, TRUNK_FDS);
+	close_all(w->trunk, TRUNK_MADE);
 }
 
 /* ---- what the roles tell ---- */
@@ -183,6 +183,8 @@ spawn(struct generation *g, enum role role, const struct pack_type *type, const 
 static int
 spawn_all(struct generation *g, const struct plans *p, const struct wiring *w)
 {
+	const struct trunk_fds in = trunk_fds(w->trunk, TRUNK_INGRESS);
+	const struct trunk_fds out = trunk_fds(w->trunk, TRUNK_EGRESS);
 	int resolver[] = {-1, w->parent[ROLE_RESOLVER][1], w->keeper_resolver[0],
 			  w->egress_resolver[0]};
 	int keeper[] = {-1, w->parent[ROLE_KEEPER][1], w->keeper_resolver[1], w->keeper_egress[0],
@@ -192,17 +194,17 @@ spawn_all(struct generation *g, const struct plans *p, const struct wiring *w)
 			w->egress_resolver[1],
 			w->keeper_egress[1],
 			w->ingress_egress[1],
-			w->trunk[TRUNK_PAGES],
-			w->trunk[TRUNK_BELL_INGRESS],
-			w->trunk[TRUNK_BELL_EGRESS]};
+			out.pages,
+			out.bell,
+			out.cord};
 	int ingress[PLACES_MAX] = {-1,
 				   w->parent[ROLE_INGRESS][1],
 				   w->keeper_ingress[1],
 				   w->ingress_egress[0],
 				   g->o.limits,
-				   w->trunk[TRUNK_PAGES],
-				   w->trunk[TRUNK_BELL_INGRESS],
-				   w->trunk[TRUNK_BELL_EGRESS]};
+				   in.pages,
+				   in.bell,
+				   in.cord};
 	const size_t first = SPAWN_FIRST_LISTENER - SPAWN_PROJECTION;
 
 	if (p->nlisteners > PLACES_MAX - first) {

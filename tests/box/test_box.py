@@ -38,6 +38,7 @@ EXPECTED = [
     ("open-proc", ("keeper", "resolver"), EACCES, 1),
     ("open-write", ALL, KILLED, 0),
     ("open-device", ("parent",), EACCES, 1),
+    ("read-stderr", ("ingress", "egress"), KILLED, 0),
     ("unlink", ROLES, KILLED, 0),
     ("socket-tcp", ("ingress",), KILLED, 0),
     ("socket-udp", ("ingress", *DIALS), KILLED, 0),

@@ -115,9 +115,9 @@ put_bytes(struct ring *out)
 }
 
 static void
-act_hostile(enum step step, struct trunk_pages *pages, int us, struct ring *out, int bell)
+act_hostile(enum step step, struct trunk_pages *pages, int us, struct ring *out, int cord)
 {
-	static const uint64_t often = UINT64_MAX - 1;
+	static const char often[256];
 
 	if (step == PUT)
 		put(out);
@@ -130,7 +130,7 @@ act_hostile(enum step step, struct trunk_pages *pages, int us, struct ring *out,
 	else if (step == WANTS)
 		atomic_store(&pages->sides[next(1) & 1].wants, next(4));
 	else
-		(void)!write(bell, &often, sizeof(often));
+		(void)!write(cord, often, sizeof(often));
 }
 
 /* ---- what we do meanwhile ---- */
@@ -167,7 +167,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct loop *l;
-	int fds[TRUNK_FDS], us, bell;
+	int made[TRUNK_MADE], us, them;
 	struct trunk_options o = {
 		.streams = STREAMS, .opened = opened, .lost = is_lost, .arg = NULL};
 	struct trunk_pages *pages;
@@ -180,22 +180,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		l = loop_new();
 	input = (struct span){(const char *)data, size};
 	us = next(1) & 1;
-	if (trunk_create(fds) != 0)
+	if (trunk_create(made) != 0)
 		abort();
-	pages = mmap(NULL, sizeof(*pages), PROT_READ | PROT_WRITE, MAP_SHARED, fds[TRUNK_PAGES], 0);
-	bell = dup(fds[us == TRUNK_INGRESS ? TRUNK_BELL_INGRESS : TRUNK_BELL_EGRESS]);
+	them = !us;
+	pages = mmap(NULL, sizeof(*pages), PROT_READ | PROT_WRITE, MAP_SHARED, made[TRUNK_PAGES],
+		     0);
 	o.side = (enum trunk_side)us;
 	lost = 0;
-	t = trunk_open(l, fds, &o);
-	assert(pages != MAP_FAILED && bell >= 0 && t != NULL);
-	out.pages = &pages->rings[!us];
+	t = trunk_open(l, trunk_fds(made, o.side), &o);
+	assert(pages != MAP_FAILED && t != NULL);
+	out.pages = &pages->rings[them];
 	while (input.len > 0) {
 		enum step step = next(1) % STEPS;
 
 		if (step == ROUND)
 			rounds_run(l, 1);
 		else if (step < ROUND)
-			act_hostile(step, pages, us, &out, bell);
+			act_hostile(step, pages, us, &out, made[TRUNK_CORD + us]);
 		else
 			act(step, t, us);
 	}
@@ -204,6 +205,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		stream_close(&ours[i].stream);
 	trunk_free(t);
 	munmap(pages, sizeof(*pages));
-	close(bell);
+	close(made[TRUNK_BELL + them]);
+	close(made[TRUNK_CORD + us]);
 	return 0;
 }

@@ -117,15 +117,17 @@ static inline void
 rounds_trunks(struct loop *l, uint32_t streams, struct stream *(*opened)(void *arg), void *arg,
 	      struct trunk *ends[2])
 {
-	for (int side = TRUNK_INGRESS, fds[TRUNK_FDS], theirs[TRUNK_FDS]; side <= TRUNK_EGRESS;
-	     side++) {
-		struct trunk_options o = {(enum trunk_side)side, streams, opened, rounds_lost, arg};
+	int made[TRUNK_MADE];
 
-		if (side == TRUNK_INGRESS && trunk_create(fds) != 0)
-			abort();
-		for (int i = 0; i < TRUNK_FDS; i++)
-			theirs[i] = side == TRUNK_INGRESS ? dup(fds[i]) : fds[i];
-		ends[side] = trunk_open(l, theirs, &o);
+	if (trunk_create(made) != 0)
+		abort();
+	for (int side = TRUNK_INGRESS; side <= TRUNK_EGRESS; side++) {
+		struct trunk_options o = {(enum trunk_side)side, streams, opened, rounds_lost, arg};
+		struct trunk_fds fds = trunk_fds(made, o.side);
+
+		if (side == TRUNK_INGRESS)
+			fds.pages = dup(fds.pages);
+		ends[side] = trunk_open(l, fds, &o);
 		if (ends[side] == NULL)
 			abort();
 	}

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -79,6 +80,7 @@ lost(void *arg, const char *why)
 struct world {
 	struct loop *loop;
 	struct later stop;
+	struct timer end;
 	struct trunk *trunks[2];
 	struct trunk_pages *pages;
 	struct ring ring; /* the far side's, when we play it by hand */
@@ -101,15 +103,14 @@ rounds(struct world *w, int n)
 }
 
 static struct trunk *
-open_end(struct loop *l, const int *fds, enum trunk_side side)
+open_end(struct loop *l, const int *made, enum trunk_side side)
 {
 	struct trunk_options o = {side, STREAMS, opened, lost, NULL};
+	struct trunk_fds fds = trunk_fds(made, side);
 	struct trunk *t;
-	int own[TRUNK_FDS];
 
-	for (int i = 0; i < TRUNK_FDS; i++)
-		own[i] = dup(fds[i]);
-	t = trunk_open(l, own, &o);
+	fds = (struct trunk_fds){dup(fds.pages), dup(fds.bell), dup(fds.cord)};
+	t = trunk_open(l, fds, &o);
 	assert_non_null(t);
 	return t;
 }
@@ -118,23 +119,23 @@ static struct world
 world_new(bool has_ingress, bool has_egress)
 {
 	struct world w = {.loop = loop_new()};
-	int fds[TRUNK_FDS];
+	int made[TRUNK_MADE];
 
 	nfar = 0;
 	lost_why = NULL;
 	for (size_t i = 0; i < STREAMS; i++)
 		end_init(&near[i]);
-	assert_int_equal(trunk_create(fds), 0);
-	w.pages = mmap(NULL, sizeof(*w.pages), PROT_READ | PROT_WRITE, MAP_SHARED, fds[TRUNK_PAGES],
-		       0);
+	assert_int_equal(trunk_create(made), 0);
+	w.pages = mmap(NULL, sizeof(*w.pages), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       made[TRUNK_PAGES], 0);
 	assert_true(w.pages != MAP_FAILED);
 	if (has_ingress)
-		w.trunks[TRUNK_INGRESS] = open_end(w.loop, fds, TRUNK_INGRESS);
+		w.trunks[TRUNK_INGRESS] = open_end(w.loop, made, TRUNK_INGRESS);
 	if (has_egress)
-		w.trunks[TRUNK_EGRESS] = open_end(w.loop, fds, TRUNK_EGRESS);
+		w.trunks[TRUNK_EGRESS] = open_end(w.loop, made, TRUNK_EGRESS);
 	w.ring.pages = &w.pages->rings[has_ingress ? TRUNK_EGRESS : TRUNK_INGRESS];
-	for (int i = 0; i < TRUNK_FDS; i++)
-		close(fds[i]);
+	for (int i = 0; i < TRUNK_MADE; i++)
+		close(made[i]);
 	return w;
 }
 
@@ -501,20 +502,67 @@ a_stuck_peer_is_waited_for(void **state)
 static void
 other_pages(void **state)
 {
-	int fds[TRUNK_FDS], other = memfd_create("other", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int made[TRUNK_MADE], other = memfd_create("other", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct trunk_options o = {TRUNK_EGRESS, STREAMS, opened, lost, NULL};
 	struct loop *l = loop_new();
 
 	(void)state;
-	assert_int_equal(trunk_create(fds), 0);
-	assert_int_equal(ftruncate(fds[TRUNK_PAGES], 1), -1); /* nobody can take them away … */
-	assert_int_equal(ftruncate(fds[TRUNK_PAGES], 1 << 30), -1);    /* … or make them grow */
-	assert_int_equal(fcntl(fds[TRUNK_PAGES], F_ADD_SEALS, 0), -1); /* or seal them further */
-	close(fds[TRUNK_PAGES]);
-	fds[TRUNK_PAGES] = other;
+	assert_int_equal(trunk_create(made), 0);
+	assert_int_equal(ftruncate(made[TRUNK_PAGES], 1), -1); /* nobody can take them away … */
+	assert_int_equal(ftruncate(made[TRUNK_PAGES], 1 << 30), -1);    /* … or make them grow */
+	assert_int_equal(fcntl(made[TRUNK_PAGES], F_ADD_SEALS, 0), -1); /* or seal them further */
+	close(made[TRUNK_PAGES]);
+	made[TRUNK_PAGES] = other;
 	assert_int_equal(ftruncate(other, sizeof(struct trunk_pages)), 0);
-	assert_null(trunk_open(l, fds, &o)); /* these could be taken away */
+	assert_null(
+		trunk_open(l, trunk_fds(made, TRUNK_EGRESS), &o)); /* these could be taken away */
+	close(made[TRUNK_BELL + TRUNK_INGRESS]);
+	close(made[TRUNK_CORD + TRUNK_EGRESS]);
 	loop_free(l);
+}
+
+static int nrounds;
+
+static void
+count_round(struct source *s)
+{
+	(void)s;
+	nrounds++;
+}
+
+static bool
+rests(struct source *s, bool sleeps)
+{
+	(void)s;
+	(void)sleeps;
+	return true;
+}
+
+static void
+enough(struct timer *t)
+{
+	loop_stop(ev_owner(t, struct world, end)->loop, 0);
+}
+
+/* Its channel says so in its own time; until then we sleep, and ringing harms nobody. */
+static void
+a_peer_that_is_gone(void **state)
+{
+	struct world w = world_new(true, false);
+	struct source rounds = {.take = count_round, .may_rest = rests};
+
+	(void)state;
+	nrounds = 0;
+	loop_source(w.loop, &rounds);
+	w.end.fn = enough;
+	timer_set(w.loop, &w.end, 50);
+	w.pages->sides[TRUNK_EGRESS].wants = TRUNK_WANTS_DATA;
+	assert_true(stream_open(w.trunks[TRUNK_INGRESS], &near[0].stream, &events));
+	(void)loop_run(w.loop);
+	assert_in_range(nrounds, 1, 5);
+	assert_null(lost_why);
+	loop_source_stop(w.loop, &rounds);
+	world_free(&w);
 }
 
 int
@@ -530,8 +578,10 @@ main(void)
 		cmocka_unit_test(egress_opens_nothing),
 		cmocka_unit_test(late_records_are_dropped),
 		cmocka_unit_test(a_stuck_peer_is_waited_for),
+		cmocka_unit_test(a_peer_that_is_gone),
 		cmocka_unit_test(other_pages),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

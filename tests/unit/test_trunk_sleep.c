@@ -63,7 +63,7 @@ opened(void *arg)
 }
 
 static void
-run_echo(const int *fds)
+run_echo(struct trunk_fds fds)
 {
 	struct trunk_options o = {TRUNK_EGRESS, 1, opened, lost, NULL};
 
@@ -123,18 +123,18 @@ no_wake_up_is_lost(void **state)
 {
 	static const struct stream_events events = {next_turn, room, never};
 	struct trunk_options o = {TRUNK_INGRESS, 1, NULL, lost, NULL};
-	int fds[TRUNK_FDS], status;
+	int made[TRUNK_MADE], status;
 	struct trunk *t;
 	pid_t child;
 
 	(void)state;
 	buf_init(&end.rest, 8 * RING_BYTES);
-	assert_int_equal(trunk_create(fds), 0);
+	assert_int_equal(trunk_create(made), 0);
 	child = fork();
 	if (child == 0)
-		run_echo(fds);
+		run_echo(trunk_fds(made, TRUNK_EGRESS));
 	loop = loop_new();
-	t = trunk_open(loop, fds, &o);
+	t = trunk_open(loop, trunk_fds(made, TRUNK_INGRESS), &o);
 	assert_non_null(t);
 	alarm(ALARM_S);
 	assert_true(stream_open(t, &end.stream, &events));
