@@ -19,6 +19,7 @@ enum {
 	POOLED_MAX = 256,           /* idle connections a target keeps */
 	IDLE_HANDLES_MAX = 64,      /* easy handles kept for reuse: 1 to 2 µs a call */
 	HEAD_BYTES_MAX = 64 * 1024, /* of an answer */
+	URL_BYTES = 512,            /* without a path */
 	STATUS_LINE_MIN = 12,       /* "HTTP/1.1 200" */
 	INTERIM_MAX = 32,           /* 1xx answers before the one that counts */
 	/* libcurl's buffer for what a call sends, wiped: 64 KiB were a third of a small call. */
@@ -33,6 +34,8 @@ struct lane {
 	struct tls *tls;
 	struct multi *multi;
 	struct dial dial;
+	char url[URL_BYTES];
+	CURLU *parts; /* of the URL: libcurl would take it apart for each call */
 	CURL *idle[IDLE_HANDLES_MAX];
 	size_t nidle;
 	struct later reap; /* frees the lane outside of libcurl's callbacks */
@@ -71,6 +74,7 @@ lane_free(struct later *l)
 	for (size_t i = 0; i < lane->nidle; i++)
 		curl_easy_cleanup(lane->idle[i]);
 	multi_free(lane->multi);
+	curl_url_cleanup(lane->parts);
 	dial_free(&lane->dial);
 	tls_release(lane->tls);
 	free(lane);
@@ -86,6 +90,22 @@ lane_release(struct lane *lane)
 static void transfer_done(void *arg, void *easy, int result);
 static bool transfer_is_paused(void *easy);
 
+/* scheme://host:port/; the path is each call's (CURLOPT_REQUEST_TARGET). */
+static void
+set_url(struct lane *lane)
+{
+	const struct egress_target *t = lane->target;
+
+	snprintf(lane->url, sizeof(lane->url),
+		 dial_is_ipv6(t) ? "%s://[%.*s]:%u/" : "%s://%.*s:%u/", t->https ? "https" : "http",
+		 (int)t->server_name.len, t->server_name.ptr, (unsigned)t->port);
+	lane->parts = curl_url();
+	if (curl_url_set(lane->parts, CURLUPART_URL, lane->url, 0) == CURLUE_OK)
+		return;
+	curl_url_cleanup(lane->parts); /* each call then says what is wrong with it */
+	lane->parts = NULL;
+}
+
 struct lane *
 lane_new(struct loop *l, const struct egress_target *target, struct tls *tls)
 {
@@ -97,6 +117,7 @@ lane_new(struct loop *l, const struct egress_target *target, struct tls *tls)
 	lane->loop = l;
 	lane->target = target;
 	lane->reap.fn = lane_free;
+	set_url(lane);
 	lane->multi = multi_new(l, POOLED_MAX, transfer_done, transfer_is_paused, lane);
 	if (tls != NULL)
 		lane->tls = tls_keep(tls);
@@ -460,14 +481,12 @@ new_easy(struct lane *lane)
 {
 	const struct egress_target *target = lane->target;
 	CURL *e = curl_easy_init();
-	char url[512];
 
 	if (e == NULL)
 		return NULL;
-	snprintf(url, sizeof(url), dial_is_ipv6(target) ? "%s://[%.*s]:%u/" : "%s://%.*s:%u/",
-		 target->https ? "https" : "http", (int)target->server_name.len,
-		 target->server_name.ptr, (unsigned)target->port);
-	curl_easy_setopt(e, CURLOPT_URL, url);
+	/* The parts are what counts; without the whole it would be put together for each call. */
+	curl_easy_setopt(e, CURLOPT_URL, lane->url);
+	curl_easy_setopt(e, CURLOPT_CURLU, lane->parts);
 	multi_defaults(lane->multi, e, target->https);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_ms);
