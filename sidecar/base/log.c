@@ -66,9 +66,13 @@ add_time(struct buf *b)
 static void
 add_field(struct buf *b, const struct log_field *f, bool json)
 {
-	(void)buf_add_str(b, json ? ",\"" : " ");
-	(void)buf_add_str(b, f->name);
-	(void)buf_add_str(b, json ? "\":" : "=");
+	if (json) {
+		(void)buf_add_span(b, f->key);
+	} else {
+		(void)buf_add_char(b, ' ');
+		(void)buf_add_span(b, span_cut(f->key, 2, f->key.len - 2));
+		(void)buf_add_char(b, '=');
+	}
 	if (f->is_number)
 		(void)buf_add_dec(b, f->number);
 	else if (buf_add_json(b, f->text) != 0)
@@ -104,7 +108,7 @@ make_line(struct buf *b, enum log_level level, const char *msg, const struct log
 	else
 		(void)buf_add_str(b, msg);
 	for (size_t i = 0; i < n; i++)
-		if (fields[i].name != NULL)
+		if (fields[i].key.len > 0)
 			add_field(b, &fields[i], json);
 	(void)buf_add_str(b, json ? "}\n" : "\n");
 }

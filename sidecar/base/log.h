@@ -17,7 +17,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_JSON, LOG_TEXT };
 
 struct log_field {
-	const char *name; /* NULL: left out */
+	struct span key; /* as JSON has it, so that one piece goes into a line; empty: left out */
 	struct span text;
 	uint64_t number;
 	bool is_number;
@@ -37,10 +37,11 @@ void log_flush(void);
 /* {"time":"2026-11-21T04:41:00.123Z","level":"info","role":"keeper","msg":"…", fields…} */
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t n);
 
-#define LOG_S(name, span)   ((struct log_field){(name), (span), 0, false})
-#define LOG_C(name, cstr)   ((struct log_field){(name), span_of(cstr), 0, false})
-#define LOG_U(name, num)    ((struct log_field){(name), {NULL, 0}, (uint64_t)(num), true})
-#define LOG_IF(cond, field) ((cond) ? (field) : (struct log_field){NULL, {NULL, 0}, 0, false})
+#define LOG_KEY(name)       SPAN(",\"" name "\":")
+#define LOG_S(name, span)   ((struct log_field){LOG_KEY(name), (span), 0, false})
+#define LOG_C(name, cstr)   ((struct log_field){LOG_KEY(name), span_of(cstr), 0, false})
+#define LOG_U(name, num)    ((struct log_field){LOG_KEY(name), {NULL, 0}, (uint64_t)(num), true})
+#define LOG_IF(cond, field) ((cond) ? (field) : (struct log_field){{NULL, 0}, {NULL, 0}, 0, false})
 
 #define log_say(level, msg, ...)                                                                   \
 	log_write((level), (msg), (const struct log_field[]){__VA_ARGS__},                         \
