@@ -230,6 +230,18 @@ split_head(struct transfer *t, struct frame_head *head)
 	return 0;
 }
 
+/* Whether what is searched once for each field is so short that it costs next to nothing. */
+static bool
+is_searchable(const struct frame_head *head)
+{
+	size_t connection = 0; /* http_is_nominated */
+
+	for (size_t i = 0; i < head->nfields; i++)
+		if (span_iis(head->fields[i].name, "connection"))
+			connection += head->fields[i].value.len;
+	return connection <= HTTP_CONNECTION_MAX;
+}
+
 static void
 note_length(CURL *easy, struct frame_head *head)
 {
@@ -266,7 +278,7 @@ head_complete(struct transfer *t)
 	struct http_field fields[HTTP_FIELDS_MAX];
 	struct frame_head head = {.fields = fields};
 
-	if (split_head(t, &head) != 0)
+	if (split_head(t, &head) != 0 || !is_searchable(&head))
 		return VERDICT_UPSTREAM_INVALID;
 	if (head.status < 200 && head.status != 101) {
 		buf_clear(&t->head, HEAD_BYTES_MAX); /* an interim answer (RFC 9110 section 15.2) */

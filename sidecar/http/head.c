@@ -209,6 +209,7 @@ struct tally {
 	struct http_request *r;
 	bool host, length, coding, expect;
 	bool close, keep;
+	size_t connection; /* bytes of its values */
 };
 
 static enum http_fault
@@ -272,6 +273,9 @@ take_connection(struct tally *v, struct span value)
 {
 	struct span element;
 
+	v->connection += value.len;
+	if (v->connection > HTTP_CONNECTION_MAX)
+		return HTTP_BAD_CONNECTION;
 	while (http_list_next(&value, &element)) {
 		if (element.len == 0) /* RFC 9110 section 5.6.1.2 has empty ones ignored */
 			continue;
@@ -444,8 +448,8 @@ static const char *const fault_texts[] = {
 				   "together; send one of them.",
 	[HTTP_BAD_CODING] = "Transfer-Encoding must be exactly \"chunked\", once, in HTTP/1.1.",
 	[HTTP_BAD_EXPECT] = "The only expectation that is met here is 100-continue.",
-	[HTTP_BAD_CONNECTION] = "The Connection header is malformed, or names a header that every "
-				"hop needs.",
+	[HTTP_BAD_CONNECTION] = "The Connection header is malformed, longer than 1 KiB, or names "
+				"a header that every hop needs.",
 	[HTTP_TOO_MANY_FIELDS] = "There are more than 128 header lines.",
 	[HTTP_HEAD_TOO_LARGE] = "The request head is larger than limits.headerBytes, or its first "
 				"line is longer than 8 KiB.",

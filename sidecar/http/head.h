@@ -15,6 +15,8 @@ enum {
 	HTTP_FIELDS_MAX = 128,
 	HTTP_LINE_MAX = 8192, /* the request line: RFC 9112 section 3 asks for 8000 */
 	HTTP_NAME_MAX = 256,  /* a field's name: the longest of measured clients has 40 bytes */
+	/* The values of Connection, in all: every field is sought in them (http_is_nominated). */
+	HTTP_CONNECTION_MAX = 1024,
 };
 
 enum http_framing { HTTP_NO_BODY, HTTP_LENGTH, HTTP_CHUNKED };
@@ -82,7 +84,7 @@ struct http_request {
  * malformed Host, repeated or list or signed Content-Length (RFC 9112 section 6.3),
  * Content-Length with Transfer-Encoding, Transfer-Encoding other than exactly "chunked"
  * once, Expect other than 100-continue, a Connection that nominates Host,
- * Content-Length, Transfer-Encoding or Authorization.
+ * Content-Length, Transfer-Encoding or Authorization, or that is longer than its bound.
  */
 long http_head_parse(struct http_request *out, const char *buf, size_t len, size_t *seen,
 		     size_t max);
