@@ -21,6 +21,7 @@ enum {
 	HEAD_BYTES_MAX = 64 * 1024, /* of an answer */
 	URL_BYTES = 512,            /* without a path */
 	STATUS_LINE_MIN = 12,       /* "HTTP/1.1 200" */
+	NAMES_BYTES_MAX = 8 * 1024, /* of all fields: a hundred of 40 bytes are half of it */
 	INTERIM_MAX = 32,           /* 1xx answers before the one that counts */
 	/* libcurl's buffer for what a call sends, wiped: 64 KiB were a third of a small call. */
 	SEND_SMALL = 16 * 1024,
@@ -221,7 +222,6 @@ split_head(struct transfer *t, struct frame_head *head)
 			line.len--;
 		if (line.len == 0)
 			continue;
-		/* A long name would be searched for secrets at every byte (guise_is_in_name). */
 		if (colon >= line.len || colon > HTTP_NAME_MAX || head->nfields == HTTP_FIELDS_MAX)
 			return -1;
 		head->fields[head->nfields++] = (struct http_field){
@@ -230,16 +230,19 @@ split_head(struct transfer *t, struct frame_head *head)
 	return 0;
 }
 
-/* Whether what is searched once for each field is so short that it costs next to nothing. */
+/* Whether what is searched again and again is so short that this costs next to nothing. */
 static bool
 is_searchable(const struct frame_head *head)
 {
-	size_t connection = 0; /* http_is_nominated */
+	size_t names = 0;      /* for secrets, at every byte (guise_is_in_name) */
+	size_t connection = 0; /* for each field (http_is_nominated) */
 
-	for (size_t i = 0; i < head->nfields; i++)
+	for (size_t i = 0; i < head->nfields; i++) {
+		names += head->fields[i].name.len;
 		if (span_iis(head->fields[i].name, "connection"))
 			connection += head->fields[i].value.len;
-	return connection <= HTTP_CONNECTION_MAX;
+	}
+	return names <= NAMES_BYTES_MAX && connection <= HTTP_CONNECTION_MAX;
 }
 
 static void

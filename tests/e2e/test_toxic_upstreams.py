@@ -76,6 +76,7 @@ INVALID: dict[str, Play] = {
     "line of a colon": says(JSON + b":\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"),
     "line of a return": says(JSON + b"\rX: a\r\nContent-Length: 2\r\n\r\n{}"),
     "a long name": says(with_field(b"X" * 257 + b": a")),
+    "many long names": says(with_field(b"\r\n".join(b"%0256x: a" % n for n in range(126)))),
     "a long Connection": says(with_field(b"Connection: " + b"," * 1025)),
     "a long header": says(with_field(b"X-A: " + b"a" * 200_000)),
     "many headers": says(with_field(b"\r\n".join(b"X-%d: a" % n for n in range(2000)))),
