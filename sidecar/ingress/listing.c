@@ -159,7 +159,7 @@ listing_filter(const struct ingress *in, long caller, uint16_t target, struct sp
 	static struct scan checked;
 	struct listing l = {.in = in, .caller = caller, .target = target, .out = out};
 	struct span data, name, entry, top;
-	size_t at;
+	size_t at, n = 0;
 
 	if (scan_json(&checked, document, NULL, NULL) != SCAN_OK)
 		return no_list;
@@ -172,8 +172,12 @@ listing_filter(const struct ingress *in, long caller, uint16_t target, struct sp
 		abort();
 	add(&l, span_cut(document, 0, (size_t)(data.ptr - document.ptr) + 1));
 	at = 1;
-	while (l.bad == 0 && walk_item(data, &at, false, &name, &entry))
-		add_by_rules(&l, entry);
+	while (l.bad == 0 && walk_item(data, &at, false, &name, &entry)) {
+		if (++n > LISTING_ENTRIES_MAX)
+			l.bad = -1;
+		else
+			add_by_rules(&l, entry);
+	}
 	add_named(&l);
 	add(&l, span_cut(document, (size_t)(data.ptr - document.ptr) + data.len - 1, document.len));
 	free(l.listed);
