@@ -170,14 +170,22 @@ signing_look(struct signing *s, struct channel *egress)
 
 /* ---- refusals ---- */
 
-/* Takes the Date of a refusal; whether the target's clock is another now. */
+static bool
+is_near(uint64_t date_s, uint64_t now_s)
+{
+	return (date_s > now_s ? date_s - now_s : now_s - date_s) <= TAUGHT_MAX_S;
+}
+
+/*
+ * Takes the Date of a refusal; whether the target's clock is another now. It may say what our own
+ * clock says as well: else what one store made of the clock that all share would stand.
+ */
 static bool
 learn(const struct signing *s, struct signed_target *t, uint64_t date_s)
 {
-	uint64_t now_s = skew_now_s(s->o.skew),
-		 off = date_s > now_s ? date_s - now_s : now_s - date_s;
+	uint64_t own_s = loop_wall_ms() / 1000;
 
-	if (date_s == 0 || off > TAUGHT_MAX_S)
+	if (date_s == 0 || !(is_near(date_s, skew_now_s(s->o.skew)) || is_near(date_s, own_s)))
 		return false;
 	/* skew_learn counts from our own clock. */
 	return skew_learn(&t->skew, (uint64_t)((int64_t)date_s - s->o.skew->offset_s));

@@ -148,3 +148,18 @@ def test_no_key_in_any_memory(plain_world: World, bedrock: Bedrock, start) -> No
         assert processes.search_memory(pid, traces) == [], name
     assert not any(trace in sidekey.output for trace in traces.values())
     assert converse(sidekey).status == 200, "and it still works"
+
+
+def test_a_store_of_another_year(plain_world: World, bedrock: Bedrock, start) -> None:
+    """What it says of the time is held against Bedrock's word and this machine's clock."""
+    plain_world.store.clock_offset = 400.0 * DAY
+    both = {"secrets": {"failureTtl": "1s"}, **config(bedrock)}
+    both["targets"]["main"] = plain_world.target()
+    sidekey = start(both, plain_world.env())
+    wait_for(
+        lambda: len(sidekey.records(msg="a key to sign with")) == 2,
+        SECONDS,
+        "the store has told the time",
+    )
+    assert [converse(sidekey).status for _ in range(3)] == [200] * 3
+    assert bedrock.outcomes() == ["InvalidSignatureException", "ok", "ok", "ok"]

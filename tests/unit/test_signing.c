@@ -15,7 +15,7 @@
 
 #define SECRET_KEY "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
-enum { MESSAGES_MAX = 8, WORLDS_MAX = 16, DAY_S = 86400, HOUR_S = 3600 };
+enum { MESSAGES_MAX = 8, WORLDS_MAX = 24, DAY_S = 86400, HOUR_S = 3600 };
 
 /* A copy of what came. */
 struct sent {
@@ -289,7 +289,7 @@ a_refusal_teaches_the_clock(void **state)
 		{1200, 7, 1, 0, "a version that is not in use"},
 		{1200, 1, 0, 0, "a target that is not signed"},
 		{1200, 1, 3, 0, "a target that has no key"},
-		{2 * HOUR_S, 1, 1, 0, "more than a clock is off by"},
+		{25 * HOUR_S, 1, 1, 0, "more than a clock is off by"},
 		{-30 * DAY_S, 1, 1, 0, "another month"},
 	};
 
@@ -332,6 +332,29 @@ a_date_that_is_no_time_teaches_nothing(void **state)
 		signing_refused(w->signing, w->keeper, &m);
 		assert_int_equal(receive(), 0);
 	}
+}
+
+/* Whatever a store made of the clock that all share. */
+static void
+egress_is_believed_our_own_clock(void **state)
+{
+	static const int64_t taught[] = {-DAY_S, 5 * HOUR_S, DAY_S, (int64_t)8000 * 365 * DAY_S};
+
+	for (size_t i = 0; i < COUNT(taught); i++) {
+		struct msg_refused m = {.target = 1, .version = 1};
+
+		assert_int_equal(set_up(state), 0);
+		w->skew.offset_s = taught[i];
+		signing_look(w->signing, w->keeper);
+		(void)receive();
+		m.date_s = wall_s() - 1800;
+		signing_refused(w->signing, w->keeper, &m);
+		assert_true(receive() > 0);
+		assert_int_equal(w->sent[0].target, 1);
+		assert_true(w->sent[0].now_s >= m.date_s && w->sent[0].now_s < m.date_s + 60);
+		(void)tear_down(state);
+	}
+	assert_int_equal(set_up(state), 0);
 }
 
 static int
@@ -412,6 +435,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_next_day_s_key_comes_ahead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refusal_teaches_the_clock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_date_that_is_no_time_teaches_nothing, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(egress_is_believed_our_own_clock, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(keys_that_egress_doubts_stay_until_there_are_others,
 						set_up_profile, tear_down_profile),
