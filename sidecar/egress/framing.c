@@ -24,5 +24,5 @@ framing_is_sound(const struct frame_head *head)
 			has_coding = true;
 		}
 	}
-	return true;
+	return !(has_length && has_coding) && !(head->status < 200 && (has_length || has_coding));
 }

@@ -9,8 +9,10 @@
 
 /*
  * Content-Length is a number, and the same one wherever it is repeated; Transfer-Encoding is
- * chunked alone. libcurl lets worse pass (of two lengths it takes the last, beyond 2^63 it reads
- * until the close), and an answer that was cut short would seem whole.
+ * chunked alone; never both (section 6.3: whoever reads the other one sees other answers), nor
+ * either in an interim answer, which has no body (RFC 9110 section 15.2). libcurl lets worse pass
+ * (of two lengths it takes the last, beyond 2^63 it reads until the close), and an answer that was
+ * cut short would seem whole.
  */
 bool framing_is_sound(const struct frame_head *head);
 

@@ -281,13 +281,13 @@ head_complete(struct transfer *t)
 	struct http_field fields[HTTP_FIELDS_MAX];
 	struct frame_head head = {.fields = fields};
 
-	if (split_head(t, &head) != 0 || !is_searchable(&head))
+	if (split_head(t, &head) != 0 || !is_searchable(&head) || !framing_is_sound(&head))
 		return VERDICT_UPSTREAM_INVALID;
 	if (head.status < 200 && head.status != 101) {
 		buf_clear(&t->head, HEAD_BYTES_MAX); /* an interim answer (RFC 9110 section 15.2) */
 		return ++t->interim <= INTERIM_MAX ? VERDICT_OK : VERDICT_UPSTREAM_INVALID;
 	}
-	if (head.status < 200 || !framing_is_sound(&head))
+	if (head.status < 200)
 		return VERDICT_UPSTREAM_INVALID;
 	t->head_done = true;
 	allow_reuse(t);

@@ -25,7 +25,8 @@ static const struct {
 	{LENGTH, "0x10", "X-A", "b", false},
 	{LENGTH, "1 0", "X-A", "b", false},
 	{CODING, "Chunked", "X-A", "b", true},
-	{CODING, "chunked", LENGTH, "5", true},
+	{CODING, "chunked", LENGTH, "5", false},
+	{LENGTH, "5", CODING, "chunked", false},
 	{CODING, "chunked", LENGTH, "x", false},
 	{CODING, "chunked", CODING, "chunked", false},
 	{CODING, "gzip, chunked", "X-A", "b", false},
@@ -51,10 +52,28 @@ test_sound(void **state)
 	}
 }
 
+/* An interim answer has no body whose length it could tell. */
+static void
+test_interim(void **state)
+{
+	struct http_field link = {SPAN("Link"), SPAN("</x>")};
+	struct http_field length = {SPAN(LENGTH), SPAN("0")},
+			  coding = {SPAN(CODING), SPAN("chunked")};
+
+	(void)state;
+	assert_true(framing_is_sound(
+		&(struct frame_head){.status = 103, .fields = &link, .nfields = 1}));
+	assert_false(framing_is_sound(
+		&(struct frame_head){.status = 103, .fields = &length, .nfields = 1}));
+	assert_false(framing_is_sound(
+		&(struct frame_head){.status = 100, .fields = &coding, .nfields = 1}));
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sound)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sound),
+					   cmocka_unit_test(test_interim)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
