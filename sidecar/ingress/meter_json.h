@@ -39,7 +39,7 @@ struct meter_object {
 
 /* What was found: bit 1 << i of seen says that value[i] is one. */
 struct meter_numbers {
-	uint64_t value[METER_NUMBERS_MAX]; /* at most 2^53, as a double holds it exactly */
+	uint64_t value[METER_NUMBERS_MAX]; /* at most 2^31 */
 	uint16_t seen;
 	bool bad;  /* something else than a count stood where one is due, or two different ones */
 	bool last; /* an object that says so was there */

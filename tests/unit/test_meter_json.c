@@ -26,10 +26,11 @@ static const struct row {
 	 "\"completion_tokens\":2,\"completion_tokens_details\":{\"reasoning_tokens\":null}}}",
 	 true, 1, 2, "null within"},
 	{"{" USAGE("0", "0") "}", true, 0, 0, "nothing used"},
-	{"{" USAGE("9007199254740992", "1") "}", true, 9007199254740992, 1, "2^53"},
+	{"{" USAGE("2147483648", "1") "}", true, 2147483648, 1, "2^31"},
 	{"{" USAGE("1", "2") "," USAGE("1", "2") "}", true, 1, 2, "said twice, the same"},
 
-	{"{" USAGE("9007199254740993", "1") "}", false, 0, 0, "more than 2^53"},
+	{"{" USAGE("2147483649", "1") "}", false, 0, 0, "more than any model takes"},
+	{"{" USAGE("9007199254740992", "1") "}", false, 0, 0, "all of a budget"},
 	{"{" USAGE("18446744073709551617", "1") "}", false, 0, 0, "more than 2^64"},
 	{"{" USAGE("00000000000000000000000000000000000000000000001", "1") "}", false, 0, 0,
 	 "a number without end"},
