@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <openssl/ssl.h>
 
 #include "ev/https.h"
 
-enum { FFDHE = 1 }; /* the first byte of such a group's number (RFC 7919 section 2) */
+enum {
+	FFDHE = 1,              /* the first byte of such a group's number (RFC 7919 section 2) */
+	KEY_UPDATES_MAX = 1000, /* of a connection: at 2^24 records each, many TB */
+};
+
+static int updates_index = -1; /* an SSL's, for the number of its key updates */
 
 static int (*usual)(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, void *other,
 		    void *ex);
@@ -36,6 +42,16 @@ is_allowed(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, void *
 	return is_finite(op, other) ? 0 : usual(ssl, ctx, op, bits, nid, other, ex);
 }
 
+/* The answers to updates that a server asks for, and does not read, fill the send buffer; from then
+ * on libssl asks to be called again for as long as there is something to read. */
+static bool
+is_one_update_more(SSL *ssl)
+{
+	uintptr_t n = (uintptr_t)SSL_get_ex_data(ssl, updates_index) + 1;
+
+	return SSL_set_ex_data(ssl, updates_index, (void *)n) != 1 || n > KEY_UPDATES_MAX;
+}
+
 /*
  * A HelloRequest amid a handshake is one too many (RFC 5246 section 7.4.1.1): libssl passes over
  * it and reads on, for as long as more of them come, before it returns. So nothing more comes.
@@ -43,8 +59,9 @@ is_allowed(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, void *
 void
 https_heed(void *ssl, int message)
 {
-	if (message == SSL3_MT_HELLO_REQUEST && SSL_get_state(ssl) != TLS_ST_CR_HELLO_REQ)
-		SSL_set0_rbio(ssl, BIO_new(BIO_s_null()));
+	if ((message == SSL3_MT_HELLO_REQUEST && SSL_get_state(ssl) != TLS_ST_CR_HELLO_REQ) ||
+	    (message == SSL3_MT_KEY_UPDATE && is_one_update_more(ssl)))
+		SSL_set0_rbio(ssl, BIO_new_mem_buf("", 0));
 }
 
 static void
@@ -61,7 +78,10 @@ https_defaults(void *ctx)
 {
 	if (SSL_CTX_get_security_callback(ctx) != is_allowed)
 		usual = SSL_CTX_get_security_callback(ctx);
-	if (usual == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
+	if (updates_index < 0)
+		updates_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	if (updates_index < 0 || usual == NULL ||
+	    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
 		return -1;
 	SSL_CTX_set_security_callback(ctx, is_allowed);
 	SSL_CTX_set_msg_callback(ctx, on_message);
