@@ -16,7 +16,7 @@ from fakes.cloud import Cloud
 from fakes.pki import Authority, server_context
 from fakes.raw import Raw, asks_again_and_again
 from fakes.sidekey import Sidekey
-from fakes.talkative import MESSAGES, Talkative
+from fakes.talkative import ENDLESS, Talkative
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -103,7 +103,7 @@ def test_sts(cloud: Cloud, begin, wrap, wrong: Callable) -> None:
     assert asked(sidekey) == (200, None)
 
 
-@pytest.mark.parametrize("messages", MESSAGES)
+@pytest.mark.parametrize("messages", ENDLESS)
 def test_other_stores_are_asked_while_one_goes_on_with_the_handshake(
     plain_world: World, start, wrap, tmp_path: Path, messages: str
 ) -> None:

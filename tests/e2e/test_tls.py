@@ -13,7 +13,7 @@ from fakes.agent import CHAT, HELLO, Agent
 from fakes.apibase import Act, ApiBase
 from fakes.pki import Authority, Pair, server_context
 from fakes.sidekey import Sidekey
-from fakes.talkative import MESSAGES, Talkative
+from fakes.talkative import ENDLESS, UPDATES, Talkative
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -216,7 +216,7 @@ def test_end_of_the_client_certificate_is_told(
     assert [(r["target"], r["days_left"]) for r in told] == expected
 
 
-@pytest.mark.parametrize("messages", MESSAGES)
+@pytest.mark.parametrize("messages", ENDLESS)
 def test_others_are_served_while_a_server_goes_on_with_the_handshake(
     plain_world: World, start, tmp_path: Path, messages: str
 ) -> None:
@@ -232,3 +232,15 @@ def test_others_are_served_while_a_server_goes_on_with_the_handshake(
         if messages == "hello requests":
             wait_for(lambda: server.reply, 10, "what is said to that")
             assert server.reply[:1] == ALERT, "and no second hello, with all of its arithmetic"
+
+
+@pytest.mark.parametrize(("count", "status"), [(1000, 200), (60_000, 502)])
+def test_keys_are_updated_only_so_often(
+    plain_world: World, start, tmp_path: Path, count: int, status: int
+) -> None:
+    world = plain_world
+    with Talkative(*world.authority.server().write(tmp_path, "server"), UPDATES, count) as server:
+        sidekey = start(world.beside(server.port), world.env())
+        with Agent(sidekey.port, timeout=60) as agent:
+            answer = agent.call("POST", CHAT, {**HELLO, "model": "long"})
+    assert (answer.status, answer.code) == (status, None if status == 200 else "upstream_broken")

@@ -14,7 +14,8 @@ from fakes.raw import accepted
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 PEM, MEMORY = 1, 3  # SSL_FILETYPE_PEM, BIO_CTRL_INFO
 MOST, TLS12 = 124, 0x0303  # SSL_CTRL_SET_MAX_PROTO_VERSION
-MESSAGES = ("key updates", "session tickets", "hello requests")
+ENDLESS = ("session tickets", "hello requests")
+UPDATES = "key updates"  # of which there are 1,000 at most
 
 
 def library() -> tuple[ctypes.CDLL, ctypes.CDLL]:
@@ -88,7 +89,7 @@ class Talkative:
         memory = ctypes.c_void_p(self.crypto.BIO_new(ctypes.c_void_p(self.crypto.BIO_s_mem())))
         self.tls.SSL_set0_wbio(ssl, memory)
         for _ in range(self.count):
-            if self.messages == "key updates":
+            if self.messages == UPDATES:
                 self.tls.SSL_key_update(ssl, 0)
             elif self.messages == "hello requests":
                 assert self.tls.SSL_renegotiate(ssl) == 1
