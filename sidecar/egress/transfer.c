@@ -10,8 +10,8 @@
 
 #include "egress/transfer.h"
 
-#include "base/num.h"
 #include "base/shortage.h"
+#include "egress/answer_head.h"
 #include "egress/framing.h"
 #include "ev/multi.h"
 
@@ -20,8 +20,6 @@ enum {
 	IDLE_HANDLES_MAX = 64,      /* easy handles kept for reuse: 1 to 2 µs a call */
 	HEAD_BYTES_MAX = 64 * 1024, /* of an answer */
 	URL_BYTES = 512,            /* without a path */
-	STATUS_LINE_MIN = 12,       /* "HTTP/1.1 200" */
-	NAMES_BYTES_MAX = 8 * 1024, /* of all fields: a hundred of 40 bytes are half of it */
 	INTERIM_MAX = 32,           /* 1xx answers before the one that counts */
 	/* libcurl's buffer for what a call sends, wiped: 64 KiB were a third of a small call. */
 	SEND_SMALL = 16 * 1024,
@@ -196,55 +194,6 @@ before_request(void *arg, char *ip, char *local_ip, int port, int local_port)
 	return t->requests++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-/*
- * Splits the collected lines into head's fields (views into t->head). 0, or -1: too many or not
- * fields.
- */
-static int
-split_head(struct transfer *t, struct frame_head *head)
-{
-	struct span all = buf_span(&t->head), status = {NULL, 0};
-	uint64_t code;
-	size_t at = span_find(all, 0, '\n');
-
-	status = span_cut(all, 0, at);
-	if (status.len < STATUS_LINE_MIN ||
-	    num_u64(span_cut(status, 9, STATUS_LINE_MIN), 999, &code) != 0)
-		return -1;
-	head->status = (uint16_t)code;
-	while (at < all.len) {
-		size_t end = span_find(all, at + 1, '\n');
-		struct span line = span_cut(all, at + 1, end);
-		size_t colon = span_find(line, 0, ':');
-
-		at = end;
-		if (line.len > 0 && line.ptr[line.len - 1] == '\r')
-			line.len--;
-		if (line.len == 0)
-			continue;
-		if (colon >= line.len || colon > HTTP_NAME_MAX || head->nfields == HTTP_FIELDS_MAX)
-			return -1;
-		head->fields[head->nfields++] = (struct http_field){
-			span_cut(line, 0, colon), span_trim(span_cut(line, colon + 1, line.len))};
-	}
-	return 0;
-}
-
-/* Whether what is searched again and again is so short that this costs next to nothing. */
-static bool
-is_searchable(const struct frame_head *head)
-{
-	size_t names = 0;      /* for secrets, at every byte (guise_is_in_name) */
-	size_t connection = 0; /* for each field (http_is_nominated) */
-
-	for (size_t i = 0; i < head->nfields; i++) {
-		names += head->fields[i].name.len;
-		if (span_iis(head->fields[i].name, "connection"))
-			connection += head->fields[i].value.len;
-	}
-	return names <= NAMES_BYTES_MAX && connection <= HTTP_CONNECTION_MAX;
-}
-
 static void
 note_length(CURL *easy, struct frame_head *head)
 {
@@ -281,7 +230,7 @@ head_complete(struct transfer *t)
 	struct http_field fields[HTTP_FIELDS_MAX];
 	struct frame_head head = {.fields = fields};
 
-	if (split_head(t, &head) != 0 || !is_searchable(&head) || !framing_is_sound(&head))
+	if (answer_head_split(buf_span(&t->head), &head) != 0 || !framing_is_sound(&head))
 		return VERDICT_UPSTREAM_INVALID;
 	if (head.status < 200 && head.status != 101) {
 		buf_clear(&t->head, HEAD_BYTES_MAX); /* an interim answer (RFC 9110 section 15.2) */
