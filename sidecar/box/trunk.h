@@ -4,8 +4,9 @@
  * order, with room for STREAM_WINDOW of them at the other end, through a pair of rings that all
  * streams of a generation share (ring.h). The doorbells are pipes, and rung only for a process
  * that sleeps: under load a call costs no system call here. Pipes, since a write to one tells the
- * scheduler that the writer is about to sleep (a synchronous wake-up), and an eventfd's does not:
- * the other process can then run in the writer's place, and no other processor has to be woken.
+ * scheduler that the writer is about to sleep (a synchronous wake-up, which epoll hands on since
+ * Linux 6.13), and an eventfd's does not: the other process can then run in the writer's place, and
+ * no other processor has to be woken.
  *
  * Ingress opens streams, either side closes them. The peer is hostile: a record that does not fit
  * ends the trunk, and with it the role; what it may make us hold is bounded by the windows.

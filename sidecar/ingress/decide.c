@@ -6,7 +6,6 @@
 #include "ingress/decide_parts.h"
 
 #include "http/grammar.h"
-#include "ingress/include_usage.h"
 #include "ingress/metadata.h"
 #include "ingress/scan.h"
 #include "ingress/tool.h"
@@ -227,67 +226,6 @@ has_rules(const struct ingress *in, const struct decision *d)
 	return in->plan.has_models || caller_has_models(in, d->caller);
 }
 
-/*
- * What a response in the background uses is told when it is asked for later, as often as it is
- * asked for: it could be charged to nobody.
- */
-static enum verdict
-check_background(const struct scan *s, struct span name, struct decision *d)
-{
-	if (!s->background || d->route->operation != OPERATION_RESPONSES)
-		return VERDICT_OK;
-	return decide_refuse(
-		d, VERDICT_FIELD_NOT_ALLOWED,
-		"The caller \"%.*s\" has a `tokenBudget` or `tokensPerMinute`, and the answer to a "
-		"call with \"background\" does not tell what it will use; leave \"background\" "
-		"out, or set it to false.",
-		(int)name.len, name.ptr);
-}
-
-static bool
-is_chat(const struct decision *d)
-{
-	return d->route->operation == OPERATION_CHAT ||
-	       d->route->operation == OPERATION_COMPLETIONS;
-}
-
-/*
- * A stream that does not tell its usage is charged by its bytes, and what a model thinks has none:
- * so nobody may say that it should not tell, or ask for one that want_usage does not see.
- */
-static enum verdict
-check_stream(const struct scan *s, struct span name, struct decision *d)
-{
-	if (!is_chat(d) || (!s->odd_stream && include_usage_is_open(s)))
-		return VERDICT_OK;
-	if (s->odd_stream)
-		return decide_refuse(
-			d, VERDICT_FIELD_NOT_ALLOWED,
-			"The caller \"%.*s\" has a `tokenBudget` or `tokensPerMinute`, and some "
-			"upstreams take this \"stream\" for true, some for false; set it to true "
-			"or false.",
-			(int)name.len, name.ptr);
-	return decide_refuse(
-		d, VERDICT_FIELD_NOT_ALLOWED,
-		"The caller \"%.*s\" has a `tokenBudget` or `tokensPerMinute`, and with these "
-		"\"stream_options\" a stream need not tell what it used; set \"include_usage\" to "
-		"true in them, or leave it out.",
-		(int)name.len, name.ptr);
-}
-
-/* What would keep a call's usage from being known, where the caller's tokens are counted. */
-static enum verdict
-check_counted(const struct ingress *in, const struct scan *s, struct decision *d)
-{
-	struct span name = caller_name(in, d->caller);
-	enum verdict v;
-
-	if (!caller_counts_tokens(in, d->caller))
-		return VERDICT_OK;
-	v = check_background(s, name, d);
-	return v == VERDICT_OK ? check_stream(s, name, d) : v;
-}
-
 static enum verdict
 check_metadata(const struct scan *s, struct decision *d)
 {
@@ -315,7 +253,7 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	d->stream = s->stream;
 	v = check_metadata(s, d);
 	if (v == VERDICT_OK)
-		v = check_counted(in, s, d);
+		v = decide_counted(in, s, d);
 	if (v != VERDICT_OK || !s->has_model)
 		return v;
 	model.len = s->model_len;
@@ -331,7 +269,14 @@ decide_json(const struct ingress *in, struct span body, struct scan *s, struct d
 	return v;
 }
 
-/* The model of a tool: it is sent as it is, to where the call goes. */
+/* Whether what the rule (-1: none) is for is sent as it is, to where the call goes. */
+static bool
+goes_along(const struct ingress *in, long rule, struct span model, const struct decision *d)
+{
+	return rule < 0 || (in->plan.models[rule].target == d->target &&
+			    span_eq(model_sent(&in->plan.models[rule], model), model));
+}
+
 static enum verdict
 check_tool_model(const struct ingress *in, struct span model, struct decision *d)
 {
@@ -339,8 +284,7 @@ check_tool_model(const struct ingress *in, struct span model, struct decision *d
 
 	if (!may_use(in, d->caller, model, &rule))
 		return refuse_model(in, model, d);
-	if (rule < 0 || (in->plan.models[rule].target == d->target &&
-			 span_eq(model_sent(&in->plan.models[rule], model), model)))
+	if (goes_along(in, rule, model, d))
 		return VERDICT_OK;
 	return decide_refuse(d, VERDICT_MODEL_NOT_ALLOWED,
 			     "The rule for the model \"%.*s\", which a tool names, renames it or "
@@ -354,9 +298,10 @@ check_tool_model(const struct ingress *in, struct span model, struct decision *d
 static enum verdict
 check_unnamed(const struct ingress *in, struct decision *d)
 {
+	struct span unnamed = SPAN("image_generation");
 	long rule;
 
-	if (may_use(in, d->caller, SPAN("image_generation"), &rule))
+	if (may_use(in, d->caller, unnamed, &rule) && goes_along(in, rule, unnamed, d))
 		return VERDICT_OK;
 	return decide_refuse(
 		d, VERDICT_MODEL_NOT_ALLOWED,
@@ -415,16 +360,6 @@ is_listing(const struct ingress *in, const struct decision *d)
 
 	return has_rules(in, d) && d->route->operation == OPERATION_MODELS &&
 	       !route_model(d->route, d->rest, &id);
-}
-
-/* Where the target's configuration wants usage in every stream of chat. */
-static void
-want_usage(const struct ingress *in, struct span body, const struct scan *s, struct decision *d)
-{
-	bool fits = body.len + 64 <= in->plan.body_bytes; /* egress holds it to the same limit */
-
-	if (in->plan.targets[d->target].include_usage && is_chat(d) && fits)
-		(void)include_usage(body, s, &d->usage_at, &d->usage_text);
 }
 
 /* Bedrock's agents and knowledge bases are at a host of their own, which is a target beside it. */
@@ -517,7 +452,7 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 		v = check_tools(in, body, &s, d);
 	if (v != VERDICT_OK)
 		return v;
-	want_usage(in, body, &s, d);
+	decide_usage(in, body, &s, d);
 	return decide_spoken(in, sent, d);
 }
 
@@ -529,17 +464,24 @@ is_upload(const struct decision *d)
 	return d->route->operation == OPERATION_FILES;
 }
 
+/* LiteLLM reads a form's metadata as JSON (metadata.h); no form of OpenAI's has any. */
+static bool
+denies_of_form(const void *arg, struct span folded_name)
+{
+	return span_is(folded_name, "metadata") || decide_denies(arg, folded_name);
+}
+
 static bool
 denies_of_file(const void *arg, struct span folded_name)
 {
-	return span_is(folded_name, "model") || decide_denies(arg, folded_name);
+	return span_is(folded_name, "model") || denies_of_form(arg, folded_name);
 }
 
 /* A file is for no model in particular: one that names one would pass the rules by. */
 scan_denies_fn *
 decide_form_denies(const struct ingress *in, const struct decision *d)
 {
-	return is_upload(d) && in->plan.has_models ? denies_of_file : decide_denies;
+	return is_upload(d) && in->plan.has_models ? denies_of_file : denies_of_form;
 }
 
 bool

@@ -54,8 +54,9 @@ tell_seized(uint64_t now_us)
 	if (seized_us == 0)
 		log_write(LOG_ERROR,
 			  "another generation kept the counters of a caller's limits locked, and "
-			  "they were taken over: it was killed in the middle, or is owned; limits "
-			  "may be off by what it counted. If none was killed, restart sidekey",
+			  "they were taken over: it was killed in the middle, had no CPU, or is "
+			  "owned; limits may be off by what it counted. If this comes again, "
+			  "restart sidekey",
 			  NULL, 0);
 	seized_us = now_us;
 }

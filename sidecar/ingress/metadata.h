@@ -10,7 +10,8 @@
 
 /*
  * Whether the metadata in s, which scan_json made, has tags that are not a text (OpenAI's values
- * all are one), or cannot be seen into: it is a text itself, which LiteLLM reads, or there are two.
+ * all are one, of which LiteLLM would look for each letter), or cannot be seen into: it is a text
+ * itself, which LiteLLM reads, or there are two.
  */
 bool metadata_steers(const struct scan *s);
 

@@ -5,9 +5,6 @@
 
 #include "base/num.h"
 
-/* No model takes as many tokens: who says more takes a caller's budget at all targets. */
-#define COUNT_MAX (UINT64_C(1) << 31)
-
 enum step {
 	STEP_ROOT,  /* the document's brace is due */
 	STEP_FIRST, /* a name, or the end of an empty object */
@@ -136,7 +133,7 @@ take_number(struct meter_json *j, unsigned i, struct span word)
 	struct meter_numbers *f = &j->found;
 	uint64_t v;
 
-	if (num_u64(word, COUNT_MAX, &v) != 0 || (word.len > 1 && word.ptr[0] == '0')) {
+	if (num_u64(word, METER_COUNT_MAX, &v) != 0 || (word.len > 1 && word.ptr[0] == '0')) {
 		f->bad = true;
 		return;
 	}

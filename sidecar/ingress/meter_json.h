@@ -37,9 +37,12 @@ struct meter_object {
 	size_t n;
 };
 
+/* No model takes as many tokens in a call: who says more takes a caller's budget at all targets. */
+#define METER_COUNT_MAX (UINT64_C(1) << 26)
+
 /* What was found: bit 1 << i of seen says that value[i] is one. */
 struct meter_numbers {
-	uint64_t value[METER_NUMBERS_MAX]; /* at most 2^31 */
+	uint64_t value[METER_NUMBERS_MAX]; /* at most METER_COUNT_MAX */
 	uint16_t seen;
 	bool bad;  /* something else than a count stood where one is due, or two different ones */
 	bool last; /* an object that says so was there */

@@ -108,7 +108,7 @@ meter_usage_set(struct meter_numbers *sum, enum meter_header which, struct span 
 {
 	unsigned i = which == METER_HEADER_INPUT ? INPUT : OUTPUT;
 
-	if (num_u64(text, UINT32_MAX, &sum->value[i]) != 0)
+	if (num_u64(text, METER_COUNT_MAX, &sum->value[i]) != 0)
 		sum->bad = true;
 	sum->seen = (uint16_t)(sum->seen | 1U << i);
 }

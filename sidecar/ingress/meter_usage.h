@@ -18,10 +18,9 @@ struct usage {
 };
 
 /* The documents in which usage is looked for. */
-extern const struct meter_object meter_usage_answer;   /* usage */
-extern const struct meter_object meter_usage_response; /* response.usage: Responses' events */
-extern const struct meter_object
-	meter_usage_message; /* message.usage, then usage, type: Anthropic's */
+extern const struct meter_object meter_usage_answer;     /* usage */
+extern const struct meter_object meter_usage_response;   /* response.usage: Responses' events */
+extern const struct meter_object meter_usage_message;    /* Anthropic's: message.usage, or usage */
 extern const struct meter_object meter_usage_metadata;   /* usage: Converse's last event */
 extern const struct meter_object meter_usage_invocation; /* metrics in Invoke's last chunk */
 

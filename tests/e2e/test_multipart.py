@@ -267,6 +267,8 @@ def test_the_agent_leaves(by_hand: Agent, upstream: Upstream) -> None:
     [
         (field("api_base", "http://evil"), "field_not_allowed"),
         (field("API_BASE[]", "http://evil"), "field_not_allowed"),
+        (field("metadata", '{"tags":["dear"]}'), "field_not_allowed"),
+        (field("Metadata[tags]", "dear"), "field_not_allowed"),
         (MODEL, "malformed_request"),
         (field("model", "other", '; filename="m"'), "malformed_request"),
         (b"\n--" + BOUNDARY.encode() + b"\n", "malformed_request"),

@@ -26,10 +26,10 @@ static const struct row {
 	 "\"completion_tokens\":2,\"completion_tokens_details\":{\"reasoning_tokens\":null}}}",
 	 true, 1, 2, "null within"},
 	{"{" USAGE("0", "0") "}", true, 0, 0, "nothing used"},
-	{"{" USAGE("2147483648", "1") "}", true, 2147483648, 1, "2^31"},
+	{"{" USAGE("67108864", "1") "}", true, 67108864, 1, "2^26"},
 	{"{" USAGE("1", "2") "," USAGE("1", "2") "}", true, 1, 2, "said twice, the same"},
 
-	{"{" USAGE("2147483649", "1") "}", false, 0, 0, "more than any model takes"},
+	{"{" USAGE("67108865", "1") "}", false, 0, 0, "more than any model takes"},
 	{"{" USAGE("9007199254740992", "1") "}", false, 0, 0, "all of a budget"},
 	{"{" USAGE("18446744073709551617", "1") "}", false, 0, 0, "more than 2^64"},
 	{"{" USAGE("00000000000000000000000000000000000000000000001", "1") "}", false, 0, 0,
