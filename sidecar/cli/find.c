@@ -10,33 +10,42 @@
 #include "base/auto.h"
 #include "base/num.h"
 #include "box/spawn.h"
+#include "cli/help.h"
 #include "cli/printable.h"
 #include "cli/procfs.h"
 #include "config/config.h"
 
-enum { RUNNING_MAX = 16, ARGUMENTS_MAX = 2 * RUNNING_CONFIG_MAX };
+enum { RUNNING_MAX = 16, ARGUMENTS_MAX = 2 * RUNNING_CONFIG_MAX, WORDS_MAX = 8 };
 
-/* Whether these arguments, each with its NUL, are those of a parent; config gets what -c names. */
-static bool
-serves(const char *arguments, size_t len, char config[static RUNNING_CONFIG_MAX])
+/* Arguments, each with its NUL, as main gets them; how many, or 0: more than there is room for. */
+static int
+split(char *arguments, size_t len, char *argv[static WORDS_MAX])
 {
-	const char *end = arguments + len;
-	bool is_path = false;
+	int n = 0;
 
-	config[0] = '\0';
-	if (len == 0 || role_of(arguments) != ROLE_NONE)
-		return false;
-	arguments += strlen(arguments) + 1;
-	if (arguments < end && strcmp(arguments, "serve") == 0)
-		arguments += strlen(arguments) + 1;
-	for (; arguments < end; arguments += strlen(arguments) + 1) {
-		if (is_path)
-			snprintf(config, RUNNING_CONFIG_MAX, "%s", arguments);
-		else if (strcmp(arguments, "-c") != 0)
-			return false;
-		is_path = !is_path;
+	for (char *at = arguments; at < arguments + len; at += strlen(at) + 1) {
+		if (n == WORDS_MAX)
+			return 0;
+		argv[n++] = at;
 	}
-	return !is_path;
+	return n;
+}
+
+/* Whether they are those of a parent; config gets the file that is named. */
+static bool
+serves(char *arguments, size_t len, char config[static RUNNING_CONFIG_MAX])
+{
+	char *argv[WORDS_MAX];
+	const char *file = "";
+	int argc = split(arguments, len, argv);
+
+	if (argc == 0 || role_of(argv[0]) != ROLE_NONE)
+		return false;
+	for (int i = argc > 1 && strcmp(argv[1], "serve") == 0 ? 2 : 1; i < argc; i++)
+		if (!help_config(argc, argv, &i, &file))
+			return false;
+	snprintf(config, RUNNING_CONFIG_MAX, "%s", file);
+	return true;
 }
 
 /*

@@ -61,6 +61,8 @@ remember(struct look *l, const struct look_print *p, uint64_t now)
 				v = &l->vain[i];
 		*v = (struct look_vain){.print = *p};
 	}
+	if (now >= v->until + VAIN_MAX_MS)
+		v->wait_ms = 0; /* what was in vain long ago says nothing of today */
 	v->wait_ms = v->wait_ms == 0 ? VAIN_MS : v->wait_ms * 2;
 	if (v->wait_ms > VAIN_MAX_MS)
 		v->wait_ms = VAIN_MAX_MS;

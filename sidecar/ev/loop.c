@@ -12,6 +12,13 @@
 
 enum { EVENTS_A_ROUND = 256, TICK_NS = 250, SECOND_NS = 1000 * 1000 * 1000 };
 
+/*
+ * For everything, libcurl included: while a laptop sleeps CLOCK_MONOTONIC stands still, and an
+ * upstream's idle limit, a secret's age and a caller's budget do not. epoll's waits do as well, and
+ * are a minute at most.
+ */
+#define CLOCK CLOCK_BOOTTIME
+
 /* What epoll knows of a descriptor. gen changes with each watch_stop, so that an event of an
  * earlier owner of the number, later in the same batch, is not taken for the new owner's. */
 struct entry {
@@ -56,7 +63,7 @@ int
 loop_clock_gettime(clockid_t id, struct timespec *t)
 {
 	if (id != CLOCK_MONOTONIC || curl_now.tv_sec == 0)
-		return clock_gettime(id, t);
+		return clock_gettime(id == CLOCK_MONOTONIC ? CLOCK : id, t);
 	*t = curl_now;
 	curl_now.tv_nsec += TICK_NS;
 	if (curl_now.tv_nsec >= SECOND_NS) {
@@ -75,7 +82,7 @@ loop_wall_ms(void)
 uint64_t
 loop_lived_ms(void)
 {
-	return clock_ms(CLOCK_BOOTTIME);
+	return clock_ms(CLOCK);
 }
 
 uint64_t
@@ -83,7 +90,7 @@ loop_clock_us(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK, &t);
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
@@ -103,7 +110,7 @@ loop_new(void)
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll < 0)
 		abort();
-	l->now = clock_ms(CLOCK_MONOTONIC);
+	l->now = clock_ms(CLOCK);
 	return l;
 }
 
@@ -369,7 +376,7 @@ wait_ms(const struct loop *l)
 		return 0;
 	if (l->nheap == 0)
 		return -1;
-	now = clock_ms(CLOCK_MONOTONIC);
+	now = clock_ms(CLOCK);
 	if (l->heap[1]->at <= now)
 		return 0;
 	return l->heap[1]->at - now > 60000 ? 60000 : (int)(l->heap[1]->at - now);
@@ -412,7 +419,7 @@ loop_run(struct loop *l)
 
 		if (n < 0 && errno != EINTR)
 			abort();
-		clock_gettime(CLOCK_MONOTONIC, &curl_now);
+		clock_gettime(CLOCK, &curl_now);
 		l->now = to_ms(&curl_now);
 		for (int i = 0; i < n && !l->stopped; i++)
 			dispatch(l, &events[i]);

@@ -78,14 +78,18 @@ void later_stop(struct loop *l, struct later *later);
 void loop_source(struct loop *l, struct source *s);
 void loop_source_stop(struct loop *l, struct source *s);
 
-/* Milliseconds of CLOCK_MONOTONIC as of this round; microseconds as of now. */
+/*
+ * Milliseconds of CLOCK_BOOTTIME as of this round; microseconds as of now. Time in which the
+ * machine was suspended counts: what was due meanwhile fires within a minute of its waking.
+ */
 uint64_t loop_now(const struct loop *l);
 uint64_t loop_clock_us(void);
 /*
- * clock_gettime(2) as our libcurl has it (deploy/libcurl.sh): during a round of the process's loop
- * CLOCK_MONOTONIC all but stands still, as time does in nginx. Each reading is 0.25 us later, less
- * than the work between two: libcurl goes on, in one call, with whatever is due by the time at
- * which it began, and a transfer that has more to read is due anew at once.
+ * clock_gettime(2) as our libcurl has it (deploy/libcurl.sh): CLOCK_MONOTONIC is CLOCK_BOOTTIME,
+ * and during a round of the process's loop it all but stands still, as time does in nginx. Each
+ * reading is 0.25 us later, less than the work between two: libcurl goes on, in one call, with
+ * whatever is due by the time at which it began, and a transfer that has more to read is due anew
+ * at once.
  */
 int loop_clock_gettime(clockid_t id, struct timespec *t);
 /* Milliseconds since 1970: CLOCK_REALTIME, which somebody may set; for what others date. */

@@ -7,7 +7,7 @@
  * number read here is never an index, a lock that is not let go of is taken over (logged, once),
  * and the parent, which makes the pages, never reads them.
  *
- * Time is in milliseconds of CLOCK_MONOTONIC, which all processes share.
+ * Time is in milliseconds of CLOCK_BOOTTIME, which all processes share.
  */
 #ifndef INGRESS_LIMITS_H
 #define INGRESS_LIMITS_H

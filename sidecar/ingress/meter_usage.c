@@ -141,9 +141,12 @@ meter_usage_sum(const struct meter_numbers *sum, bool input_only, struct usage *
 		u.input = v[INPUT] + v[CACHE_READ] + v[CACHE_WRITE];
 	else if (has(sum, TOTAL) && input_only)
 		u.input = v[TOTAL];
-	/* xAI counts reasoning beside its completion tokens; its total tells. */
+	/* xAI counts reasoning beside its completion tokens, Gemini in its total alone. */
 	if (has(sum, TOTAL) && v[TOTAL] == u.input + u.output + u.reasoning)
 		u.output += u.reasoning;
+	else if (has(sum, TOTAL) && has(sum, PROMPT) && !input_only &&
+		 v[TOTAL] > u.input + u.output)
+		u.output = v[TOTAL] - u.input;
 	*out = u;
 	return (has(sum, OUTPUT) || input_only) &&
 	       (has(sum, PROMPT) || has(sum, INPUT) || (has(sum, TOTAL) && input_only));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AgentCore Identity: a credential provider's key is a secret of Secrets Manager. Which one, the
- * control plane is asked once an hour; the secret itself is then fetched like any other.
+ * control plane is asked every five minutes; the secret itself is then fetched like any other.
  */
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 #include "aws/agentcore.h"
 #include "base/auto.h"
 
-enum { BODY_MAX = 8 * 1024, KNOWN_MS = 60 * 60 * 1000 };
+enum { BODY_MAX = 8 * 1024, KNOWN_MS = 5 * 60 * 1000 };
 
 struct provider { /* what a document remembers */
 	struct agentcore_secret at;

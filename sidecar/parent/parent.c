@@ -85,8 +85,10 @@ on_terminate(struct parent *p)
 	/* The second one means now; but each call that it cuts off has its line in the log. */
 	p->cutting = p->draining;
 	ms = p->cutting ? 0 : p->running->config->limits.drain_ms;
-	if (!p->draining)
+	if (!p->draining) {
 		close_listeners(p); /* who dials now is told at once that nobody is there */
+		listeners_remove(&p->opened->plans); /* later they may be a successor's */
+	}
 	p->draining = true;
 	log_say(LOG_INFO, "draining", LOG_U("ms", ms));
 	timer_set(p->loop, &p->deadline, ms + STOP_MS);
@@ -459,7 +461,8 @@ parent_serve(const struct parent_options *o)
 	if (start(&p) != 0)
 		return 1;
 	status = loop_run(p.loop);
-	listeners_remove(&p.opened->plans);
+	if (!p.draining)
+		listeners_remove(&p.opened->plans);
 	log_say(LOG_INFO, "ended", LOG_U("status", status));
 	return status;
 }

@@ -299,6 +299,30 @@ def test_stale_socket_is_replaced(world: World, start, short_folder: Path) -> No
         assert agent.chat().status == 200
 
 
+def takes_nobody(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as one:
+        return one.connect_ex(str(path)) != 0
+
+
+def test_a_successor_keeps_its_socket(world: World, start, short_folder: Path) -> None:
+    """It is there before the one that drains has ended."""
+    path = short_folder / "agent.sock"
+    first = start(world.config(listen=[f"unix:{path}"]), world.env())
+    world.api.script(Act(events=20, gap=0.1))
+    with Agent(unix=str(path)) as agent:
+        agent.begin("POST", CHAT, STREAM)
+        answer = agent.read_head()
+        os.kill(first.pid, signal.SIGTERM)
+        wait_for(lambda: takes_nobody(path), 5, "it drains")
+        start(world.config(listen=[f"unix:{path}"]), world.env())
+        for _ in agent.pieces(answer):
+            pass
+        assert answer.complete
+    assert first.wait_end(5) == 0
+    with Agent(unix=str(path)) as agent:
+        assert agent.chat().status == 200
+
+
 # ---- limits of time ----
 
 

@@ -116,4 +116,4 @@ def test_secret_that_is_not_there(plain_world: World, start, moto: str) -> None:
     sidekey = start(config(plain_world, arn), env(moto, **KEYS), wait=False)
     sidekey.wait_listening()
     wait_for(lambda: chat(sidekey).code == "credential_refused", 10, "a refusal")
-    assert "ResourceNotFoundException" in sidekey.text()
+    wait_for(lambda: "ResourceNotFoundException" in sidekey.text(), 10, "the log says why")

@@ -162,6 +162,18 @@ def test_verbs_with_several(own_name: str, world: World, start) -> None:
     assert done.returncode == 1 and "was started with -c /nowhere.yaml" in done.stdout
 
 
+@pytest.mark.parametrize("words", [["--config", ""], ["--config="]])
+def test_reload_verb_however_the_file_was_named(
+    world: World, own_name: str, tmp_path: Path, words: list[str]
+) -> None:
+    sidekey = Sidekey(world.config(), tmp_path, world.env())
+    sidekey.arguments = ["serve", *words[:-1], words[-1] + file_of(sidekey)]
+    with sidekey:
+        for arguments in ([], ["-c", file_of(sidekey)]):
+            assert run("reload", *arguments, env=world.env()).returncode == 0
+        assert generation(sidekey) == 3
+
+
 def by_variable(world: World, folder: Path, name: str = "SIDEKEY_CONFIG") -> Sidekey:
     """One that is started without -c, and its file (or its text) named by that variable."""
     ports = free_port(), free_port()

@@ -94,6 +94,11 @@ vain_looks_become_rare(void **state)
 	look_in_vain(&l, &c, now);
 	assert_int_equal(look_join(&l, &c.call, now + 1999), LOOK_IN_VAIN);
 	look_in_vain(&l, &c, now + 2000);
+	assert_int_equal(look_join(&l, &c.call, now + 2000 + 3999), LOOK_IN_VAIN);
+	now += 3600 * 1000; /* of yesterday, so to speak */
+	look_in_vain(&l, &c, now);
+	assert_int_equal(look_join(&l, &c.call, now + 1999), LOOK_IN_VAIN);
+	look_in_vain(&l, &c, now + 2000);
 }
 
 static void

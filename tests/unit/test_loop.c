@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ev/loop.h"
+
+enum { NOT_ALLOWED = 77 };
 
 static char order[64];
 static struct loop *loop;
@@ -126,6 +131,49 @@ libcurls_clock_all_but_stands_still_in_a_round(void **state)
 	assert_int_equal(loop_clock_gettime(CLOCK_MONOTONIC, &later), 0); /* no loop runs */
 	assert_true((uint64_t)later.tv_sec * 1000000 + (uint64_t)later.tv_nsec / 1000 >=
 		    seen_us[1] + 4000);
+}
+
+/* In a time namespace whose CLOCK_BOOTTIME is a day on, as after a day of sleep. */
+static int
+run_a_day_later(void)
+{
+	static const char offset[] = "boottime 86400 0";
+	struct timer timer = {.fn = looked_twice};
+	struct timespec awake;
+	int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || unshare(CLONE_NEWTIME) != 0 || write(fd, offset, sizeof(offset) - 1) < 0)
+		return NOT_ALLOWED;
+	close(fd);
+	if (fork() != 0) { /* a child is in it */
+		int status;
+
+		return wait(&status) > 0 ? WEXITSTATUS(status) : 1;
+	}
+	loop = loop_new();
+	timer_set(loop, &timer, 1);
+	if (loop_run(loop) != 0 || clock_gettime(CLOCK_MONOTONIC, &awake) != 0)
+		_exit(1);
+	_exit(seen_us[0] / 1000000 >= (uint64_t)awake.tv_sec + 86000 &&
+			      loop_now(loop) / 1000 >= (uint64_t)awake.tv_sec + 86000 &&
+			      loop_clock_us() / 1000000 >= (uint64_t)awake.tv_sec + 86000
+		      ? 0
+		      : 1);
+}
+
+static void
+time_in_which_it_was_suspended_counts(void **state)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	(void)state;
+	if (child == 0)
+		_exit(run_a_day_later());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WEXITSTATUS(status) == NOT_ALLOWED)
+		skip();
+	assert_int_equal(status, 0);
 }
 
 static void
@@ -271,6 +319,7 @@ main(void)
 		cmocka_unit_test(timers_fire_in_order_and_once),
 		cmocka_unit_test(a_timer_set_for_now_leaves_descriptors_their_turn),
 		cmocka_unit_test(libcurls_clock_all_but_stands_still_in_a_round),
+		cmocka_unit_test(time_in_which_it_was_suspended_counts),
 		cmocka_unit_test(libcurls_clock_moves_on_as_it_is_read),
 		cmocka_unit_test(a_dropped_watch_gets_no_event_of_its_batch),
 		cmocka_unit_test(a_lazy_watch_does_not_spin),

@@ -162,6 +162,8 @@ caches(void **state)
 		{"\"prompt_tokens\":12,\"completion_tokens\":1,\"total_tokens\":17,"
 		 "\"completion_tokens_details\":{\"reasoning_tokens\":4}",
 		 {.input = 12, .output = 5, .reasoning = 4}},
+		{"\"prompt_tokens\":9,\"completion_tokens\":3,\"total_tokens\":105",
+		 {.input = 9, .output = 96}}, /* Gemini's */
 	};
 
 	(void)state;
