@@ -45,9 +45,7 @@ queries(void **state)
 #define WRONG_DIALECT "a dialect that the target does not speak"
 
 static const struct {
-	enum provider provider;
-	enum dialect dialect;
-	enum operation operation;
+	uint8_t provider, dialect, operation; /* of the enums */
 	const char *method, *path;
 	bool has_body, chunked;
 	uint64_t len;
