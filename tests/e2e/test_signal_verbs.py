@@ -233,7 +233,7 @@ def test_process_that_has_our_name(world: World, named: Sidekey, own_name: str, 
     folder = tmp_path / "agent"
     folder.mkdir()
     shutil.copy("/bin/sh", folder / own_name)
-    (folder / "serve").write_text("trap 'echo hit' USR1; echo up; while :; do read x; done\n")
+    (folder / "serve").write_text("trap 'echo hit' USR1; echo up; while read x; do :; done\n")
     with subprocess.Popen(
         [str(folder / own_name), "serve"],
         cwd=folder,
