@@ -13,11 +13,11 @@ is_said(const void *arg, struct span folded_name)
 	return span_is(folded_name, "include_usage");
 }
 
-struct said {
+struct said { /* what count_said gets is const, and the number is not */
 	size_t *n;
 };
 
-/* Names as a lenient upstream reads them. */
+/* Names as a lenient upstream reads them; none of them is denied. */
 static bool
 count_said(const void *arg, struct span folded_name)
 {
