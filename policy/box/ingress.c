@@ -16,6 +16,7 @@ static const struct box_call calls[] = {
 	ANY("accept4", "a caller"),
 	WHEN("read", "the bell of the trunk, and not a terminal", EQ32(0, SPAWN_TRUNK + 1)),
 	ANY("recvfrom", "from the caller"),
+	ANY("rt_sigreturn", "a tick that ended a wait (base/rights.h)"),
 	WHEN("setsockopt", "small pieces go at once", EQ32(1, IPPROTO_TCP), EQ32(2, TCP_NODELAY)),
 	WHEN("setsockopt", "an abort by RST; no close that waits", EQ32(1, SOL_SOCKET),
 	     EQ32(2, SO_LINGER)),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 
 #include "policy/box/boxes.h"
 
@@ -21,6 +22,8 @@ static const struct box_call calls[] = {
 	ANY("sysinfo", "libcurl's and OpenSSL's start"),
 	ANY("rt_sigaction", "a role's ignored signals, just before its exec"),
 	ANY("epoll_create1", "loop_new"),
+	WHEN("setitimer", "ingress's tick, on a kernel that lets descriptors pass",
+	     EQ32(0, ITIMER_REAL)),
 	ANY("pread64", "the projection"),
 	WHEN("openat", "OpenSSL's start", MASKED(2, O_ACCMODE, O_RDONLY)),
 	ANY("fcntl", "the projection's seals"),

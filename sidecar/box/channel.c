@@ -49,15 +49,15 @@ channel_pair(int fds[2])
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
 		return -1;
-	rights_let(fds[0], false);
-	rights_let(fds[1], false);
+	(void)rights_let(fds[0], false);
+	(void)rights_let(fds[1], false);
 	return 0;
 }
 
 void
 channel_let_fds(int fd)
 {
-	rights_let(fd, true);
+	(void)rights_let(fd, true);
 }
 
 static void

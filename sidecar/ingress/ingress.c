@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "ingress/ingress.h"
 
 #include "base/log.h"
+#include "base/rights.h"
 #include "base/secret.h"
 #include "box/msg_answer.h"
 #include "box/spawn.h"
@@ -354,6 +356,15 @@ gather_log(struct role_ingress *r)
 	log_gather();
 }
 
+static bool
+serves_unix(const struct ingress_plan *plan)
+{
+	for (size_t i = 0; i < plan->nlisteners; i++)
+		if (plan->listeners[i].is_unix)
+			return true;
+	return false;
+}
+
 static int
 start(struct role_ingress *r)
 {
@@ -375,6 +386,11 @@ start(struct role_ingress *r)
 		return -1;
 	if (open_limits(in) != 0 || open_trunk(r) != 0)
 		return -1;
+	if (serves_unix(&in->plan) && rights_bear() != 0) {
+		log_say(LOG_ERROR, "the kernel gave no timer against descriptors that callers send",
+			LOG_C("why", strerrordesc_np(errno)));
+		return -1;
+	}
 	o.require_landlock = in->plan.require_landlock;
 	o.require_landlock_net = in->plan.require_landlock_net;
 	if (box_enter(&ingress_box, &o, &in->level, &why) != 0) {

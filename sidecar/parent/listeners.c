@@ -84,8 +84,8 @@ open_unix(const struct plan_listener *l)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	rights_let(fd, false);
-	before = umask(0777); /* nobody gets in before the mode is set */
+	(void)rights_let(fd, false); /* an old kernel: rights_bear in ingress */
+	before = umask(0777);        /* nobody gets in before the mode is set */
 	bad = bind(fd, (const struct sockaddr *)&un, sizeof(un));
 	umask(before);
 	if (bad != 0)
