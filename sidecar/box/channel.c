@@ -54,12 +54,6 @@ channel_pair(int fds[2])
 	return 0;
 }
 
-void
-channel_let_fds(int fd)
-{
-	(void)rights_let(fd, true);
-}
-
 static void
 lose(struct channel *c, const char *why)
 {

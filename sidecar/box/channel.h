@@ -25,7 +25,6 @@ typedef void channel_fn(void *arg, enum msg_type type, const void *obj, int fd);
 typedef void channel_lost_fn(void *arg, const char *why);
 
 struct channel_options {
-	const char *peer;       /* for messages: "keeper" */
 	uint32_t accepts;       /* bit 1 << enum msg_type of what may come */
 	channel_fn *on_message; /* may be NULL where nothing may come */
 	channel_lost_fn *on_lost;
@@ -47,10 +46,8 @@ int channel_send(struct channel *c, enum msg_type type, const void *obj, int fd)
 
 /*
  * A pair of nonblocking, close-on-exec SEQPACKET sockets, by which no descriptor passes where the
- * kernel can see to it (base/rights.h). 0 or -1 (errno).
+ * kernel can see to it, before rights_let allows it (base/rights.h). 0 or -1 (errno).
  */
 int channel_pair(int fds[2]);
-/* Of such a pair: to this end they may come. */
-void channel_let_fds(int fd);
 
 #endif

@@ -256,9 +256,9 @@ from_keeper(void *arg, enum msg_type type, const void *obj, int fd)
 /* ---- start ---- */
 
 static struct channel *
-join(struct role_egress *r, int fd, const char *peer, uint32_t accepts, channel_fn *fn)
+join(struct role_egress *r, int fd, uint32_t accepts, channel_fn *fn)
 {
-	struct channel_options o = {peer, accepts, fn, lost, r};
+	struct channel_options o = {accepts, fn, lost, r};
 
 	if (fd == SPAWN_PARENT)
 		o.on_lost = parent_lost;
@@ -346,13 +346,13 @@ egress_main(void)
 	r.e.targets = calloc(r.plan.ntargets + 1, sizeof(*r.e.targets));
 	if (r.e.targets == NULL || open_trunk(&r) != 0 || enter(&r, &level) != 0)
 		return 1;
-	r.parent = join(&r, SPAWN_PARENT, "parent", 0, NULL);
-	r.resolver = join(&r, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES, from_resolver);
-	r.keeper = join(&r, SPAWN_CHANNEL_B, "keeper",
+	r.parent = join(&r, SPAWN_PARENT, 0, NULL);
+	r.resolver = join(&r, SPAWN_CHANNEL_A, 1u << MSG_ADDRESSES, from_resolver);
+	r.keeper = join(&r, SPAWN_CHANNEL_B,
 			1u << MSG_SECRET | 1u << MSG_SECRET_GONE | 1u << MSG_TLS |
 				1u << MSG_LOOKED | 1u << MSG_SIGNING,
 			from_keeper);
-	r.ingress = join(&r, SPAWN_CHANNEL_C, "ingress", 0, NULL); /* it speaks by the trunk */
+	r.ingress = join(&r, SPAWN_CHANNEL_C, 0, NULL); /* it speaks by the trunk */
 	r.e.vault = vault_new(&r.plan);
 	r.e.signers = signers_new(&r.plan);
 	for (size_t i = 0; i < r.plan.ntargets; i++)

@@ -302,9 +302,9 @@ from_parent(void *arg, enum msg_type type, const void *obj, int fd)
 /* ---- start ---- */
 
 static struct channel *
-join(struct role_ingress *r, int fd, const char *peer, uint32_t accepts, channel_fn *fn)
+join(struct role_ingress *r, int fd, uint32_t accepts, channel_fn *fn)
 {
-	struct channel_options o = {peer, accepts, fn, fd == SPAWN_PARENT ? parent_lost : lost, r};
+	struct channel_options o = {accepts, fn, fd == SPAWN_PARENT ? parent_lost : lost, r};
 
 	return channel_new(r->in.loop, fd, &o);
 }
@@ -397,12 +397,12 @@ start(struct role_ingress *r)
 		log_say(LOG_ERROR, "the sandbox could not be entered", LOG_C("why", why));
 		return -1;
 	}
-	r->parent = join(r, SPAWN_PARENT, "parent",
-			 1u << MSG_ACCEPT | 1u << MSG_RETIRE | 1u << MSG_DRAIN, from_parent);
-	r->keeper = join(r, SPAWN_CHANNEL_A, "keeper",
-			 1u << MSG_SLOT | 1u << MSG_DIGEST | 1u << MSG_ALIVE, from_keeper);
+	r->parent = join(r, SPAWN_PARENT, 1u << MSG_ACCEPT | 1u << MSG_RETIRE | 1u << MSG_DRAIN,
+			 from_parent);
+	r->keeper = join(r, SPAWN_CHANNEL_A, 1u << MSG_SLOT | 1u << MSG_DIGEST | 1u << MSG_ALIVE,
+			 from_keeper);
 	r->egress =
-		join(r, SPAWN_CHANNEL_B, "egress",
+		join(r, SPAWN_CHANNEL_B,
 		     1u << MSG_TARGET | 1u << MSG_REDACTED | 1u << MSG_ALIVE | 1u << MSG_DEPLOYMENT,
 		     from_egress);
 	return 0;

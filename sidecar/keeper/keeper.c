@@ -407,9 +407,9 @@ enter(struct keeper *k, struct box_level *level)
 }
 
 static struct channel *
-join(struct keeper *k, int fd, const char *peer, uint32_t accepts, channel_fn *fn)
+join(struct keeper *k, int fd, uint32_t accepts, channel_fn *fn)
 {
-	struct channel_options o = {peer, accepts, fn, fd == SPAWN_PARENT ? parent_lost : lost, k};
+	struct channel_options o = {accepts, fn, fd == SPAWN_PARENT ? parent_lost : lost, k};
 
 	return channel_new(k->loop, fd, &o);
 }
@@ -489,14 +489,14 @@ keeper_main(void)
 	log_setup(k.plan.log_format, k.plan.log_level, "keeper");
 	if (prepare(&k) != 0 || enter(&k, &level) != 0)
 		return 1;
-	k.resolver = join(&k, SPAWN_CHANNEL_A, "resolver", 1u << MSG_ADDRESSES | 1u << MSG_ALIVE,
-			  from_resolver);
-	k.egress = join(&k, SPAWN_CHANNEL_B, "egress", 1u << MSG_REFUSED, from_egress);
+	k.resolver =
+		join(&k, SPAWN_CHANNEL_A, 1u << MSG_ADDRESSES | 1u << MSG_ALIVE, from_resolver);
+	k.egress = join(&k, SPAWN_CHANNEL_B, 1u << MSG_REFUSED, from_egress);
 	for (size_t i = 0; i < k.plan.ntargets; i++)
 		k.targets[i].egress = k.egress;
-	k.ingress = join(&k, SPAWN_CHANNEL_C, "ingress", 0, NULL);
-	k.parent = join(&k, SPAWN_PARENT, "parent",
-			1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH, from_parent);
+	k.ingress = join(&k, SPAWN_CHANNEL_C, 0, NULL);
+	k.parent = join(&k, SPAWN_PARENT, 1u << MSG_ENV | 1u << MSG_ENV_END | 1u << MSG_REFRESH,
+			from_parent);
 	if (k.plan.report)
 		k.who = report_who_new(&k.identity_options, k.identities, k.parent);
 	k.alive.fn = say_alive;

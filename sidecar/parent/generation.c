@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/rights.h"
 #include "base/secret.h"
 #include "box/trunk.h"
 
@@ -59,7 +60,7 @@ wire(struct wiring *w)
 			return -1;
 	if (channel_pair(w->keeper_egress) != 0)
 		return -1;
-	channel_let_fds(w->keeper_egress[1]); /* CA bundles */
+	(void)rights_let(w->keeper_egress[1], true); /* CA bundles */
 	return channel_pair(w->keeper_resolver) | channel_pair(w->egress_resolver) |
 	       channel_pair(w->keeper_ingress) | channel_pair(w->ingress_egress) |
 	       trunk_create(w->trunk);
@@ -273,7 +274,6 @@ open_channels(struct generation *g, struct wiring *w)
 {
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++) {
 		struct channel_options o = {
-			.peer = role_name(r),
 			.accepts = may_say(g, r),
 			.on_message = on_message,
 			.on_lost = on_lost,

@@ -279,10 +279,9 @@ enter(struct box_level *level)
 }
 
 static struct channel *
-join(struct resolver *r, int fd, const char *peer, uint32_t accepts, channel_fn *fn)
+join(struct resolver *r, int fd, uint32_t accepts, channel_fn *fn)
 {
-	struct channel_options o = {peer, accepts, fn, fd == SPAWN_PARENT ? parent_lost : peer_lost,
-				    r};
+	struct channel_options o = {accepts, fn, fd == SPAWN_PARENT ? parent_lost : peer_lost, r};
 
 	return channel_new(r->loop, fd, &o);
 }
@@ -304,9 +303,9 @@ resolver_main(void)
 	r.names = calloc(r.plan.nkeeper_names + r.plan.negress_names + 1, sizeof(*r.names));
 	if (r.names == NULL || enter(&level) != 0)
 		return 1;
-	r.parent = join(&r, SPAWN_PARENT, "parent", 0, NULL);
-	r.keeper = join(&r, SPAWN_CHANNEL_A, "keeper", 1u << MSG_RESOLVE, from_keeper);
-	r.egress = join(&r, SPAWN_CHANNEL_B, "egress", 1u << MSG_RESOLVE, from_egress);
+	r.parent = join(&r, SPAWN_PARENT, 0, NULL);
+	r.keeper = join(&r, SPAWN_CHANNEL_A, 1u << MSG_RESOLVE, from_keeper);
+	r.egress = join(&r, SPAWN_CHANNEL_B, 1u << MSG_RESOLVE, from_egress);
 	add_names(&r, r.plan.keeper_names, r.plan.nkeeper_names, &r.keeper);
 	add_names(&r, r.plan.egress_names, r.plan.negress_names, &r.egress);
 	ready = (struct msg_ready){level.landlock_abi, level.landlock_net, level.landlock_scope, 0,

@@ -62,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct loop *loop;
 	struct receiver r = {0};
-	struct channel_options o = {"peer", 0, received, lost, &r};
+	struct channel_options o = {0, received, lost, &r};
 	struct channel *c;
 	int fds[2];
 

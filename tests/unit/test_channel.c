@@ -57,7 +57,7 @@ lose(void *arg, const char *why)
 static struct channel *
 end_of(int fd, struct ear *e, uint32_t accepts)
 {
-	struct channel_options o = {"test", accepts, hear, lose, e};
+	struct channel_options o = {accepts, hear, lose, e};
 
 	*e = (struct ear){.in_order = true, .fd = -1};
 	return channel_new(loop, fd, &o);
@@ -110,7 +110,7 @@ what_waits_arrives_whole_and_in_order(void **state)
 	(void)state;
 	loop = loop_new();
 	assert_int_equal(channel_pair(fds), 0);
-	channel_let_fds(fds[1]);
+	(void)rights_let(fds[1], true);
 	assert_int_equal(pipe(hole), 0);
 	teller = end_of(fds[0], &teller_ear, 0);
 	for (unsigned i = 0; i < MANY; i++)
@@ -148,7 +148,7 @@ static void
 who_never_stops_is_not_alone(void **state)
 {
 	struct ear teller_ear, ear = {.fd = -1};
-	struct channel_options o = {"test", 1u << MSG_ENV, hear_another, lose, &ear};
+	struct channel_options o = {1u << MSG_ENV, hear_another, lose, &ear};
 	struct timer due = {.fn = too_late};
 	struct channel *listener;
 	int fds[2];
@@ -179,7 +179,7 @@ who_never_reads_is_given_up(void **state)
 	(void)state;
 	loop = loop_new();
 	assert_int_equal(channel_pair(fds), 0);
-	channel_let_fds(fds[1]);
+	(void)rights_let(fds[1], true);
 	assert_int_equal(pipe(hole), 0);
 	teller = end_of(fds[0], &ear, 0);
 	while (taken < MANY && send_number(teller, taken) == 0)
@@ -279,7 +279,7 @@ a_lie_ends_the_channel(void **state)
 
 		loop = loop_new();
 		assert_int_equal(channel_pair(fds), 0);
-		channel_let_fds(fds[0]);
+		(void)rights_let(fds[0], true);
 		assert_int_equal(pipe(hole), 0);
 		c = end_of(fds[0], &ear, 1u << MSG_ENV | 1u << MSG_TLS);
 		assert_int_equal(say(fds[1], &lies[i], hole[1]), (ssize_t)lies[i].len);
@@ -318,7 +318,7 @@ no_descriptor_comes_where_none_is_due(void **state)
 		assert_int_equal(say(fds[1 - to], &tls, STDERR_FILENO), -1);
 		assert_int_equal(errno, EPERM);
 	}
-	channel_let_fds(fds[1]);
+	(void)rights_let(fds[1], true);
 	assert_int_equal(say(fds[0], &tls, STDERR_FILENO), (ssize_t)tls.len);
 	assert_int_equal(say(fds[1], &tls, STDERR_FILENO), -1);
 	close(fds[0]);

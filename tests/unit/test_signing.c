@@ -159,10 +159,9 @@ open_world(const struct keeper_plan *of)
 	w->loop = loop_new();
 	assert_int_equal(channel_pair(fds), 0);
 	w->keeper = channel_new(w->loop, fds[0],
-				&(struct channel_options){"egress", 0, on_message, on_lost, NULL});
+				&(struct channel_options){0, on_message, on_lost, NULL});
 	w->egress = channel_new(w->loop, fds[1],
-				&(struct channel_options){"keeper",
-							  1u << MSG_SIGNING | 1u << MSG_LOOKED,
+				&(struct channel_options){1u << MSG_SIGNING | 1u << MSG_LOOKED,
 							  on_message, on_lost, NULL});
 	w->identities = identity_set_new(&(struct identity_options){
 		.seams = {.loop = w->loop, .skew = &w->skew}, .plan = of, .on_change = on_change});
