@@ -40,10 +40,10 @@ struct plan_endpoint {    /* of a service of the cloud */
 struct keeper_slot {
 	struct span name;        /* "litellm.apiKey": for log, /readyz, metrics */
 	struct span reference;   /* as in the configuration; parsed again with reference_parse */
-	uint8_t kind;            /* enum reference_kind */
+	uint8_t kind;            /* enum reference_kind; not sent */
 	struct plan_endpoint at; /* the store (ARN kinds); empty for env and file */
 	struct plan_endpoint behind; /* AgentCore: Secrets Manager, where the key is */
-	bool optional;               /* `?`: absence is not an error */
+	bool optional;               /* `?`: absence is not an error; not sent */
 	bool is_private;             /* the keeper's own (an external id): egress never gets it */
 	bool is_token;               /* ingress gets its digest, egress nothing */
 	uint16_t least;              /* bytes: a shorter value is refused */
@@ -69,8 +69,7 @@ struct keeper_plan {
 	size_t nslots;
 	struct keeper_target *targets;
 	size_t ntargets;
-	struct plan_text *names; /* = resolver_plan.keeper_names */
-	size_t nnames;
+	uint16_t nnames;             /* resolver_plan.nkeeper_names */
 	struct plan_text *read_dirs; /* of file references, token and profile files */
 	size_t nread_dirs;
 	struct plan_number *ports; /* that it may dial */

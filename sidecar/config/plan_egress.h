@@ -61,11 +61,9 @@ struct egress_plan {
 	struct egress_target *targets;
 	size_t ntargets;
 	uint16_t nslots;
-	struct plan_text *names; /* = resolver_plan.egress_names */
-	size_t nnames;
 	struct plan_number *ports;
 	size_t nports;
-	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total;
+	uint64_t body_bytes, upload_bytes, buffer_total;
 	uint32_t connections;
 	bool report; /* check --resolve: probe each target and tell the parent */
 };

@@ -89,7 +89,7 @@ struct ingress_plan {
 	size_t ndenied_fields;
 	uint64_t header_bytes, body_bytes, upload_bytes, buffer_total;
 	uint32_t connections;
-	uint64_t header_timeout_ms, keep_alive_ms, drain_ms;
+	uint64_t header_timeout_ms, keep_alive_ms;
 	uint64_t ttl_ms, max_stale_ms; /* of secrets: to tell how old is old */
 };
 

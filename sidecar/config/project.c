@@ -100,14 +100,13 @@ set_common(struct projector *pr)
 	p->keeper.ttl_ms = p->ingress.ttl_ms = c->secrets.ttl_ms;
 	p->keeper.max_stale_ms = p->ingress.max_stale_ms = c->secrets.max_stale_ms;
 	p->keeper.failure_ttl_ms = c->secrets.failure_ttl_ms;
-	p->egress.header_bytes = p->ingress.header_bytes = c->limits.header_bytes;
+	p->ingress.header_bytes = c->limits.header_bytes;
 	p->egress.body_bytes = p->ingress.body_bytes = c->limits.body_bytes;
 	p->egress.upload_bytes = p->ingress.upload_bytes = c->limits.upload_bytes;
 	p->egress.buffer_total = p->ingress.buffer_total = c->limits.buffer_total;
 	p->egress.connections = p->ingress.connections = (uint32_t)c->limits.connections;
 	p->ingress.header_timeout_ms = c->limits.header_timeout_ms;
 	p->ingress.keep_alive_ms = c->limits.keep_alive_ms;
-	p->ingress.drain_ms = c->limits.drain_ms;
 }
 
 static void
@@ -117,10 +116,10 @@ make_lists(struct projector *pr)
 	size_t n = pr->c->targets.n;
 
 	p->keeper.slots = projector_room(pr, SLOTS_MAX * sizeof(struct keeper_slot));
-	p->keeper.names = projector_room(pr, NAMES_MAX * sizeof(struct plan_text));
+	p->resolver.keeper_names = projector_room(pr, NAMES_MAX * sizeof(struct plan_text));
 	p->keeper.read_dirs = projector_room(pr, NAMES_MAX * sizeof(struct plan_text));
 	p->keeper.ports = projector_room(pr, PORTS_MAX * sizeof(struct plan_number));
-	p->egress.names = projector_room(pr, NAMES_MAX * sizeof(struct plan_text));
+	p->resolver.egress_names = projector_room(pr, NAMES_MAX * sizeof(struct plan_text));
 	p->egress.ports = projector_room(pr, PORTS_MAX * sizeof(struct plan_number));
 	p->env_names = projector_room(pr, NAMES_MAX * sizeof(struct plan_text));
 	p->keeper.targets = projector_room(pr, n * sizeof(struct keeper_target));
@@ -135,10 +134,7 @@ share(struct projector *pr)
 {
 	struct plans *p = pr->p;
 
-	p->resolver.keeper_names = p->keeper.names;
-	p->resolver.nkeeper_names = p->keeper.nnames;
-	p->resolver.egress_names = p->egress.names;
-	p->resolver.negress_names = p->egress.nnames;
+	p->keeper.nnames = (uint16_t)p->resolver.nkeeper_names;
 	p->egress.nslots = (uint16_t)p->keeper.nslots;
 	p->ingress.slots = projector_room(pr, p->keeper.nslots * sizeof(struct ingress_slot));
 	p->ingress.nslots = p->keeper.nslots;

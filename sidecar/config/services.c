@@ -9,11 +9,12 @@ void
 services_take(struct projector *pr, const struct url *url, struct plan_endpoint *out)
 {
 	struct keeper_plan *k = &pr->p->keeper;
+	struct resolver_plan *r = &pr->p->resolver;
 
 	out->https = url->https;
 	out->port = url->port;
 	out->host = projector_lower(pr, url->host);
-	out->resolve = projector_host(pr, k->names, &k->nnames, out->host);
+	out->resolve = projector_host(pr, r->keeper_names, &r->nkeeper_names, out->host);
 	projector_number(pr, k->ports, &k->nports, PORTS_MAX, out->port);
 }
 

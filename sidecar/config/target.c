@@ -124,6 +124,7 @@ static void
 set_address(struct projector *pr, const struct url *url)
 {
 	struct egress_plan *e = &pr->p->egress;
+	struct resolver_plan *r = &pr->p->resolver;
 	struct egress_target *out = pr->egress;
 	const struct config_tls *tls = &pr->target->tls;
 
@@ -134,7 +135,7 @@ set_address(struct projector *pr, const struct url *url)
 	out->base_path = url->path;
 	out->server_name =
 		tls->server_name.len > 0 ? projector_lower(pr, tls->server_name) : out->host;
-	out->resolve = projector_host(pr, e->names, &e->nnames, out->host);
+	out->resolve = projector_host(pr, r->egress_names, &r->negress_names, out->host);
 	projector_number(pr, e->ports, &e->nports, PORTS_MAX, out->port);
 }
 

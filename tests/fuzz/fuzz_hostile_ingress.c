@@ -45,7 +45,6 @@ static const struct egress_plan plan = {
 	.targets = plans,
 	.ntargets = TARGETS,
 	.nslots = 1,
-	.header_bytes = 64 * 1024,
 	.body_bytes = 1024 * 1024,
 	.upload_bytes = 1024 * 1024,
 	.buffer_total = 2 * 1024 * 1024,

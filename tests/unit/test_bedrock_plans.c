@@ -50,7 +50,8 @@ test_signed_targets(void **state)
 		k = &f.p.keeper.targets[0];
 		e = &f.p.egress.targets[0];
 		assert_text(e->authority, cases[i].authority);
-		assert_true(has_text(f.p.egress.names, f.p.egress.nnames, e->host.ptr));
+		assert_true(has_text(f.p.resolver.egress_names, f.p.resolver.negress_names,
+				     e->host.ptr));
 		assert_int_equal(k->is_signed, cases[i].region != NULL);
 		assert_int_equal(e->is_signed, cases[i].region != NULL);
 		assert_int_equal(e->nheaders, cases[i].region == NULL);

@@ -35,7 +35,7 @@ test_each_is_a_target(void **state)
 	assert_true(e[2].is_deployment && e[3].is_deployment);
 	assert_int_equal(e[0].ndeployments + e[2].ndeployments + e[3].ndeployments, 0);
 	assert_text(e[2].authority, "we");
-	assert_true(has_text(f.p.egress.names, f.p.egress.nnames, "we"));
+	assert_true(has_text(f.p.resolver.egress_names, f.p.resolver.negress_names, "we"));
 	assert_text(e[2].base_path, "");
 	assert_text(e[3].authority, "sc:8443");
 	assert_int_equal(e[1].resolve, PLAN_NONE);

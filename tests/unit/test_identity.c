@@ -181,7 +181,8 @@ test_roles(void **state)
 	assert_non_null(strstr(id->roles[0].policy.ptr, "secret:k-AbCdEf"));
 	assert_text(id->region, "eu-west-1");
 	assert_text(id->sts.host, "sts.eu-west-1.amazonaws.com");
-	assert_true(has_text(k->names, k->nnames, "sts.eu-west-1.amazonaws.com"));
+	assert_true(has_text(f.p.resolver.keeper_names, f.p.resolver.nkeeper_names,
+			     "sts.eu-west-1.amazonaws.com"));
 	assert_int_equal(id->roles[0].external_id_slot, 1);
 	assert_true(k->slots[1].is_private);
 	assert_text(k->slots[1].name, "aws.assumeRole.externalId");
