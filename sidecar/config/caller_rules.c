@@ -33,11 +33,7 @@ struct place {
 static void
 fault_at(const struct place *p, const char *key, const char *hint, const char *message)
 {
-	const struct yaml_item *member = yaml_member(p->item, span_of(key));
-	struct path at = {p->path, span_of(key), 0};
-
-	if (member != NULL)
-		reader_fault(p->r, member, &at, hint, "%s", message);
+	reader_fault_member(p->r, p->item, p->path, key, hint, message);
 }
 
 static void

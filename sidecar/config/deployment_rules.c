@@ -14,10 +14,7 @@ struct place {
 static void
 fault(const struct place *p, const char *key, const char *hint, const char *message)
 {
-	const struct yaml_item *member = yaml_member(p->item, span_of(key));
-	struct path at = {p->path, span_of(key), 0};
-
-	reader_fault(p->r, member != NULL ? member : p->item, &at, hint, "%s", message);
+	reader_fault_member(p->r, p->item, p->path, key, hint, message);
 }
 
 /* What it is called beside its target's name, and where. */

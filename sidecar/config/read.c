@@ -70,6 +70,16 @@ reader_fault_key(struct reader *r, const struct yaml_item *item, const struct pa
 	va_end(args);
 }
 
+void
+reader_fault_member(struct reader *r, const struct yaml_item *item, const struct path *path,
+		    const char *key, const char *hint, const char *message)
+{
+	const struct yaml_item *member = yaml_member(item, span_of(key));
+	struct path at = {path, span_of(key), 0};
+
+	reader_fault(r, member != NULL ? member : item, &at, hint, "%s", message);
+}
+
 /* ---- scalars ---- */
 
 static size_t

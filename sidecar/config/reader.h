@@ -28,6 +28,9 @@ void reader_fault(struct reader *r, const struct yaml_item *item, const struct p
 void reader_fault_key(struct reader *r, const struct yaml_item *item, const struct path *path,
 		      const char *hint, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
+/* At the member key of item where there is one, else at item; under path either way. */
+void reader_fault_member(struct reader *r, const struct yaml_item *item, const struct path *path,
+			 const char *key, const char *hint, const char *message);
 
 /* A scalar with its variables replaced. */
 struct scalar {

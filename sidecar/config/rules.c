@@ -17,17 +17,6 @@ struct rule {
 	const struct yaml_item *above; /* of a deployment: its target's item; else NULL */
 };
 
-/* A fault at the member key of item where there is one, else at item. */
-static void
-fault_member(struct reader *r, const struct yaml_item *item, const struct path *path,
-	     const char *key, const char *hint, const char *message)
-{
-	const struct yaml_item *member = yaml_member(item, span_of(key));
-	struct path at = {path, span_of(key), 0};
-
-	reader_fault(r, member != NULL ? member : item, &at, hint, "%s", message);
-}
-
 static void
 check_base(const struct rule *rule)
 {
@@ -38,14 +27,14 @@ check_base(const struct rule *rule)
 	    url.https)
 		return;
 	if (!rule->target->allow_plaintext)
-		fault_member(
+		reader_fault_member(
 			rule->r, rule->item, rule->path, "apiBase",
 			"use https, or say allowPlaintext: true if no other program can take that "
 			"address",
 			"plain http is refused, loopback included");
 	if (tls != NULL && tls->n > 0)
-		fault_member(rule->r, rule->item, rule->path, "tls", NULL,
-			     "has no effect on an apiBase of plain http");
+		reader_fault_member(rule->r, rule->item, rule->path, "tls", NULL,
+				    "has no effect on an apiBase of plain http");
 }
 
 /* The region, where two places name one. */
@@ -59,14 +48,14 @@ check_region(const struct rule *rule)
 	if (t->region.len == 0)
 		return;
 	if (t->provider != PROVIDER_BEDROCK && !signing_is_due(t))
-		fault_member(rule->r, rule->item, rule->path, "region", NULL,
-			     "has no effect on a target that is not of Bedrock");
+		reader_fault_member(rule->r, rule->item, rule->path, "region", NULL,
+				    "has no effect on a target that is not of Bedrock");
 	if (t->api_base.len == 0 || url_parse(t->api_base, &url) != URL_OK)
 		return;
 	other = signing_host_region(url.host);
 	if (other.len > 0 && !span_ieq(other, t->region))
-		fault_member(rule->r, rule->item, rule->path, "region", NULL,
-			     "is not the region of apiBase's host");
+		reader_fault_member(rule->r, rule->item, rule->path, "region", NULL,
+				    "is not the region of apiBase's host");
 }
 
 /* What is signed for Bedrock: its own interface, and those of others that it has too. */
@@ -87,19 +76,21 @@ check_auth(const struct rule *rule)
 		       yaml_member(rule->above, SPAN("apiKey")) != NULL;
 
 	if (!has_base && t->provider != PROVIDER_BEDROCK)
-		fault_member(rule->r, rule->item, rule->path, "apiBase",
-			     "URL that the operations' paths are put behind", "is missing");
+		reader_fault_member(rule->r, rule->item, rule->path, "apiBase",
+				    "URL that the operations' paths are put behind", "is missing");
 	if (!has_key && !signing_is_due(t))
-		fault_member(rule->r, rule->item, rule->path, "apiKey",
-			     "where the API key is: arn:…, env:NAME, file:/path, or none",
-			     "is missing");
+		reader_fault_member(rule->r, rule->item, rule->path, "apiKey",
+				    "where the API key is: arn:…, env:NAME, file:/path, or none",
+				    "is missing");
 	if (t->auth == CONFIG_AUTH_SIGV4 && has_key)
-		fault_member(rule->r, rule->item, rule->path, "apiKey", NULL,
-			     "stands beside auth: sigv4; one of the two proves who is calling");
+		reader_fault_member(
+			rule->r, rule->item, rule->path, "apiKey", NULL,
+			"stands beside auth: sigv4; one of the two proves who is calling");
 	if (t->auth == CONFIG_AUTH_SIGV4 && !may_be_signed((enum provider)t->provider))
-		fault_member(rule->r, rule->item, rule->path, "auth", "use apiKey",
-			     "sigv4 is for Bedrock: provider bedrock, openai, openaiCompatible or "
-			     "anthropic");
+		reader_fault_member(
+			rule->r, rule->item, rule->path, "auth", "use apiKey",
+			"sigv4 is for Bedrock: provider bedrock, openai, openaiCompatible or "
+			"anthropic");
 }
 
 static void
@@ -111,8 +102,8 @@ check_pair_of_keys(const struct rule *rule)
 	struct path at = {rule->path, SPAN("tls"), 0};
 
 	if (cert != key)
-		fault_member(rule->r, tls, &at, cert ? "clientKey" : "clientCert", NULL,
-			     "is missing: clientCert and clientKey come together");
+		reader_fault_member(rule->r, tls, &at, cert ? "clientKey" : "clientCert", NULL,
+				    "is missing: clientCert and clientKey come together");
 }
 
 /* The target's own place, where there is one, or the keys of one that is a deployment. */
@@ -134,9 +125,10 @@ check_deployments(const struct rule *rule)
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (yaml_member(rule->item, span_of(own[i])) != NULL)
-			fault_member(rule->r, rule->item, rule->path, own[i],
-				     "say it in each of the deployments",
-				     "stands beside deployments, which say where the target is");
+			reader_fault_member(
+				rule->r, rule->item, rule->path, own[i],
+				"say it in each of the deployments",
+				"stands beside deployments, which say where the target is");
 	for (; item != NULL && at.index < rule->target->deployments.n; item = item->next) {
 		struct config_target there =
 			deployment_of(rule->target, &rule->target->deployments.items[at.index]);
@@ -249,10 +241,10 @@ check_headers(const struct rule *rule)
 	if (rule->target->access.header.len > 0 &&
 	    (sends_a_key(rule->target) || signing_is_due(rule->target)) &&
 	    span_iis(rule->target->access.header, preset->header))
-		fault_member(rule->r, yaml_member(rule->item, SPAN("cloudflareAccess")),
-			     &(struct path){rule->path, SPAN("cloudflareAccess"), 0}, "header",
-			     "set apiKey: none and send the key in another header",
-			     "apiKey sets this header already");
+		reader_fault_member(rule->r, yaml_member(rule->item, SPAN("cloudflareAccess")),
+				    &(struct path){rule->path, SPAN("cloudflareAccess"), 0},
+				    "header", "set apiKey: none and send the key in another header",
+				    "apiKey sets this header already");
 	if (headers == NULL || headers->kind != YAML_MAP || headers->n > 32)
 		return;
 	for (const struct yaml_item *m = headers->first; m != NULL; m = m->next) {
@@ -306,10 +298,11 @@ check_material(const struct rule *rule, const struct config *c)
 			shared =
 				shared || is_in_header(&c->targets.items[t], material[i].reference);
 		if (shared)
-			fault_member(rule->r, yaml_member(rule->item, SPAN("tls")), &at,
-				     material[i].key, "keep the two apart in the store",
-				     "the same reference makes a header; one secret cannot be "
-				     "both PEM and a header's value");
+			reader_fault_member(
+				rule->r, yaml_member(rule->item, SPAN("tls")), &at, material[i].key,
+				"keep the two apart in the store",
+				"the same reference makes a header; one secret cannot be "
+				"both PEM and a header's value");
 	}
 }
 
@@ -393,7 +386,7 @@ check_models(struct reader *r, const struct yaml_item *root, const struct config
 		if (target != NULL)
 			check_target_name(r, target, &target_path, c, m->target);
 		if (m->strip_prefix.len > 0 && m->send_as.len > 0)
-			fault_member(
+			reader_fault_member(
 				r, item, &at, "sendAs", NULL,
 				"stands beside stripPrefix: one of the two decides what is sent");
 	}
@@ -477,12 +470,12 @@ check_sizes(struct reader *r, const struct yaml_item *root, const struct config 
 	struct path limits = {NULL, SPAN("limits"), 0}, secrets = {NULL, SPAN("secrets"), 0};
 
 	if (c->limits.buffer_total / 2 < c->limits.body_bytes)
-		fault_member(r, yaml_member(root, SPAN("limits")), &limits, "bufferTotal",
-			     "one body must fit twice: in ingress, and in egress",
-			     "is less than twice bodyBytes");
+		reader_fault_member(r, yaml_member(root, SPAN("limits")), &limits, "bufferTotal",
+				    "one body must fit twice: in ingress, and in egress",
+				    "is less than twice bodyBytes");
 	if (c->secrets.max_stale_ms < c->secrets.ttl_ms)
-		fault_member(r, yaml_member(root, SPAN("secrets")), &secrets, "maxStale", NULL,
-			     "is less than ttl");
+		reader_fault_member(r, yaml_member(root, SPAN("secrets")), &secrets, "maxStale",
+				    NULL, "is less than ttl");
 }
 
 static void
@@ -520,11 +513,12 @@ check_role(struct reader *r, const struct yaml_item *aws, const struct path *abo
 
 	if (role->external_id.len > 0 && reference_parse(role->external_id, &ref) == REFERENCE_OK &&
 	    ref.kind != REFERENCE_ENV && ref.kind != REFERENCE_FILE)
-		fault_member(r, item, &path, "externalId", "write env:NAME or file:/path",
-			     "an ARN is read with the identity that this role is to make");
+		reader_fault_member(r, item, &path, "externalId", "write env:NAME or file:/path",
+				    "an ARN is read with the identity that this role is to make");
 	if (of_target && role->narrow)
-		fault_member(r, item, &path, "narrow", "say it in aws.assumeRole",
-			     "a target's calls read no secrets, which are all that it leaves");
+		reader_fault_member(
+			r, item, &path, "narrow", "say it in aws.assumeRole",
+			"a target's calls read no secrets, which are all that it leaves");
 }
 
 static void
