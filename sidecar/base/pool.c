@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,4 +51,22 @@ pool_copy(struct pool *p, struct span s)
 	if (s.len > 0)
 		memcpy(copy, s.ptr, s.len);
 	return (struct span){copy, s.len};
+}
+
+struct span
+pool_format(struct pool *p, const char *format, ...)
+{
+	va_list args, again;
+	char *text;
+	int n;
+
+	va_start(args, format);
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, format, args);
+	text = n < 0 ? NULL : pool_get(p, (size_t)n + 1);
+	if (text != NULL)
+		vsnprintf(text, (size_t)n + 1, format, again);
+	va_end(again);
+	va_end(args);
+	return (struct span){text, text == NULL ? 0 : (size_t)n};
 }

@@ -22,5 +22,8 @@ void pool_free(struct pool *p);
 void *pool_get(struct pool *p, size_t size);
 /* A copy of s with a NUL behind it, or a span with ptr NULL when the pool is used up. */
 struct span pool_copy(struct pool *p, struct span s);
+/* The same of what printf would write. */
+struct span pool_format(struct pool *p, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

@@ -3,34 +3,18 @@
 
 #include "cli/exec_config.h"
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "config/reader.h"
-
-enum { TEXT_MAX = 128 };
-
-/* The text of a change, which lives as long as the configuration. */
-static struct span
-keep(struct config *c, struct buf *text)
-{
-	struct span s = pool_copy(&c->pool, buf_span(text));
-
-	assert(s.ptr != NULL);
-	buf_free(text);
-	return s;
-}
 
 static struct config_listeners
 loopback(struct config *c, uint16_t port)
 {
 	struct config_listeners list = {pool_get(&c->pool, sizeof(struct config_listener)), 1};
-	struct buf text;
+	struct span text = pool_format(&c->pool, "127.0.0.1:%u", (unsigned)port);
 	bool good;
 
-	buf_init(&text, TEXT_MAX);
-	(void)buf_addf(&text, "127.0.0.1:%u", (unsigned)port);
-	assert(list.items != NULL);
-	good = listener_parse(keep(c, &text), list.items);
+	assert(list.items != NULL && text.ptr != NULL);
+	good = listener_parse(text, list.items);
 	assert(good);
 	return list;
 }
@@ -54,16 +38,14 @@ exec_config_apply(struct config *c, const struct exec_config *run)
 {
 	const struct config_caller *rules = find_caller(c, run->caller);
 	struct config_caller *caller;
-	struct buf token;
 
 	if (rules == NULL)
 		return -1;
 	caller = pool_get(&c->pool, sizeof(*caller));
 	assert(caller != NULL);
 	*caller = *rules;
-	buf_init(&token, TEXT_MAX);
-	(void)buf_addf(&token, "sha256:%s", run->digest);
-	caller->token = keep(c, &token);
+	caller->token = pool_format(&c->pool, "sha256:%s", run->digest);
+	assert(caller->token.ptr != NULL);
 	caller->uids = (struct config_uids){NULL, 0}; /* of a Unix socket, which this is not */
 	c->callers = (struct config_callers){caller, 1};
 	c->listen = loopback(c, run->port);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <string.h>
 
 #include "config/deployment.h"
-
-enum { NAME_BYTES_MAX = 256 };
 
 void
 deployment_name_all(struct config *c)
@@ -14,13 +11,11 @@ deployment_name_all(struct config *c)
 
 		for (size_t i = 0; i < list->n; i++) {
 			struct config_deployment *d = &list->items[i];
-			char number[24];
 
 			if (d->name.len > 0)
 				continue;
-			snprintf(number, sizeof(number), "d%zu", i + 1);
 			d->name = d->region.len > 0 ? d->region
-						    : pool_copy(&c->pool, span_of(number));
+						    : pool_format(&c->pool, "d%zu", i + 1);
 		}
 	}
 }
@@ -46,16 +41,8 @@ deployment_of(const struct config_target *t, const struct config_deployment *d)
 static struct span
 join(struct config *c, struct span target, struct span deployment)
 {
-	struct span joined;
-	struct buf name;
-
-	buf_init(&name, NAME_BYTES_MAX);
-	(void)buf_add_span(&name, target);
-	(void)buf_add_char(&name, '.');
-	(void)buf_add_span(&name, deployment);
-	joined = pool_copy(&c->pool, buf_span(&name));
-	buf_free(&name);
-	return joined;
+	return pool_format(&c->pool, "%.*s.%.*s", (int)target.len, target.ptr, (int)deployment.len,
+			   deployment.ptr);
 }
 
 static size_t

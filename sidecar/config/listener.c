@@ -41,15 +41,11 @@ read_map(struct reader *r, const struct yaml_item *item, const struct path *path
 	 struct config_listener *out)
 {
 	struct listener_keys keys = {.group = UINT64_MAX};
-	struct buf text;
 
 	section_read(r, item, path, &schema_listener, &keys);
 	if (keys.path.len == 0 || keys.mode.len != 4)
 		return;
-	buf_init(&text, SOCKET_PATH_MAX + 8);
-	if (buf_add_str(&text, "unix:") == 0 && buf_add_span(&text, keys.path) == 0)
-		out->text = pool_copy(r->pool, buf_span(&text));
-	buf_free(&text);
+	out->text = pool_format(r->pool, "unix:%.*s", (int)keys.path.len, keys.path.ptr);
 	out->is_unix = out->is_loopback = true;
 	out->path = keys.path;
 	out->mode = 0;

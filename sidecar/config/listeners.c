@@ -14,16 +14,10 @@ enum {
 static void
 add_host(struct plans *p, struct ingress_listener *l, struct span host, unsigned port)
 {
-	struct buf text;
-	struct span s;
+	struct span s = port == 0 ? pool_copy(&p->pool, host)
+				  : pool_format(&p->pool, "%.*s:%u", (int)host.len, host.ptr, port);
 
-	buf_init(&text, HOST_TEXT_MAX);
-	buf_add_span(&text, host);
-	if (port != 0)
-		buf_addf(&text, ":%u", port);
-	s = pool_copy(&p->pool, buf_span(&text));
 	assert(s.ptr != NULL);
-	buf_free(&text);
 	for (size_t i = 0; i < l->nhosts; i++)
 		if (span_eq(l->hosts[i].text, s))
 			return;

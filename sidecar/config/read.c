@@ -407,13 +407,8 @@ static struct config_target
 split_agents(struct config *c, struct config_target *t)
 {
 	struct config_target agents = *t;
-	struct buf name;
 
-	buf_init(&name, PATH_TEXT_MAX);
-	(void)buf_add_span(&name, t->name);
-	(void)buf_add_str(&name, ".agents");
-	agents.name = pool_copy(&c->pool, buf_span(&name));
-	buf_free(&name);
+	agents.name = pool_format(&c->pool, "%.*s.agents", (int)t->name.len, t->name.ptr);
 	agents.is_agents = true;
 	agents.operations = t->operations & OPERATIONS_OF_AGENTS;
 	t->operations &= ~OPERATIONS_OF_AGENTS;

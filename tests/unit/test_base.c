@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/ip.h"
 #include "base/num.h"
+#include "base/pool.h"
 
 static void
 json_strings(void **state)
@@ -56,6 +57,24 @@ percent_encoding(void **state)
 	assert_int_equal(buf_add_percent(&b, SPAN("1234567 ")), -1);
 	assert_true(span_is(buf_span(&b), "aZ09-._~%20%2F%25%00%FF"));
 	buf_free(&b);
+}
+
+static void
+a_pool_is_printed_into(void **state)
+{
+	_Alignas(max_align_t) char room[16];
+	struct pool p;
+	struct span s;
+
+	(void)state;
+	pool_over(&p, room, sizeof(room));
+	assert_null(pool_format(&p, "%s", "0123456789abcdef").ptr); /* no room for the NUL */
+	s = pool_format(&p, "%.*s%u", 3, "0123", 456789u);
+	assert_true(span_is(s, "012456789"));
+	assert_int_equal(s.ptr[s.len], 0);
+	s = pool_format(&p, "%s", "");
+	assert_null(s.ptr);
+	assert_int_equal(s.len, 0);
 }
 
 static void
@@ -268,6 +287,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_strings),
 		cmocka_unit_test(percent_encoding),
+		cmocka_unit_test(a_pool_is_printed_into),
 		cmocka_unit_test(a_buffer_stays_within_its_maximum),
 		cmocka_unit_test(past_its_length_a_buffer_holds_nothing),
 		cmocka_unit_test(digits),
