@@ -69,19 +69,6 @@ class_of_status(unsigned status)
 	return status >= 500 ? AWS_ERROR_TRANSIENT : AWS_ERROR_OTHER;
 }
 
-static bool
-is_name(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		      c == '.' || c == '_' || c == '-'))
-			return false;
-	}
-	return s.len > 0;
-}
-
 /* "namespace#Type:url" is Type; what is no name is not repeated in a log. */
 static void
 set_type(struct aws_error *out, struct span type)
@@ -91,7 +78,7 @@ set_type(struct aws_error *out, struct span type)
 	if (hash < type.len)
 		type = span_cut(type, hash + 1, type.len);
 	type = span_cut(type, 0, span_find(type, 0, ':'));
-	if (is_name(type))
+	if (span_is_alnum(type, "._-"))
 		(void)span_cstr(type, out->type, sizeof(out->type));
 }
 

@@ -6,8 +6,6 @@
  * env:NAME
  * file:/absolute/path
  */
-#include <string.h>
-
 #include "aws/arn.h"
 
 enum {
@@ -19,8 +17,6 @@ enum {
 	VERSION_ID_MIN = 32,
 	VERSION_ID_MAX = 64,
 };
-
-#define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 static const char *const texts[] = {
 	[REFERENCE_OK] = "the reference is good",
@@ -41,15 +37,6 @@ const char *
 reference_fault_text(enum reference_fault f)
 {
 	return texts[f];
-}
-
-static bool
-is_made_of(struct span s, const char *allowed)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.ptr[i] == '\0' || strchr(allowed, s.ptr[i]) == NULL)
-			return false;
-	return s.len > 0;
 }
 
 /* The part of s before the first c; s becomes what is behind it. False when there is no c. */
@@ -74,8 +61,8 @@ parse_suffix(struct span rest, struct reference *r)
 	r->version_id = rest;
 	if (r->json_key.len > JSON_KEY_MAX || r->version_stage.len > STAGE_MAX)
 		return REFERENCE_BAD_SUFFIX;
-	if (rest.len > 0 && (rest.len < VERSION_ID_MIN || rest.len > VERSION_ID_MAX ||
-			     !is_made_of(rest, ALNUM "-")))
+	if (rest.len > 0 &&
+	    (rest.len < VERSION_ID_MIN || rest.len > VERSION_ID_MAX || !span_is_alnum(rest, "-")))
 		return REFERENCE_BAD_SUFFIX;
 	if (span_has_control(r->json_key) || span_has_control(r->version_stage))
 		return REFERENCE_BAD_SUFFIX;
@@ -94,7 +81,7 @@ parse_secret(struct reference *r)
 	/* A colon never occurs in a name, so what follows one is the suffix. */
 	end = span_find(rest, prefix.len, ':');
 	name = span_cut(rest, prefix.len, end);
-	if (!is_made_of(name, ALNUM "/_+=.@!-"))
+	if (!span_is_alnum(name, "/_+=.@!-"))
 		return REFERENCE_BAD_ARN;
 	r->secret = span_cut(r->text, 0, r->text.len - (rest.len - end));
 	if (r->secret.len > SECRET_ID_MAX)
@@ -109,7 +96,7 @@ parse_parameter(struct reference *r)
 	struct span path = span_cut(r->arn.resource, prefix.len, r->arn.resource.len);
 
 	r->kind = REFERENCE_SSM;
-	if (!span_starts(r->arn.resource, prefix) || !is_made_of(path, ALNUM "/_.-"))
+	if (!span_starts(r->arn.resource, prefix) || !span_is_alnum(path, "/_.-"))
 		return REFERENCE_BAD_ARN;
 	return REFERENCE_OK;
 }
@@ -122,12 +109,12 @@ parse_provider(struct reference *r)
 	r->kind = REFERENCE_AGENTCORE;
 	if (!cut_at(&rest, '/', &part) || !span_is(part, "token-vault"))
 		return REFERENCE_BAD_ARN;
-	if (!cut_at(&rest, '/', &part) || !is_made_of(part, ALNUM ".-"))
+	if (!cut_at(&rest, '/', &part) || !span_is_alnum(part, ".-"))
 		return REFERENCE_BAD_ARN;
 	if (!cut_at(&rest, '/', &part) || !span_is(part, "apikeycredentialprovider"))
 		return REFERENCE_BAD_ARN;
 	r->name = rest;
-	return is_made_of(rest, ALNUM "._-") ? REFERENCE_OK : REFERENCE_BAD_ARN;
+	return span_is_alnum(rest, "._-") ? REFERENCE_OK : REFERENCE_BAD_ARN;
 }
 
 static const struct service {
@@ -174,7 +161,7 @@ static enum reference_fault
 parse_env(struct reference *r)
 {
 	r->kind = REFERENCE_ENV;
-	if (r->name.len > VARIABLE_MAX || !is_made_of(r->name, ALNUM "_") ||
+	if (r->name.len > VARIABLE_MAX || !span_is_alnum(r->name, "_") ||
 	    (r->name.ptr[0] >= '0' && r->name.ptr[0] <= '9'))
 		return REFERENCE_BAD_ENV;
 	return REFERENCE_OK;

@@ -92,6 +92,20 @@ span_has_control(struct span s)
 	return false;
 }
 
+bool
+span_is_alnum(struct span s, const char *extra)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		bool plain =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!plain && (c == '\0' || strchr(extra, c) == NULL))
+			return false;
+	}
+	return s.len > 0;
+}
+
 size_t
 span_find(struct span s, size_t from, char c)
 {

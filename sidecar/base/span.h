@@ -32,6 +32,8 @@ bool span_ends(struct span s, struct span suffix);
 bool span_has(struct span s, struct span part);
 /* Whether a byte is a control character (below 0x20, or DEL). */
 bool span_has_control(struct span s);
+/* Whether it is ASCII letters, digits and the bytes of extra alone, and not empty. */
+bool span_is_alnum(struct span s, const char *extra);
 
 /* Index of the first c at or after from, or s.len when there is none. */
 size_t span_find(struct span s, size_t from, char c);

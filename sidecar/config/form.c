@@ -37,23 +37,9 @@ form_word_operation(unsigned i)
 /* ---- forms ---- */
 
 static bool
-all_of(struct span s, const char *extra)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-		bool plain =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-		if (!plain && (c == '\0' || span_find(span_of(extra), 0, c) == span_of(extra).len))
-			return false;
-	}
-	return s.len > 0;
-}
-
-static bool
 is_name(struct span s)
 {
-	return all_of(s, "_-") && s.len <= 64 && all_of(span_cut(s, 0, 1), "");
+	return span_is_alnum(s, "_-") && s.len <= 64 && span_is_alnum(span_cut(s, 0, 1), "");
 }
 
 static bool
@@ -104,7 +90,7 @@ is_digest(struct span s)
 static bool
 is_query_name(struct span s)
 {
-	return all_of(s, "._~-");
+	return span_is_alnum(s, "._~-");
 }
 
 /* arn:aws:iam::123456789012:role/path/name, of any partition. */
@@ -123,14 +109,15 @@ is_role(struct span s)
 		if (account.ptr[i] < '0' || account.ptr[i] > '9')
 			return false;
 	rest = span_cut(rest, service.len + 12, rest.len);
-	return span_starts(rest, role) && all_of(span_cut(rest, role.len, rest.len), "/_+=,.@-");
+	return span_starts(rest, role) &&
+	       span_is_alnum(span_cut(rest, role.len, rest.len), "/_+=,.@-");
 }
 
 /* What STS takes (RoleSessionName). */
 static bool
 is_session(struct span s)
 {
-	return all_of(s, "_+=,.@-") && s.len >= 2 && s.len <= 64;
+	return span_is_alnum(s, "_+=,.@-") && s.len >= 2 && s.len <= 64;
 }
 
 const struct schema_form form_name = {is_name, "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",

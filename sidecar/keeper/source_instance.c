@@ -61,14 +61,7 @@ answered(void *arg, const struct fetch_answer *answer)
 static bool
 is_role_name(struct span s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) &&
-		    (c == '\0' || strchr("_+=,.@-", c) == NULL))
-			return false;
-	}
-	return s.len > 0 && s.len < ROLE_MAX;
+	return span_is_alnum(s, "_+=,.@-") && s.len < ROLE_MAX;
 }
 
 static void

@@ -255,6 +255,12 @@ spans(void **state)
 	char text[4] = "old";
 
 	(void)state;
+	assert_true(span_is_alnum(SPAN("azAZ09"), ""));
+	assert_true(span_is_alnum(SPAN("-a_"), "_-"));
+	assert_false(span_is_alnum(SPAN("a_"), "-"));
+	assert_false(span_is_alnum(SPAN("a\0"), "-"));
+	assert_false(span_is_alnum(SPAN("\xc3\xa9"), "-"));
+	assert_false(span_is_alnum(SPAN(""), "-"));
 	assert_false(span_cstr(SPAN("abcd"), text, sizeof(text)));
 	assert_string_equal(text, "old");
 	assert_true(span_cstr(SPAN("abc"), text, sizeof(text)));
