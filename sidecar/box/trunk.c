@@ -4,16 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "box/trunk.h"
 
 #include "base/auto.h"
+#include "box/pages.h"
 #include "box/trunk_pages.h"
 
 enum {
-	SIZE_SEALS = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
 	GIVE_BACK = STREAM_WINDOW / 2,  /* a peer is told of room when there is so much of it */
 	BACKLOG_MAX = 4 * 1024 * 1024,  /* 1 MiB of it closes 65536 streams */
 	BACKLOG_HIGH = BACKLOG_MAX / 2, /* no more are opened: each slot could be, without end */
@@ -437,21 +436,11 @@ rung(struct watch *w, uint32_t events)
 
 /* ---- life ---- */
 
-static int
-make_pages(void)
-{
-	auto_close int fd = memfd_create("streams", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0 || ftruncate(fd, sizeof(struct trunk_pages)) != 0 ||
-	    fcntl(fd, F_ADD_SEALS, SIZE_SEALS) != 0)
-		return -1;
-	return take_fd(&fd);
-}
-
 int
 trunk_create(int made[static TRUNK_MADE])
 {
-	auto_close int pages = make_pages(), bell = -1, cord = -1;
+	auto_close int pages = pages_create("streams", sizeof(struct trunk_pages));
+	auto_close int bell = -1, cord = -1;
 	int first[2], second[2];
 
 	if (pages < 0 || pipe2(first, O_CLOEXEC | O_NONBLOCK) != 0)
@@ -475,21 +464,6 @@ trunk_fds(const int made[static TRUNK_MADE], enum trunk_side side)
 				  made[TRUNK_CORD + !side]};
 }
 
-static struct trunk_pages *
-map_pages(int fd)
-{
-	int seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-	void *at;
-
-	/* Pages that the peer could cut off would be a SIGBUS. */
-	if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS || fstat(fd, &st) != 0 ||
-	    (size_t)st.st_size != sizeof(struct trunk_pages))
-		return NULL;
-	at = mmap(NULL, sizeof(struct trunk_pages), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return at == MAP_FAILED ? NULL : at;
-}
-
 static void
 make_slots(struct trunk *t)
 {
@@ -507,7 +481,7 @@ trunk_open(struct loop *l, struct trunk_fds fds, const struct trunk_options *o)
 
 	if (t == NULL)
 		abort();
-	t->pages = map_pages(fds.pages);
+	t->pages = pages_map(fds.pages, sizeof(*t->pages));
 	close(fds.pages);
 	if (t->pages == NULL) {
 		close(fds.bell);

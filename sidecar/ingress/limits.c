@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "ingress/limits.h"
 
-#include "base/auto.h"
 #include "base/log.h"
+#include "box/pages.h"
 #include "ev/loop.h"
 
 enum {
@@ -22,7 +18,6 @@ enum {
 	BRIEF_US = 100,
 	TRUST_US = 1000 * 1000,
 	STEP_US = 50, /* between two looks at the clock: more is time without the CPU */
-	SIZE_SEALS = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,
 };
 
 /* What was used in one second. */
@@ -107,27 +102,13 @@ unlock(atomic_uint *l)
 int
 limits_create(void)
 {
-	auto_close int fd = memfd_create("limits", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0 || ftruncate(fd, sizeof(struct limits)) != 0 ||
-	    fcntl(fd, F_ADD_SEALS, SIZE_SEALS) != 0)
-		return -1;
-	return take_fd(&fd);
+	return pages_create("limits", sizeof(struct limits));
 }
 
 struct limits *
 limits_open(int fd)
 {
-	int seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-	void *at;
-
-	/* Pages that another process could cut off would be a SIGBUS. */
-	if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS || fstat(fd, &st) != 0 ||
-	    (size_t)st.st_size != sizeof(struct limits))
-		return NULL;
-	at = mmap(NULL, sizeof(struct limits), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return at == MAP_FAILED ? NULL : at;
+	return pages_map(fd, sizeof(struct limits));
 }
 
 static struct limits_caller *
