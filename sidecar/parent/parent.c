@@ -56,7 +56,7 @@ stop(struct parent *p, int status)
 	if (!p->stopping)
 		p->status = status;
 	p->stopping = true;
-	succession_stop(&p->generations, true);
+	succession_kill(&p->generations);
 	finish_if_gone(p);
 }
 
@@ -401,7 +401,7 @@ enter_box(struct parent *p)
 	if (box_enter(&parent_box, &o, &level, &why) == 0)
 		return 0;
 	log_say(LOG_ERROR, "the parent's sandbox could not be entered", LOG_C("why", why));
-	succession_stop(&p->generations, true);
+	succession_kill(&p->generations);
 	return -1;
 }
 

@@ -176,13 +176,13 @@ succession_drain(struct succession *s, uint64_t ms)
 }
 
 void
-succession_stop(struct succession *s, bool kill)
+succession_kill(struct succession *s)
 {
 	s->ending = true;
 	s->coming = NULL;
 	timer_stop(s->options.loop, &s->limit);
 	for (size_t i = 0; i < s->n; i++)
-		generation_stop(s->all[i], kill);
+		generation_stop(s->all[i], true);
 }
 
 /* ---- ends ---- */

@@ -54,8 +54,8 @@ bool succession_is_gone(const struct succession *s);
 void succession_refresh(struct succession *s);
 /* No new calls; each generation ends when its last is done, or ms are over. */
 void succession_drain(struct succession *s, uint64_t ms);
-/* All end; kill: at once. */
-void succession_stop(struct succession *s, bool kill);
+/* All are killed. */
+void succession_kill(struct succession *s);
 
 /* A child has ended, with waitpid's status. */
 void succession_reap(struct succession *s, pid_t pid, int status);
