@@ -4,6 +4,7 @@
 
 #include "ingress/caller.h"
 
+#include "ingress/token.h"
 #include "policy/access/models.h"
 
 enum { PRESENTED_MAX = 8 };
@@ -90,18 +91,6 @@ has_token(const struct ingress_caller *c)
 	return c->token.slot != PLAN_NONE || c->token.digest.len > 0;
 }
 
-/* Empty: it has not been read. */
-static struct span
-digest_of(const struct ingress *in, const struct ingress_caller *c)
-{
-	const struct slot_view *s;
-
-	if (c->token.slot == PLAN_NONE)
-		return c->token.digest;
-	s = &in->slots[c->token.slot];
-	return (struct span){(const char *)s->digest, s->has_digest ? sizeof(s->digest) : 0};
-}
-
 static bool
 is_presented(const struct presented *p, struct span digest)
 {
@@ -150,7 +139,7 @@ look(const struct ingress *in, struct caller_peer peer, const struct presented *
 			continue;
 		}
 		f->awaited |= is_awaited(in, c);
-		if (!is_presented(p, digest_of(in, c)))
+		if (!is_presented(p, token_digest(in, &c->token)))
 			continue;
 		f->tokens++;
 		if (c->nuids == 0 || user)
@@ -280,7 +269,8 @@ bool
 caller_tokens_are_known(const struct ingress *in)
 {
 	for (size_t i = 0; i < in->plan.ncallers; i++)
-		if (has_token(&in->plan.callers[i]) && digest_of(in, &in->plan.callers[i]).len == 0)
+		if (has_token(&in->plan.callers[i]) &&
+		    token_digest(in, &in->plan.callers[i].token).len == 0)
 			return false;
 	return true;
 }

@@ -4,22 +4,26 @@
 #include "base/base64.h"
 #include "base/digest.h"
 
+struct span
+token_digest(const struct ingress *in, const struct ingress_token *token)
+{
+	const struct slot_view *s;
+
+	if (token->slot >= in->plan.nslots)
+		return token->digest;
+	s = &in->slots[token->slot];
+	return (struct span){(const char *)s->digest, s->has_digest ? sizeof(s->digest) : 0};
+}
+
 enum token_state
 token_check(const struct ingress *in, const struct ingress_token *token, struct span presented)
 {
-	struct span known = token->digest;
+	struct span known = token_digest(in, token);
 	unsigned char digest[DIGEST_BYTES];
 	struct span got = {(const char *)digest, sizeof(digest)};
 
-	if (token->slot < in->plan.nslots) {
-		const struct slot_view *s = &in->slots[token->slot];
-
-		if (!s->has_digest)
-			return TOKEN_UNKNOWN;
-		known = (struct span){(const char *)s->digest, sizeof(s->digest)};
-	}
 	if (known.len == 0)
-		return TOKEN_NOT_CONFIGURED;
+		return token->slot < in->plan.nslots ? TOKEN_UNKNOWN : TOKEN_NOT_CONFIGURED;
 	if (presented.len == 0)
 		return TOKEN_WRONG;
 	digest_sha256(presented, digest);

@@ -13,6 +13,9 @@ enum token_state {
 	TOKEN_RIGHT,
 };
 
+/* By which token is known. Empty: it has not been read yet, or there is no such token. */
+struct span token_digest(const struct ingress *in, const struct ingress_token *token);
+
 enum token_state token_check(const struct ingress *in, const struct ingress_token *token,
 			     struct span presented);
 
