@@ -230,3 +230,9 @@ slot_state_name(enum slot_state s)
 {
 	return slot_states[s];
 }
+
+bool
+slot_state_is_usable(enum slot_state s)
+{
+	return s == SLOT_FRESH || s == SLOT_STALE;
+}

@@ -34,5 +34,7 @@ struct msg_digest {
 
 /* For people, who know three: "fresh", "stale" and "missing". */
 const char *slot_state_name(enum slot_state s);
+/* Whether there is a value for calls. */
+bool slot_state_is_usable(enum slot_state s);
 
 #endif

@@ -163,7 +163,7 @@ secrets(struct buf *b, const struct ingress *in)
 		const struct slot_view *s = &in->slots[i];
 		uint64_t ms = now > s->fetched_ms ? now - s->fetched_ms : 0;
 
-		if (s->state != SLOT_FRESH && s->state != SLOT_STALE)
+		if (!slot_state_is_usable(s->state))
 			continue;
 		(void)buf_add_str(b, "sidekey_secret_age_seconds");
 		label(b, "{", "slot", in->plan.slots[i].name);

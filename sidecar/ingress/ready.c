@@ -13,12 +13,9 @@ place_is_usable(const struct ingress *in, size_t i)
 
 	if (!in->targets[i].usable)
 		return false;
-	for (size_t s = 0; s < t->nslots; s++) {
-		enum slot_state state = in->slots[t->slots[s].number].state;
-
-		if (state != SLOT_FRESH && state != SLOT_STALE)
+	for (size_t s = 0; s < t->nslots; s++)
+		if (!slot_state_is_usable(in->slots[t->slots[s].number].state))
 			return false;
-	}
 	return true;
 }
 

@@ -19,7 +19,7 @@ place_is_settled(const struct ingress *in, size_t target, bool *callable)
 
 		if (state == SLOT_REFUSED)
 			return true;
-		usable = usable && (state == SLOT_FRESH || state == SLOT_STALE);
+		usable = usable && slot_state_is_usable(state);
 	}
 	*callable = usable;
 	return usable;
