@@ -20,17 +20,23 @@ enum {
 	UNREAD_MAX = 16 * 1024 * 1024,
 };
 
+/* What a state does once it got some of what it waits for. May free c. */
+typedef void ready_fn(struct conn *c, uint32_t got);
+static ready_fn read_head, read_body, call_more, reply_more, linger_read;
+
 /* What a state waits for from the client, and how long (0: no limit of ours). */
 static const struct conn_row {
 	uint32_t wants;
 	uint64_t deadline_ms; /* UINT64_MAX: from the configuration */
+	ready_fn *run;
 } rows[CONN_STATES] = {
-	[CONN_IDLE] = {EPOLLIN | EPOLLRDHUP, UINT64_MAX},
-	[CONN_HEAD] = {EPOLLIN | EPOLLRDHUP, UINT64_MAX},
-	[CONN_BODY] = {EPOLLIN | EPOLLRDHUP, BODY_TIMEOUT_MS},
-	[CONN_CALL] = {EPOLLRDHUP, 0}, /* a FIN now means that the agent is gone */
-	[CONN_REPLY] = {EPOLLOUT, REPLY_MS},
-	[CONN_LINGER] = {EPOLLIN | EPOLLRDHUP, LINGER_MS},
+	[CONN_IDLE] = {EPOLLIN | EPOLLRDHUP, UINT64_MAX, read_head},
+	[CONN_HEAD] = {EPOLLIN | EPOLLRDHUP, UINT64_MAX, read_head},
+	[CONN_BODY] = {EPOLLIN | EPOLLRDHUP, BODY_TIMEOUT_MS, read_body},
+	/* A FIN now means that the agent is gone. */
+	[CONN_CALL] = {EPOLLRDHUP, 0, call_more},
+	[CONN_REPLY] = {EPOLLOUT, REPLY_MS, reply_more},
+	[CONN_LINGER] = {EPOLLIN | EPOLLRDHUP, LINGER_MS, linger_read},
 };
 
 /* ---- life ---- */
@@ -213,11 +219,11 @@ conn_reply(struct conn *c)
 
 /* The deadline is between two pieces, which the kernel takes once a third of its buffer is free. */
 static void
-reply_more(struct conn *c)
+reply_more(struct conn *c, uint32_t got)
 {
 	size_t before = c->out.len;
 
-	if (!conn_send(c))
+	if ((got & (EPOLLHUP | EPOLLERR)) != 0 || !conn_send(c))
 		conn_drop(c);
 	else if (c->out.len == 0)
 		conn_finished(c);
@@ -274,12 +280,13 @@ read_chunks(struct conn *c)
  * head may have a caller's token, of which no copy stays there.
  */
 static void
-read_head(struct conn *c)
+read_head(struct conn *c, uint32_t got)
 {
 	static char came[READ_BYTES];
 	ssize_t n = recv(c->client.fd, came, sizeof(came), 0);
 	bool kept;
 
+	(void)got;
 	if (!client_is_here(c, n) || n < 0)
 		return;
 	kept = buf_add(&c->inb, came, (size_t)n) == 0;
@@ -318,11 +325,35 @@ read_counted(struct conn *c)
 }
 
 static void
-linger_read(struct conn *c)
+read_body(struct conn *c, uint32_t got)
+{
+	(void)got;
+	if (c->call->upload != NULL)
+		upload_read(c);
+	else if (c->call->request.framing == HTTP_CHUNKED)
+		read_chunks(c);
+	else
+		read_counted(c);
+}
+
+static void
+call_more(struct conn *c, uint32_t got)
+{
+	if ((got & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		conn_abort(c, c->answer_done ? NULL : "client_gone");
+	else if ((got & EPOLLIN) != 0 && upload_wants(c))
+		upload_read(c);
+	else
+		relay_out(c);
+}
+
+static void
+linger_read(struct conn *c, uint32_t got)
 {
 	char thrown[LINGER_BYTES];
 	ssize_t n = recv(c->client.fd, thrown, sizeof(thrown), 0);
 
+	(void)got;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		conn_drop(c);
 }
@@ -332,37 +363,7 @@ client_ready(struct watch *w, uint32_t got)
 {
 	struct conn *c = ev_owner(w, struct conn, client);
 
-	if (c->state == CONN_LINGER) {
-		linger_read(c);
-		return;
-	}
-	if (c->state == CONN_CALL && (got & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-		conn_abort(c, c->answer_done ? NULL : "client_gone");
-		return;
-	}
-	if (c->state == CONN_CALL && (got & EPOLLIN) != 0 && upload_wants(c)) {
-		upload_read(c);
-		return;
-	}
-	if (c->state == CONN_CALL) {
-		relay_out(c);
-		return;
-	}
-	if (c->state == CONN_REPLY) {
-		if ((got & (EPOLLHUP | EPOLLERR)) != 0)
-			conn_drop(c);
-		else
-			reply_more(c);
-		return;
-	}
-	if (c->state != CONN_BODY)
-		read_head(c);
-	else if (c->call->upload != NULL)
-		upload_read(c);
-	else if (c->call->request.framing == HTTP_CHUNKED)
-		read_chunks(c);
-	else
-		read_counted(c);
+	rows[c->state].run(c, got);
 }
 
 static void
