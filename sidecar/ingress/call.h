@@ -30,7 +30,8 @@ struct call {
 	unsigned retry_seconds; /* for Retry-After of a refusal; 0: no particular time */
 	struct upload *upload;  /* a form: body is then what waits for egress; else NULL */
 	bool end_sent;
-	struct buf list_head, list; /* an answer that lists models, kept until it is whole */
+	bool is_list;               /* the answer lists models, and is kept until it is whole */
+	struct buf list_head, list; /* as far as it has come */
 	char id[CALL_ID_LEN + 1];
 	uint64_t start_us, first_byte_us;
 	uint64_t whole_us, handed_us; /* the request: all of it read, its front with egress */

@@ -72,6 +72,7 @@ list_begins(struct conn *c, const struct frame_head *head, struct span payload)
 
 	if (!call->decision.listing || head->status / 100 != 2)
 		return false;
+	call->is_list = true;
 	buf_init(&call->list_head, FRAME_HEAD_MAX);
 	buf_init(&call->list, LISTING_MAX);
 	(void)buf_add_span(&call->list_head, payload);
@@ -98,20 +99,23 @@ list_piece(struct conn *c, struct span piece, enum verdict *failed)
 }
 
 static void
-list_ends(struct conn *c, struct pool *pool, enum verdict *failed)
+list_ends(struct conn *c, enum verdict *failed)
 {
+	_Alignas(max_align_t) char room[FRAME_ROOM];
 	struct call *call = c->call;
 	struct decision *d = &call->decision;
 	struct frame_head head;
 	const char *wrong;
+	struct pool pool;
 	struct buf out;
 
+	pool_over(&pool, room, sizeof(room));
 	buf_init(&out, LISTING_OUT_MAX);
 	wrong = listing_filter(c->in, d->caller, d->target, buf_span(&call->list), &out);
 	if (wrong != NULL) {
 		snprintf(d->why, sizeof(d->why), "%s", wrong);
 		*failed = VERDICT_UPSTREAM_INVALID;
-	} else if (pack_read(&frame_head_type, buf_span(&call->list_head), pool, &head) == 0) {
+	} else if (pack_read(&frame_head_type, buf_span(&call->list_head), &pool, &head) == 0) {
 		head.has_length = true;
 		head.length = out.len;
 		relay_head(c, &head);
@@ -121,53 +125,85 @@ list_ends(struct conn *c, struct pool *pool, enum verdict *failed)
 	buf_free(&out);
 }
 
-/* What egress says; a static sentence when it broke the rules. Sets answer_done or fails. */
+/* ---- what egress says ---- */
+
+/* A static sentence when it broke the rules. Sets failed when there will be no answer of it. */
+typedef const char *take_fn(struct conn *c, struct span payload, enum verdict *failed);
+
 static const char *
-take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
+take_head(struct conn *c, struct span payload, enum verdict *failed)
 {
 	_Alignas(max_align_t) char room[FRAME_ROOM];
 	struct frame_head head;
-	struct frame_fail fail;
 	struct pool pool;
 
+	(void)failed;
 	pool_over(&pool, room, sizeof(room));
-	switch (f->type) {
-	case FRAME_HEAD:
-		if (c->head_relayed || c->call->list.max > 0 ||
-		    pack_read(&frame_head_type, f->payload, &pool, &head) != 0 || !is_head(&head))
-			return "a head out of turn or out of form";
-		if (!list_begins(c, &head, f->payload))
-			relay_head(c, &head);
+	if (c->head_relayed || c->call->is_list ||
+	    pack_read(&frame_head_type, payload, &pool, &head) != 0 || !is_head(&head))
+		return "a head out of turn or out of form";
+	if (!list_begins(c, &head, payload))
+		relay_head(c, &head);
+	return NULL;
+}
+
+static const char *
+take_body(struct conn *c, struct span payload, enum verdict *failed)
+{
+	if (c->call->is_list) {
+		list_piece(c, payload, failed);
 		return NULL;
-	case FRAME_BODY:
-		if (c->call->list.max > 0) {
-			list_piece(c, f->payload, failed);
-			return NULL;
-		}
-		if (!c->head_relayed)
-			return "a body before its head";
-		return relay_piece(c, f->payload) ? NULL : "more body than it announced";
-	case FRAME_END:
-		if (c->call->list.max > 0) {
-			list_ends(c, &pool, failed);
-			return NULL;
-		}
-		if (!c->head_relayed || c->left > 0)
-			return "an end before its time";
-		if (c->framing == REPLY_CHUNKED)
-			(void)buf_add_str(&c->out, "0\r\n\r\n");
-		c->answer_done = c->call->whole = true;
-		c->unread = upload_is_open(c);
-		return NULL;
-	case FRAME_FAIL:
-		if (pack_read(&frame_fail_type, f->payload, &pool, &fail) != 0 ||
-		    fail.verdict == VERDICT_OK || fail.verdict >= VERDICTS)
-			return "a failure out of form";
-		*failed = fail.verdict;
-		return NULL;
-	default:
-		return "a frame of a type that it may not send";
 	}
+	if (!c->head_relayed)
+		return "a body before its head";
+	return relay_piece(c, payload) ? NULL : "more body than it announced";
+}
+
+static const char *
+take_end(struct conn *c, struct span payload, enum verdict *failed)
+{
+	(void)payload; /* a frame of this type has none */
+	if (c->call->is_list) {
+		list_ends(c, failed);
+		return NULL;
+	}
+	if (!c->head_relayed || c->left > 0)
+		return "an end before its time";
+	if (c->framing == REPLY_CHUNKED)
+		(void)buf_add_str(&c->out, "0\r\n\r\n");
+	c->answer_done = c->call->whole = true;
+	c->unread = upload_is_open(c);
+	return NULL;
+}
+
+static const char *
+take_fail(struct conn *c, struct span payload, enum verdict *failed)
+{
+	struct pool none = {0}; /* it has no list that would take room */
+	struct frame_fail fail;
+
+	(void)c;
+	if (pack_read(&frame_fail_type, payload, &none, &fail) != 0 || fail.verdict == VERDICT_OK ||
+	    fail.verdict >= VERDICTS)
+		return "a failure out of form";
+	*failed = fail.verdict;
+	return NULL;
+}
+
+static take_fn *const takes[FRAMES] = {
+	[FRAME_HEAD] = take_head,
+	[FRAME_BODY] = take_body,
+	[FRAME_END] = take_end,
+	[FRAME_FAIL] = take_fail,
+};
+
+static const char *
+take_frame(struct conn *c, const struct frame *f, enum verdict *failed)
+{
+	take_fn *take = takes[f->type];
+
+	return take == NULL ? "a frame of a type that it may not send"
+			    : take(c, f->payload, failed);
 }
 
 /* false: the connection is gone, or has turned to an error reply. */
