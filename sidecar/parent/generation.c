@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,39 +32,44 @@ struct generation {
 	bool stopping, killed;
 };
 
-/* The channels between roles; an end of each goes to either. */
-struct wiring {
-	int parent[ROLES][2];   /* [0] stays here */
-	int keeper_resolver[2]; /* [0] resolver's */
-	int egress_resolver[2]; /* [0] resolver's */
-	int keeper_egress[2];   /* [0] keeper's */
-	int keeper_ingress[2];  /* [0] keeper's */
-	int ingress_egress[2];  /* [0] ingress's */
-	int trunk[TRUNK_MADE];  /* of both of theirs */
+/* The channels between roles: whose each end is, and at which place that role finds it. */
+static const struct link {
+	struct link_end {
+		enum role role;
+		int place;
+	} ends[2];
+	bool lets_fds; /* to the second end */
+} links[] = {
+	{{{ROLE_KEEPER, SPAWN_CHANNEL_A}, {ROLE_RESOLVER, SPAWN_CHANNEL_A}}, false},
+	{{{ROLE_EGRESS, SPAWN_CHANNEL_A}, {ROLE_RESOLVER, SPAWN_CHANNEL_B}}, false},
+	{{{ROLE_KEEPER, SPAWN_CHANNEL_B}, {ROLE_EGRESS, SPAWN_CHANNEL_B}}, true}, /* CA bundles */
+	{{{ROLE_KEEPER, SPAWN_CHANNEL_C}, {ROLE_INGRESS, SPAWN_CHANNEL_A}}, false},
+	{{{ROLE_INGRESS, SPAWN_CHANNEL_B}, {ROLE_EGRESS, SPAWN_CHANNEL_C}}, false},
 };
 
-static const struct wiring unwired = {
-	.parent = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}},
-	.keeper_resolver = {-1, -1},
-	.egress_resolver = {-1, -1},
-	.keeper_egress = {-1, -1},
-	.keeper_ingress = {-1, -1},
-	.ingress_egress = {-1, -1},
-	.trunk = {-1, -1, -1, -1, -1},
+enum { LINKS = sizeof(links) / sizeof(links[0]) };
+
+/* What is open here for the roles, until each has its own; -1: not made, or given away. */
+struct wiring {
+	int parent[ROLES][2]; /* [0] stays here */
+	int links[LINKS][2];  /* as the ends of links[] */
+	int trunk[TRUNK_MADE];
 };
 
 static int
 wire(struct wiring *w)
 {
+	memset(w, 0xff, sizeof(*w)); /* -1 everywhere */
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
 		if (channel_pair(w->parent[r]) != 0)
 			return -1;
-	if (channel_pair(w->keeper_egress) != 0)
-		return -1;
-	(void)rights_let(w->keeper_egress[1], true); /* CA bundles */
-	return channel_pair(w->keeper_resolver) | channel_pair(w->egress_resolver) |
-	       channel_pair(w->keeper_ingress) | channel_pair(w->ingress_egress) |
-	       trunk_create(w->trunk);
+	for (size_t i = 0; i < LINKS; i++) {
+		if (channel_pair(w->links[i]) != 0)
+			return -1;
+		if (links[i].lets_fds)
+			(void)rights_let(w->links[i][1], true);
+	}
+	return trunk_create(w->trunk);
 }
 
 static void
@@ -80,11 +86,8 @@ unwire(struct wiring *w)
 {
 	for (enum role r = ROLE_RESOLVER; r < ROLES; r++)
 		close_all(w->parent[r], 2);
-	close_all(w->keeper_resolver, 2);
-	close_all(w->egress_resolver, 2);
-	close_all(w->keeper_egress, 2);
-	close_all(w->keeper_ingress, 2);
-	close_all(w->ingress_egress, 2);
+	for (size_t i = 0; i < LINKS; i++)
+		close_all(w->links[i], 2);
 	close_all(w->trunk, TRUNK_MADE);
 }
 
@@ -169,60 +172,89 @@ seal_plan(const char *name, const struct pack_type *type, const void *plan)
 	return fd;
 }
 
-/* fds has the place for its projection, which is no longer than this open here. */
-static int
-spawn(struct generation *g, enum role role, const struct pack_type *type, const void *plan,
-      int *fds, size_t n)
-{
-	auto_close int projection = seal_plan(role_name(role), type, plan);
+/* The descriptors of a role, by place. */
+struct given {
+	int fds[PLACES_MAX];
+	size_t n;
+};
 
-	fds[0] = projection;
-	g->members[role].pid = projection < 0 ? -1 : spawn_role(g->o.self, role, fds, n);
+static void
+give(struct given *to, int place, int fd)
+{
+	size_t at = (size_t)(place - SPAWN_PROJECTION);
+
+	while (to->n <= at)
+		to->fds[to->n++] = -1;
+	to->fds[at] = fd;
+}
+
+static void
+give_trunk(struct given *to, const struct wiring *w, enum trunk_side side)
+{
+	const struct trunk_fds fds = trunk_fds(w->trunk, side);
+
+	give(to, SPAWN_TRUNK, fds.pages);
+	give(to, SPAWN_TRUNK + 1, fds.bell);
+	give(to, SPAWN_TRUNK + 2, fds.cord);
+}
+
+static void
+give_ingress(struct given *to, const struct generation *g, const struct wiring *w,
+	     size_t nlisteners)
+{
+	give_trunk(to, w, TRUNK_INGRESS);
+	give(to, SPAWN_LIMITS, g->o.limits);
+	for (size_t i = 0; i < nlisteners; i++)
+		give(to, SPAWN_FIRST_LISTENER + (int)i, g->o.listeners[i]);
+}
+
+static int
+spawn(struct generation *g, enum role role, int projection, const struct plans *p,
+      const struct wiring *w)
+{
+	struct given to = {.n = 0};
+
+	give(&to, SPAWN_PROJECTION, projection);
+	give(&to, SPAWN_PARENT, w->parent[role][1]);
+	for (size_t i = 0; i < LINKS; i++)
+		for (size_t e = 0; e < 2; e++)
+			if (links[i].ends[e].role == role)
+				give(&to, links[i].ends[e].place, w->links[i][e]);
+	if (role == ROLE_EGRESS)
+		give_trunk(&to, w, TRUNK_EGRESS);
+	if (role == ROLE_INGRESS)
+		give_ingress(&to, g, w, p->nlisteners);
+	g->members[role].pid = spawn_role(g->o.self, role, to.fds, to.n);
 	return g->members[role].pid < 0 ? -1 : 0;
 }
 
 static int
 spawn_all(struct generation *g, const struct plans *p, const struct wiring *w)
 {
-	const struct trunk_fds in = trunk_fds(w->trunk, TRUNK_INGRESS);
-	const struct trunk_fds out = trunk_fds(w->trunk, TRUNK_EGRESS);
-	int resolver[] = {-1, w->parent[ROLE_RESOLVER][1], w->keeper_resolver[0],
-			  w->egress_resolver[0]};
-	int keeper[] = {-1, w->parent[ROLE_KEEPER][1], w->keeper_resolver[1], w->keeper_egress[0],
-			w->keeper_ingress[0]};
-	int egress[] = {-1,
-			w->parent[ROLE_EGRESS][1],
-			w->egress_resolver[1],
-			w->keeper_egress[1],
-			w->ingress_egress[1],
-			out.pages,
-			out.bell,
-			out.cord};
-	int ingress[PLACES_MAX] = {-1,
-				   w->parent[ROLE_INGRESS][1],
-				   w->keeper_ingress[1],
-				   w->ingress_egress[0],
-				   g->o.limits,
-				   in.pages,
-				   in.bell,
-				   in.cord};
-	const size_t first = SPAWN_FIRST_LISTENER - SPAWN_PROJECTION;
+	const struct {
+		enum role role;
+		const struct pack_type *type;
+		const void *plan;
+	} rows[] = {
+		{ROLE_RESOLVER, &resolver_plan_type, &p->resolver},
+		{ROLE_KEEPER, &keeper_plan_type, &p->keeper},
+		{ROLE_EGRESS, &egress_plan_type, &p->egress},
+		{ROLE_INGRESS, &ingress_plan_type, &p->ingress},
+	};
 
-	if (p->nlisteners > PLACES_MAX - first) {
+	if (p->nlisteners > PLACES_MAX - (SPAWN_FIRST_LISTENER - SPAWN_PROJECTION)) {
 		errno = E2BIG;
 		return -1;
 	}
-	for (size_t i = 0; i < p->nlisteners; i++)
-		ingress[first + i] = g->o.listeners[i];
-	if (spawn(g, ROLE_RESOLVER, &resolver_plan_type, &p->resolver, resolver,
-		  sizeof(resolver) / sizeof(int)) != 0 ||
-	    spawn(g, ROLE_KEEPER, &keeper_plan_type, &p->keeper, keeper,
-		  sizeof(keeper) / sizeof(int)) != 0 ||
-	    spawn(g, ROLE_EGRESS, &egress_plan_type, &p->egress, egress,
-		  sizeof(egress) / sizeof(int)) != 0)
-		return -1;
-	return spawn(g, ROLE_INGRESS, &ingress_plan_type, &p->ingress, ingress,
-		     first + p->nlisteners);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		/* Open here no longer than it takes to give it. */
+		auto_close int projection =
+			seal_plan(role_name(rows[i].role), rows[i].type, rows[i].plan);
+
+		if (projection < 0 || spawn(g, rows[i].role, projection, p, w) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* A keeper that is dead already is no failure of ours: SIGCHLD tells of what it died. */
@@ -296,7 +328,7 @@ struct generation *
 generation_start(const struct generation_options *o, const struct plans *plan)
 {
 	struct generation *g = calloc(1, sizeof(*g));
-	struct wiring w = unwired;
+	struct wiring w;
 	int bad;
 
 	if (g == NULL)
