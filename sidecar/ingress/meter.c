@@ -125,22 +125,28 @@ meter_feed(struct meter *m, struct span piece)
 	}
 }
 
+/* Adds what waited for the end of the body, or of an event. */
+static void
+finish(struct meter *m, bool whole)
+{
+	/* A body that is no JSON object leaves what the head said. */
+	if (m->form == FORM_JSON && meter_json_done(&m->as.json))
+		meter_usage_add(&m->sum, &m->as.json.found);
+	else if (m->form == FORM_SSE && whole)
+		meter_sse_end(&m->as.sse, &m->sum);
+}
+
 /*
  * Whether all was said that will be. Many agents hang up once they have the last event, before the
  * stream ends; but numbers that may still grow, from a stream that broke, are none.
  */
 static bool
-is_final(struct meter *m, bool whole)
+is_final(const struct meter *m, bool whole)
 {
 	switch ((enum form)m->form) {
 	case FORM_JSON:
-		/* A body that is no JSON object leaves what the head said. */
-		if (meter_json_done(&m->as.json))
-			meter_usage_add(&m->sum, &m->as.json.found);
 		return whole || meter_json_done(&m->as.json);
 	case FORM_SSE:
-		if (whole)
-			meter_sse_end(&m->as.sse, &m->sum);
 		/* Responses say it once; chat and messages perhaps several times. */
 		return (m->sum.last || m->as.sse.root == &meter_usage_answer) &&
 		       (m->as.sse.root == &meter_usage_response || whole || m->as.sse.done);
@@ -154,12 +160,12 @@ is_final(struct meter *m, bool whole)
 enum meter_result
 meter_end(struct meter *m, bool whole, struct usage *out)
 {
-	bool is_known;
+	bool is_said;
 
 	*out = (struct usage){0};
 	if (m->form == FORM_NONE)
 		return METER_NONE;
-	is_known = is_final(m, whole);
-	is_known = meter_usage_sum(&m->sum, m->input_only, out) && is_known;
-	return is_known ? METER_KNOWN : METER_UNKNOWN;
+	finish(m, whole);
+	is_said = meter_usage_sum(&m->sum, m->input_only, out);
+	return is_said && is_final(m, whole) ? METER_KNOWN : METER_UNKNOWN;
 }
