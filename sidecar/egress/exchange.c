@@ -69,43 +69,67 @@ exchange_resume(struct exchange *x)
 
 /* ---- starting ---- */
 
-void
-exchange_start(struct exchange *x)
+/* How far a step of the start has come; why it failed is told beside it. */
+enum step { STEP_DONE, STEP_WAITS, STEP_FAILED };
+
+static enum step
+failed(enum verdict v, enum verdict *why)
 {
-	struct transfer_request r = {
+	*why = v;
+	return STEP_FAILED;
+}
+
+static enum step
+await_address(struct exchange *x, enum verdict *why)
+{
+	uint64_t now = loop_now(x->e->loop);
+
+	if (target_is_resolved(x->target))
+		return STEP_DONE;
+	if (x->state != EXCHANGE_RESOLVE) {
+		x->resolve_until = now + x->target->plan->connect_ms;
+		x->e->look_up(x->e, x->target);
+	}
+	x->state = EXCHANGE_RESOLVE;
+	if (now >= x->resolve_until)
+		return failed(VERDICT_UPSTREAM_UNREACHABLE, why);
+	timer_set(x->e->loop, &x->timer, RESOLVE_POLL_MS);
+	return STEP_WAITS;
+}
+
+static struct span
+kept_body(const struct exchange *x)
+{
+	return (struct span){x->inlet.whole, (size_t)x->inlet.len};
+}
+
+static enum step
+sign_request(struct exchange *x, enum verdict *why)
+{
+	enum verdict v = VERDICT_OK;
+
+	if (x->target->lane == NULL) /* it was taken back while an address was awaited */
+		return failed(VERDICT_CREDENTIAL_UNAVAILABLE, why);
+	if (x->target->plan->is_signed)
+		v = inject_sign(&x->inject, x->e->signers, exchange_target(x), span_of(x->method),
+				kept_body(x));
+	return v == VERDICT_OK ? STEP_DONE : failed(v, why);
+}
+
+static enum step
+send_request(struct exchange *x, enum verdict *why)
+{
+	const struct transfer_request r = {
 		.method = span_of(x->method),
+		.target = x->inject.target,
+		.lines = x->inject.lines,
+		.nlines = x->inject.nlines,
 		.has_body = x->inlet.has_body,
-		.body = {x->inlet.whole, (size_t)x->inlet.len},
+		.body = kept_body(x),
 		.streamed = x->inlet.streamed,
 		.length = x->inlet.chunked ? -1 : (int64_t)x->inlet.len,
 	};
-	enum verdict v = VERDICT_OK;
 
-	if (!target_is_resolved(x->target)) {
-		if (x->state != EXCHANGE_RESOLVE) {
-			x->resolve_until = loop_now(x->e->loop) + x->target->plan->connect_ms;
-			x->e->look_up(x->e, x->target);
-		}
-		x->state = EXCHANGE_RESOLVE;
-		if (loop_now(x->e->loop) >= x->resolve_until)
-			exchange_fail(x, VERDICT_UPSTREAM_UNREACHABLE);
-		else
-			timer_set(x->e->loop, &x->timer, RESOLVE_POLL_MS);
-		return;
-	}
-	if (x->target->lane == NULL) { /* it was taken back while an address was awaited */
-		exchange_fail(x, VERDICT_CREDENTIAL_UNAVAILABLE);
-		return;
-	}
-	if (x->target->plan->is_signed)
-		v = inject_sign(&x->inject, x->e->signers, exchange_target(x), r.method, r.body);
-	if (v != VERDICT_OK) {
-		exchange_fail(x, v);
-		return;
-	}
-	r.target = x->inject.target;
-	r.lines = x->inject.lines;
-	r.nlines = x->inject.nlines;
 	x->state = EXCHANGE_SENT;
 	x->tls_version = x->target->tls_version;
 	x->last_piece = loop_now(x->e->loop);
@@ -113,8 +137,21 @@ exchange_start(struct exchange *x)
 		  inlet_is_coming(&x->inlet) ? x->target->plan->idle_ms
 					     : x->target->plan->first_byte_ms);
 	x->transfer = transfer_start(x->target->lane, &r, &exchange_answer, x);
-	if (x->transfer == NULL)
-		exchange_fail(x, VERDICT_OVERLOADED);
+	return x->transfer == NULL ? failed(VERDICT_OVERLOADED, why) : STEP_DONE;
+}
+
+void
+exchange_start(struct exchange *x)
+{
+	enum verdict why = VERDICT_OK;
+	enum step s = await_address(x, &why);
+
+	if (s == STEP_DONE)
+		s = sign_request(x, &why);
+	if (s == STEP_DONE)
+		s = send_request(x, &why);
+	if (s == STEP_FAILED)
+		exchange_fail(x, why);
 }
 
 static void
