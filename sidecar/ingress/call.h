@@ -36,8 +36,8 @@ struct call {
 	uint64_t start_us, first_byte_us;
 	uint64_t whole_us, handed_us; /* the request: all of it read, its front with egress */
 	uint64_t overhead_us;         /* set by the first write of the answer */
-	uint64_t bytes_in, bytes_out;
-	uint64_t bytes_relayed; /* of the answer's body, as it came from egress */
+	uint64_t bytes_in, bytes_out; /* of the connection's, with heads and chunks' framing */
+	uint64_t bytes_relayed;       /* of the answer's body, as it came from egress */
 	unsigned status;
 	const char *code;                /* of an error of ours; NULL: the upstream's answer */
 	uint16_t answered_by;            /* the target, or one of its deployments */

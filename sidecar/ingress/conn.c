@@ -140,6 +140,7 @@ conn_body_came(struct conn *c, size_t n)
 {
 	uint64_t now = loop_now(c->in->loop), left = c->timer.at > now ? c->timer.at - now : 0;
 
+	c->call->bytes_in += n;
 	left += n / BODY_RATE + 1;
 	c->call->patience_ms = left < BODY_TIMEOUT_MS ? left : BODY_TIMEOUT_MS;
 	timer_set(c->in->loop, &c->timer, c->call->patience_ms);

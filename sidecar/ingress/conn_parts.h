@@ -57,8 +57,8 @@ struct conn {
 /* The one place where a state changes: sets what is waited for, and how long. */
 void conn_state(struct conn *c, enum conn_state state);
 /*
- * n more bytes of the body have come. Of the BODY_TIMEOUT_MS that are its own, waiting for them has
- * taken some, and they bring some back, at BODY_RATE.
+ * n more bytes of the body have come: counts them for the log. Of the BODY_TIMEOUT_MS that are its
+ * own, waiting for them has taken some, and they bring some back, at BODY_RATE.
  */
 void conn_body_came(struct conn *c, size_t n);
 /* Sends what is gathered for the client; false when it is gone. */

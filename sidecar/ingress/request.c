@@ -23,7 +23,6 @@ body_complete(struct conn *c, bool more)
 			false);
 		return;
 	}
-	call->bytes_in = call->head_len + call->body.len; /* head_len: what came with it */
 	call->whole_us = loop_clock_us();
 	v = c->in->draining ? VERDICT_SHUTTING_DOWN
 			    : decide_body(c->in, call->content, &call->decision);
@@ -284,6 +283,7 @@ take_head(struct conn *c)
 		c->in->ncalls++;
 		c->seen = 0;
 	}
+	c->call->bytes_in = c->inb.len; /* what came with the head included */
 	n = http_head_parse(&c->call->request, c->inb.ptr, c->inb.len, &c->seen, max);
 	if (n < 0) {
 		refuse_head(c, (enum http_fault) - n);

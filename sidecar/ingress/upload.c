@@ -123,7 +123,6 @@ take(struct conn *c, struct span piece)
 		refuse(c, decide_form_fault(form, &call->decision));
 		return false;
 	}
-	call->bytes_in = call->head_len + form->at;
 	if (form->has_model) /* for the log, when it came too late for decide_form */
 		snprintf(call->decision.model, sizeof(call->decision.model), "%.*s",
 			 DECIDE_MODEL_MAX, form->model);

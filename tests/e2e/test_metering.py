@@ -145,6 +145,111 @@ def test_bytes_in(world: World, sidekey: Sidekey) -> None:
     assert {call["bytes_in"] for call in sidekey.calls()} == {len(head) + len(body)}
 
 
+def post(agent: Agent, *fields: str, path: str = CHAT, host: str | None = None) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", f"Host: {host or agent.host}", *fields]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def logged(sidekey: Sidekey, code: str) -> dict:
+    wait_for(lambda: sidekey.calls(), 5, "the call's log line")
+    (call,) = sidekey.calls()
+    assert call["code"] == code
+    return call
+
+
+def test_bytes_in_of_chunks(world: World, sidekey: Sidekey, agent: Agent) -> None:
+    """As they came, like bytes_out as they went: with the chunks' framing."""
+    body = json.dumps({"model": MODEL, "messages": ASK}).encode()
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    head = post(agent, "Content-Type: application/json", "Transfer-Encoding: chunked")
+    for pieces in ([head + chunks], [head, chunks], [head + chunks[:9], chunks[9:]]):
+        for piece in pieces:
+            agent.send(piece)
+            time.sleep(0.05)
+        assert agent.read().status == 200
+    wait_for(lambda: len(sidekey.calls()) == 3, 10, "all calls in the log")
+    assert {call["bytes_in"] for call in sidekey.calls()} == {len(head) + len(chunks)}
+
+
+LENGTH = "Content-Length: 9"
+TYPE = "Content-Type: application/json"
+
+
+@pytest.mark.parametrize(
+    ("code", "fields", "where"),
+    [
+        ("route_not_found", [LENGTH], {"path": "/nothing"}),
+        ("host_not_allowed", [LENGTH], {"host": "evil.example"}),
+        ("browser_refused", ["Origin: https://evil.example", LENGTH], {}),
+        ("upgrade_refused", ["Upgrade: websocket", "Connection: upgrade", LENGTH], {}),
+        ("operation_not_allowed", [LENGTH], {"path": "/v1/files"}),
+        ("malformed_request", ["no colon"], {}),
+        ("malformed_request", [TYPE, "Content-Length: 5"], {}),  # more came than was said
+        ("malformed_request", [TYPE, LENGTH], {}),  # no JSON
+        ("malformed_request", [TYPE, "Transfer-Encoding: chunked"], {}),  # no chunk
+        ("body_too_large", [TYPE, "Content-Length: 99999999999"], {}),
+    ],
+)
+def test_bytes_in_of_a_refusal(sidekey: Sidekey, agent: Agent, code: str, fields, where) -> None:
+    """What had come of it by then: its head, and what of the body came with that."""
+    whole = post(agent, *fields, **where) + b"x" * 9
+    agent.send(whole)
+    assert agent.read().code == code
+    assert logged(sidekey, code)["bytes_in"] == len(whole)
+
+
+def test_bytes_in_of_a_head_too_large(sidekey: Sidekey, agent: Agent) -> None:
+    agent.send(post(agent, "X-Long: " + "x" * 65536))
+    assert agent.read().code == "header_too_large"
+    assert 65536 <= logged(sidekey, "header_too_large")["bytes_in"] <= 65536 + 300
+
+
+def test_bytes_in_of_a_caller_s_refusals(world: World, start) -> None:
+    token = "sk-caller-0123456789abcdef"
+    callers = [{"name": "one", "token": "env:TOKEN", "requestsPerMinute": 1}]
+    sidekey = start(world.config(callers=callers), world.env(TOKEN=token))
+    body = json.dumps({"model": MODEL, "messages": ASK}).encode()
+    sent, due = [], [(200, ""), (401, "caller_unauthenticated"), (429, "rate_limited")]
+    for status, _ in due:
+        with Agent(sidekey.port) as agent:
+            bearer = f"Authorization: Bearer {'wrong' if status == 401 else token}"
+            sent.append(post(agent, TYPE, bearer, f"Content-Length: {len(body)}") + body)
+            agent.send(sent[-1])
+            assert agent.read().status == status
+    wait_for(lambda: len(sidekey.calls()) == 3, 10, "all calls in the log")
+    assert [(c["status"], c["code"]) for c in sidekey.calls()] == due
+    assert [c["bytes_in"] for c in sidekey.calls()] == [len(one) for one in sent]
+
+
+FORM = "Content-Type: multipart/form-data; boundary=b"
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "code"),
+    [
+        (TYPE, 999, "client_gone"),
+        (FORM, 999, "client_gone"),
+        (FORM, 10**12, "body_too_large"),
+        (FORM, 104, "malformed_request"),  # it does not end as a form does
+    ],
+)
+def test_bytes_in_of_a_part(world: World, start, kind: str, length: int, code: str) -> None:
+    """Of a body that did not come whole, or was not to come, counts what did."""
+    sidekey = start(world.config(world.target(operations=["chat", "audio"])), world.env())
+    where = {"path": "/v1/audio/transcriptions"} if kind == FORM else {}
+    with Agent(sidekey.port) as agent:
+        head = post(agent, kind, f"Content-Length: {length}", **where)
+        agent.send(head + b"--b\r\n")
+        time.sleep(0.05)
+        if code != "body_too_large":
+            agent.send(b"x" * 99)
+            time.sleep(0.05)
+        if code != "client_gone":
+            assert agent.read().code == code
+    due = len(head) + (5 if code == "body_too_large" else 104)
+    assert logged(sidekey, code)["bytes_in"] == due
+
+
 @pytest.mark.parametrize(
     ("body", "due"),
     [
