@@ -306,7 +306,8 @@ static const struct schema_key secrets_rows[] = {
 	    .help = "How long a secret is used when its store cannot be reached."},
 	{.name = "failureTtl", .type = SCHEMA_DURATION, .fallback = "10s", .min = SECOND,
 	    .max = HOUR, .offset = offsetof(struct config_secrets, failure_ttl_ms),
-	    .help = "How long a failure is not asked again."},
+	    .help = "How long a secret is not asked for again when that has failed. A file is "
+	            "looked at every 2 s all the same."},
 };
 
 static const struct schema secrets_schema = {sizeof(struct config_secrets), KEYS(secrets_rows)};

@@ -59,15 +59,15 @@ now_s(const struct identity *id)
 	return skew_now_s(id->all->seams.skew);
 }
 
-/* A tenth less at most, so that many sidecars do not ask at once. */
+/* Up to a tenth of time, so that many sidecars do not ask at once. */
 static uint64_t
-jitter(uint64_t ms)
+jitter(uint64_t time)
 {
 	uint64_t chance = 0;
 
 	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
-		return ms;
-	return ms - chance % (ms / 10 + 1);
+		return 0;
+	return chance % (time / 10 + 1);
 }
 
 static bool
@@ -109,9 +109,12 @@ wait_after_failure(const struct identity *id)
 
 	for (unsigned i = 1; i < id->failures && base < max; i++)
 		base *= 2;
-	if (is_usable(id) && !id->came_over && id->keys.expires_s != 0 &&
-	    max > (id->keys.expires_s - now_s(id)) * 1000)
-		max = (id->keys.expires_s - now_s(id)) * 1000; /* and at their end at the latest */
+	base = base < max ? base : max;
+	base += jitter(base); /* more and not less: failureTtl is the least … */
+	if (!is_usable(id) || id->came_over || id->keys.expires_s == 0)
+		return base;
+	max = (id->keys.expires_s - now_s(id)) * 1000; /* … and the keys' end the most */
+	max -= jitter(max);
 	return base < max ? base : max;
 }
 
@@ -161,7 +164,7 @@ take_keys(struct identity *id)
 	id->logged_type[0] = '\0';
 	id->came_over = id->keys.expires_s != 0 && now_s(id) >= id->keys.expires_s;
 	use_s = use_for_s(id);
-	use_s -= use_s == 0 ? 0 : use_s - jitter(use_s);
+	use_s -= jitter(use_s);
 	id->renew_at_s = use_s == 0 ? 0 : now_s(id) + use_s;
 	if (use_s > 0)
 		timer_set(id->all->seams.loop, &id->timer, use_s * 1000);
@@ -214,7 +217,7 @@ acquired(struct acquire *a, bool good)
 		take_keys(id);
 	} else {
 		id->failures++;
-		wait_ms = jitter(wait_after_failure(id));
+		wait_ms = wait_after_failure(id);
 		id->retry_at = loop_now(id->all->seams.loop) + wait_ms;
 		timer_set(id->all->seams.loop, &id->timer, wait_ms);
 		log_fault(id, wait_ms);

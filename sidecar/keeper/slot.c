@@ -11,9 +11,8 @@
 enum {
 	HEADER_VALUE_MAX = 16 * 1024,
 	PEM_MAX = 1024 * 1024,
-	SOON_MS = 500, /* the first retries while nobody answers … */
-	SOON_MAX_MS =
-		2 * 1000, /* … stay this close, so that all is well seconds after the store is */
+	/* While nobody answers and nothing is held: all is to be well soon after the store is. */
+	BACK_OFF_MAX_BARE_MS = 2 * 1000,
 	BACK_OFF_MAX_MS = 60 * 1000,
 	LOG_AGAIN_MS = 60 * 1000,
 };
@@ -45,15 +44,15 @@ slot_init(struct slot *s, struct slot_owner *o, uint16_t number)
 	s->is_public &= !is_key; /* certificate and key in one file: a secret */
 }
 
-/* A tenth more or less, so that many sidecars do not ask at once. */
+/* A fifth more at most, so that many sidecars do not ask at once; never less, as of failureTtl. */
 static uint64_t
 jitter(uint64_t ms)
 {
-	uint64_t spread = ms / 5 + 1, chance = 0;
+	uint64_t chance = 0;
 
 	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
 		return ms;
-	return ms - ms / 10 + chance % spread;
+	return ms + chance % (ms / 5 + 1);
 }
 
 static void
@@ -160,7 +159,7 @@ settle(struct slot *s, bool changed)
 	s->fetched_ms = loop_lived_ms();
 	s->version += changed ? 1 : 0;
 	timer_set(s->owner->loop, &s->age, s->owner->plan->max_stale_ms);
-	schedule(s, s->owner->plan->ttl_ms * 4 / 5);
+	schedule(s, s->owner->plan->ttl_ms / 100 * 72); /* to 86, jittered: ahead of ttl */
 	s->owner->changed(s->owner, s, changed);
 }
 
@@ -199,10 +198,8 @@ wait_after_failure(const struct slot *s, enum slot_failure f)
 	uint64_t base = s->owner->plan->failure_ttl_ms;
 	uint64_t max = base < BACK_OFF_MAX_MS ? BACK_OFF_MAX_MS : base;
 
-	if (f == SLOT_UNREACHED && !has_value(s)) {
-		base = base < SOON_MS ? base : SOON_MS;
-		max = SOON_MAX_MS;
-	}
+	if (f == SLOT_UNREACHED && !has_value(s))
+		max = base < BACK_OFF_MAX_BARE_MS ? BACK_OFF_MAX_BARE_MS : base;
 	for (unsigned i = 1; i < s->failures && base < max; i++)
 		base *= 2;
 	return base < max ? base : max;

@@ -76,7 +76,7 @@ const char *slot_fetched(struct slot *s, struct span value, const struct slot_ve
 void slot_unchanged(struct slot *s);
 
 enum slot_failure {
-	SLOT_UNREACHED, /* nobody answered: asked again soon */
+	SLOT_UNREACHED, /* nobody answered: without a value, asked again with little back-off */
 	SLOT_ERROR,     /* the store answered with a fault that may pass */
 	SLOT_DENIED,    /* the store said no, or the reference is wrong */
 };

@@ -206,14 +206,17 @@ store_is_fresh(const struct document *d)
 void
 store_identity_changed(struct store_context *c)
 {
-	bool ready = identity_get(c->identity) == IDENTITY_READY;
+	uint32_t generation = identity_generation(c->identity);
+	bool renewed =
+		identity_get(c->identity) == IDENTITY_READY && generation != c->identity_generation;
 
+	c->identity_generation = generation;
 	for (size_t i = 0; i < c->ndocuments; i++) {
 		struct document *d = &c->documents[i];
 
 		if (d->waiting)
 			start(d);
-		else if (ready && d->store->needs_identity && !store_is_fresh(d))
+		else if (renewed && d->store->needs_identity && !store_is_fresh(d))
 			slot_refresh(d->slots[0]); /* with the other keys it may be had */
 	}
 }

@@ -22,6 +22,7 @@ struct store_context {
 	struct loop *loop;
 	struct fetcher *fetcher;
 	struct identity *identity;
+	uint32_t identity_generation; /* of the keys that what failed was asked for with */
 	const struct keeper_plan *plan;
 	struct names *names;
 	struct skew skew;
@@ -91,7 +92,10 @@ void store_open(struct store_context *c, struct slot *slots, size_t n);
 /* Fetches the document of s, and with it all of its slots, unless that is under way. */
 void store_fetch(struct store_context *c, struct slot *s);
 
-/* The identity's fetch has ended: goes on with what waits for it. */
+/*
+ * An identity's fetch has ended: goes on with what waits for ours, and asks again for what failed
+ * when we have other keys; for another's sake, not before failureTtl.
+ */
 void store_identity_changed(struct store_context *c);
 
 /* Takes a start-up variable for the env: reference that names it, if there is one. (store_env.c) */

@@ -100,6 +100,6 @@ tls_slot_ended(struct tls_target *t, uint16_t slot, bool changed)
 		t->awaited = other;
 	if (changed || came)
 		tls_send(t);
-	if (changed && is_half && t->awaited == other)
+	if (changed && is_half && t->awaited == other && !slot_is_resting(&t->slots[other]))
 		slot_refresh(&t->slots[other]);
 }

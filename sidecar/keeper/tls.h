@@ -29,8 +29,8 @@ void tls_send(struct tls_target *t);
 
 /*
  * A fetch of slot has ended, with a new value if changed: sends what is new. The halves of a pair
- * come one after the other: when they do not match, the other half is fetched too, and what does
- * not match then is logged, once, and not sent.
+ * come one after the other: when they do not match, the other half is fetched too (one that has
+ * just failed when its time comes), and what does not match then is logged, once, and not sent.
  */
 void tls_slot_ended(struct tls_target *t, uint16_t slot, bool changed);
 

@@ -97,6 +97,15 @@ def test_redirect_is_not_followed(cloud: Cloud, begin, name: str) -> None:
         assert lure.connections == 0
 
 
+def test_no_is_left_alone_for_failure_ttl(cloud: Cloud, begin) -> None:
+    """A second here, and then two: no chance of the jitter makes it less."""
+    cloud.sts.fail(error("AccessDenied", 403))
+    begin(cloud.web(), wait=False)
+    wait_for(lambda: len(cloud.sts.requests) >= 3, 15, "a third attempt")
+    first, second, third = [r.at for r in cloud.sts.requests[:3]]
+    assert second - first >= 0.998 and third - second >= 1.998
+
+
 REFUSALS = [
     ("sts", error("AccessDenied", 403)),
     ("sts", error("AccessDenied", 400)),

@@ -368,6 +368,41 @@ def test_no_is_not_asked_again_at_once(world: World, start) -> None:
     assert len(world.store.calls) == 2
 
 
+def test_no_is_not_asked_again_for_another_identity_s_sake(plain_world: World, start) -> None:
+    """A target's role that STS does not give is tried again soon; the store is left alone."""
+    world = plain_world
+    world.store.denied.add(world.principal.arn)
+    role = {"assumeRole": {"roleArn": "arn:aws:iam::123456789012:role/invoke"}}
+    bedrock = {"provider": "bedrock", "region": REGION, "aws": role}
+    config = {
+        "targets": {"main": world.target(), "bedrock": bedrock},
+        "models": [{"match": "*", "target": "main"}],
+        "secrets": {"failureTtl": "60s"},
+    }
+    with Server() as nobody:
+        url = nobody.url
+    sidekey = start(config, world.env(AWS_ENDPOINT_URL_STS=url), wait=False)
+    wait_for(lambda: sidekey.records(msg="no AWS identity"), 10, "the role is not given")
+    wait_for(lambda: len(world.store.calls) >= 2, 10, "the key's no and the Access pair's")
+    time.sleep(3)
+    assert len(world.store.calls) == 2
+
+
+def test_no_is_not_asked_again_for_a_certificate_s_sake(world: World, start) -> None:
+    """A certificate that is renewed wants its key, which the store has just denied."""
+    key = world.key_arn.replace("litellm-proxy", "missing")
+    target = world.target()
+    target["tls"]["clientKey"] = key
+    sidekey = start(world.config(target, secrets={"failureTtl": "60s"}), world.env(), wait=False)
+    slot = "main.tls.clientCert"
+    wait_for(lambda: sidekey.records(slot=slot, version=1), 10, "the certificate")
+    wait_for(lambda: sidekey.records(reference=key, state="missing"), 10, "the key's no")
+    world.authority.client().write(world.cert_path.parent, "tls")
+    wait_for(lambda: sidekey.records(slot=slot, version=2), 10, "the renewed one")
+    time.sleep(0.5)
+    assert [c.asked for c in world.store.calls].count(key) == 1
+
+
 def test_no_identity_at_all(world: World, start) -> None:
     """Nothing that could still come: said at once, with what to set, and not to be retried."""
     env = {k: v for k, v in world.env().items() if "ACCESS_KEY" not in k and "SESSION" not in k}

@@ -237,17 +237,52 @@ a_failure_is_left_alone_for_failure_ttl(void **state)
 	assert_int_equal(asked[ACCESS], 1);
 }
 
-/* secrets.failureTtl may be an hour: the longest back-off must not cut it short. */
+/* Fails slot count times: each next attempt is within least and most, which begin at now. */
+static void
+fails(int slot, enum slot_failure kind, int count, uint64_t least, uint64_t most)
+{
+	for (int i = 0; i < count; i++) {
+		uint64_t before = loop_lived_ms();
+
+		fault(slot, kind, "Failure");
+		assert_in_range(slots[slot].next_ms, before + least, loop_lived_ms() + most);
+	}
+}
+
+/* By no chance of the jitter; nor when it is an hour: the longest back-off does not cut it. */
 static void
 no_failure_is_asked_again_before_failure_ttl(void **state)
 {
+	static const enum slot_failure kinds[] = {SLOT_UNREACHED, SLOT_ERROR, SLOT_DENIED};
+
 	(void)state;
-	plan.failure_ttl_ms = 300000;
-	fault(KEY, SLOT_DENIED, "AccessDeniedException");
-	assert_true(slots[KEY].next_ms >= loop_lived_ms() + plan.failure_ttl_ms / 10 * 9 - 1000);
-	for (int i = 0; i < 20; i++)
-		fault(KEY, SLOT_DENIED, "AccessDeniedException");
-	assert_true(slots[KEY].next_ms <= loop_lived_ms() + plan.failure_ttl_ms / 10 * 11 + 1000);
+	secret_free(slots[ACCESS].value);
+	slots[ACCESS].value = NULL;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		plan.failure_ttl_ms = 3000;
+		for (int i = 0; i < 100; i++) {
+			slots[KEY].failures = slots[ACCESS].failures = 0;
+			fails(KEY, kinds[k], 1, 3000, 3600);
+			fails(ACCESS, kinds[k], 1, 3000, 3600);
+		}
+		fails(KEY, kinds[k], 20, 6000, 72000);
+		plan.failure_ttl_ms = 300000;
+		fails(KEY, kinds[k], 20, 300000, 360000);
+	}
+}
+
+/* All is well soon after the store is. */
+static void
+without_a_value_nobody_s_answer_is_asked_for_every_failure_ttl(void **state)
+{
+	(void)state;
+	secret_free(slots[KEY].value);
+	slots[KEY].value = NULL;
+	plan.failure_ttl_ms = 1000;
+	fails(KEY, SLOT_UNREACHED, 1, 1000, 1200);
+	fails(KEY, SLOT_UNREACHED, 20, 2000, 2400);
+	plan.failure_ttl_ms = 3000;
+	fails(KEY, SLOT_UNREACHED, 20, 3000, 3600);
 }
 
 static void
@@ -296,6 +331,7 @@ main(void)
 		CASE(a_document_of_two_secrets_is_repeated_whole),
 		CASE(a_failure_is_left_alone_for_failure_ttl),
 		CASE(no_failure_is_asked_again_before_failure_ttl),
+		CASE(without_a_value_nobody_s_answer_is_asked_for_every_failure_ttl),
 		CASE(nothing_to_ask_is_answered_at_once),
 		CASE(a_value_goes_at_max_stale),
 #undef CASE
