@@ -281,8 +281,10 @@ static const struct schema_key endpoint_rows[] = {
 	ENDPOINT_ROW("sso", SERVICE_SSO, "IAM Identity Center's portal"),
 	ENDPOINT_ROW("bedrockRuntime", SERVICE_BEDROCK_RUNTIME, "Bedrock"),
 	ENDPOINT_ROW("bedrockAgentRuntime", SERVICE_BEDROCK_AGENT_RUNTIME, "Bedrock's agents"),
-	ENDPOINT_ROW("bedrockMantle", SERVICE_BEDROCK_MANTLE, "Bedrock's OpenAI interface"),
-	ENDPOINT_ROW("agentcore", SERVICE_AGENTCORE, "AgentCore"),
+	{.name = "bedrockMantle", .type = SCHEMA_URL,
+	    .offset = SERVICE_BEDROCK_MANTLE * sizeof(struct span),
+	    .help = "URL of an endpoint of bedrock-mantle, such as a VPC endpoint's: an apiBase "
+	            "with its host and port is signed for that service."},
 	ENDPOINT_ROW("agentcoreControl", SERVICE_AGENTCORE_CONTROL, "AgentCore's control plane"),
 };
 

@@ -18,22 +18,47 @@ services_take(struct projector *pr, const struct url *url, struct plan_endpoint 
 	projector_number(pr, k->ports, &k->nports, PORTS_MAX, out->port);
 }
 
+static struct span
+endpoint_variable(struct projector *pr, const char *name)
+{
+	if (span_iis(projector_variable(pr, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true"))
+		return (struct span){NULL, 0};
+	return projector_variable(pr, name);
+}
+
+/* The URL that is named for s alone, and where; empty: none. */
+static struct span
+own_endpoint(struct projector *pr, enum service s, const char **variable)
+{
+	struct span text = pr->c->aws.endpoints[s];
+
+	*variable = NULL;
+	if (text.len > 0)
+		return text;
+	*variable = service_variable(s);
+	return endpoint_variable(pr, *variable);
+}
+
 /* The URL that is named for s, and where; empty: the region decides. */
 static struct span
 named_endpoint(struct projector *pr, enum service s, const char **variable)
 {
-	const char *const names[] = {service_variable(s), "AWS_ENDPOINT_URL"};
-	struct span text = pr->c->aws.endpoints[s];
+	struct span text = own_endpoint(pr, s, variable);
 
-	*variable = NULL;
-	if (text.len > 0 ||
-	    span_iis(projector_variable(pr, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true"))
+	if (text.len > 0)
 		return text;
-	for (size_t i = 0; text.len == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
-		*variable = names[i];
-		text = projector_variable(pr, names[i]);
-	}
-	return text;
+	*variable = "AWS_ENDPOINT_URL";
+	return endpoint_variable(pr, *variable);
+}
+
+bool
+services_is_at(struct projector *pr, enum service s, const struct url *url)
+{
+	const char *variable;
+	struct url own = {0};
+
+	return url_parse(own_endpoint(pr, s, &variable), &own) == URL_OK &&
+	       span_ieq(own.host, url->host) && own.port == url->port;
 }
 
 static bool

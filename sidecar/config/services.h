@@ -20,6 +20,9 @@ bool services_find(struct projector *pr, enum service s, struct span region,
 /* The same as a URL, which is told to nobody. */
 bool services_url(struct projector *pr, enum service s, struct span region, struct url *out);
 
+/* Whether url has the host and port of the endpoint that is named for s and no other service. */
+bool services_is_at(struct projector *pr, enum service s, const struct url *url);
+
 /* Takes a URL that has been checked as an endpoint, with its name and port. */
 void services_take(struct projector *pr, const struct url *url, struct plan_endpoint *out);
 

@@ -103,11 +103,19 @@ signing_url(struct projector *pr, struct url *out)
 	return false;
 }
 
+/* By the host's own name, or since the endpoint of Mantle is there: a private name says nothing. */
+static bool
+is_mantle(struct projector *pr, const struct url *url)
+{
+	return from_label(url->host, SPAN("bedrock-mantle")).len > 0 ||
+	       (pr->target->api_base.len > 0 && services_is_at(pr, SERVICE_BEDROCK_MANTLE, url));
+}
+
 void
 signing_project(struct projector *pr, const struct url *url)
 {
-	bool mantle = from_label(url->host, SPAN("bedrock-mantle")).len > 0;
-	enum service service = mantle ? SERVICE_BEDROCK_MANTLE : SERVICE_BEDROCK_RUNTIME;
+	enum service service =
+		is_mantle(pr, url) ? SERVICE_BEDROCK_MANTLE : SERVICE_BEDROCK_RUNTIME;
 
 	if (!signing_is_due(pr->target) || !find_region(pr, url->host, &pr->keeper->region))
 		return;

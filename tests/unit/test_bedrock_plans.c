@@ -112,6 +112,59 @@ test_bad_signed_targets(void **state)
 	close_fixture(&f);
 }
 
+/* At the endpoint that is named for Mantle, whose host does not say so, calls are signed for it. */
+static void
+test_endpoint_of_mantle(void **state)
+{
+#define ALL             "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY=x"
+#define OWN             "AWS_ENDPOINT_URL_BEDROCK_MANTLE=https://mantle.internal"
+#define AT(url)         "targets: {a: {provider: openai, auth: sigv4, apiBase: '" url "'}}\n"
+#define ENDPOINTS(list) "aws: {endpoints: {" list "}}\n"
+	static const char *const keys[] = {ALL, NULL};
+	static const char *const own[] = {ALL, OWN, NULL};
+	static const char *const ignored[] = {ALL, OWN, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true",
+					      NULL};
+	static const char *const odd[] = {ALL, "AWS_ENDPOINT_URL_BEDROCK_MANTLE=mantle.internal",
+					  NULL};
+	static const char *const general[] = {ALL, "AWS_ENDPOINT_URL=https://mantle.internal",
+					      NULL};
+	static const struct {
+		const char *text, *const *env, *service;
+	} cases[] = {
+		{AT("https://mantle.internal/openai/v1")
+			 ENDPOINTS("bedrockMantle: 'https://Mantle.internal:443'"),
+		 keys, "bedrock-mantle"},
+		{AT("https://MANTLE.internal/v1"), own, "bedrock-mantle"},
+		{AT("https://[::1]:8/v1") ENDPOINTS("bedrockMantle: 'https://[::1]:8'"), keys,
+		 "bedrock-mantle"},
+		{AT("https://mantle.internal/v1"), ignored, "bedrock"},
+		{AT("https://mantle.internal/v1"), odd, "bedrock"},
+		{AT("https://mantle.internal/v1"), general, "bedrock"}, /* of all services */
+		{AT("https://mantle.internal:8443/v1"), own, "bedrock"},
+		{AT("https://other.mantle.internal/v1"), own, "bedrock"},
+		{AT("https://mantle.internal/v1") ENDPOINTS("bedrockMantle: 'https://a.example'"),
+		 own, "bedrock"}, /* the configuration's wins */
+		{"targets: {a: {provider: bedrock}}\n" ENDPOINTS(
+			 "bedrockRuntime: 'https://all.example', "
+			 "bedrockMantle: 'https://all.example'"),
+		 keys, "bedrock"}, /* it is there as Bedrock */
+	};
+#undef ALL
+#undef OWN
+#undef AT
+#undef ENDPOINTS
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct fixture f;
+
+		assert_int_equal(open_fixture(&f, cases[i].text, cases[i].env), 0);
+		assert_text(f.p.keeper.targets[0].service, cases[i].service);
+		assert_text(f.p.egress.targets[0].service, cases[i].service);
+		close_fixture(&f);
+	}
+}
+
 /* Agents have a host of their own: a second target, which nobody names and no default finds. */
 static void
 test_second_host(void **state)
@@ -153,6 +206,7 @@ main(void)
 		cmocka_unit_test(test_signed_targets),
 		cmocka_unit_test(test_identity_of_signed_targets),
 		cmocka_unit_test(test_bad_signed_targets),
+		cmocka_unit_test(test_endpoint_of_mantle),
 		cmocka_unit_test(test_second_host),
 	};
 

@@ -252,6 +252,8 @@ static const struct {
 	{ONE "}}\naws: {endpoints: {secretsmanager: 'https://h/x'}}", "must not have a path"},
 	{ONE "}}\naws: {endpoints: {ssm: 'http://169.254.1.1'}}",
 	 "aws.endpoints.ssm: must be https"},
+	{ONE "}}\naws: {endpoints: {agentcore: 'https://h'}}",
+	 "aws.endpoints.agentcore: unknown key"},
 	{ONE "}}\naws: {endpoints: {agentcoreControl: 'https://h/x'}}",
 	 "aws.endpoints.agentcoreControl: must not have a path"},
 	{ONE "}}\nmodels: [{match: 'a*b', target: a}]", "models[0].match: a model's name"},
