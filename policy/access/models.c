@@ -248,13 +248,26 @@ static const char *const denied[] = {
 	"weave_*",
 };
 
-bool
-model_field_denied(struct span folded_name, const struct span *extra, size_t nextra)
+static bool
+is_extra(struct span folded_name, const struct span *extra, size_t nextra)
 {
-	if (NAMES_HAVE(denied, folded_name))
-		return true;
 	for (size_t i = 0; i < nextra; i++)
 		if (span_ieq(extra[i], folded_name))
 			return true;
 	return false;
+}
+
+bool
+model_field_denied(struct span folded_name, const struct span *extra, size_t nextra)
+{
+	return NAMES_HAVE(denied, folded_name) || is_extra(folded_name, extra, nextra);
+}
+
+/* Cohere's rerankers want to be told an api_version, 2. Azure's, at a gateway, is elsewhere. */
+bool
+model_own_field_denied(struct span folded_name, const struct span *extra, size_t nextra)
+{
+	if (span_is(folded_name, "api_version"))
+		return is_extra(folded_name, extra, nextra);
+	return model_field_denied(folded_name, extra, nextra);
 }

@@ -40,5 +40,7 @@ struct span model_sent(const struct model_rule *rule, struct span model);
  * (design section 5). extra: deniedFields.
  */
 bool model_field_denied(struct span folded_name, const struct span *extra, size_t nextra);
+/* The same of InvokeModel, whose bodies are each model's own. */
+bool model_own_field_denied(struct span folded_name, const struct span *extra, size_t nextra);
 
 #endif

@@ -158,8 +158,9 @@ static const struct route routes[] = {
 
 	POST(BEDROCK, CONVERSE, "/model/{model}/converse", BODY_JSON, false),
 	POST(BEDROCK, CONVERSE_STREAM, "/model/{model}/converse-stream", BODY_JSON, false),
-	POST(BEDROCK, INVOKE, "/model/{model}/invoke", BODY_ANY, false),
-	POST(BEDROCK, INVOKE_STREAM, "/model/{model}/invoke-with-response-stream", BODY_ANY, false),
+	POST(BEDROCK, INVOKE, "/model/{model}/invoke", BODY_UNTYPED_JSON, false),
+	POST(BEDROCK, INVOKE_STREAM, "/model/{model}/invoke-with-response-stream",
+	     BODY_UNTYPED_JSON, false),
 	POST(BEDROCK, COUNT_TOKENS, "/model/{model}/count-tokens", BODY_JSON, false),
 	POST(BEDROCK, GUARDRAILS, "/guardrail/{id}/version/{version}/apply", BODY_JSON, false),
 	POST(BEDROCK, GUARDRAILS, "/guardrail-checks/invoke", BODY_JSON, false),

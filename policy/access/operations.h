@@ -55,7 +55,7 @@ enum body_kind {
 	BODY_JSON,
 	BODY_FORM,         /* multipart/form-data: judged as it passes */
 	BODY_FORM_OR_JSON, /* as Content-Type says */
-	BODY_ANY
+	BODY_UNTYPED_JSON, /* or nothing: InvokeModel's, whose SDKs need not say what it is */
 };
 
 struct route {

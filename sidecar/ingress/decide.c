@@ -51,6 +51,15 @@ decide_denies(const void *arg, struct span folded_name)
 				  in->plan.ndenied_fields);
 }
 
+static bool
+denies_of_own(const void *arg, struct span folded_name)
+{
+	const struct ingress *in = arg;
+
+	return model_own_field_denied(folded_name, (const struct span *)in->plan.denied_fields,
+				      in->plan.ndenied_fields);
+}
+
 static enum verdict
 refuse_scan(struct decision *d, const char *what, enum scan_fault fault, const struct scan *s)
 {
@@ -244,8 +253,9 @@ static enum verdict
 decide_json(const struct ingress *in, struct span body, struct scan *s, struct decision *d,
 	    struct span *sent)
 {
+	bool own = d->route->body == BODY_UNTYPED_JSON;
 	struct span model = {s->model, 0};
-	enum scan_fault fault = scan_json(s, body, decide_denies, in);
+	enum scan_fault fault = scan_json(s, body, own ? denies_of_own : decide_denies, in);
 	enum verdict v;
 
 	if (fault != SCAN_OK)
@@ -429,11 +439,19 @@ decide_spoken(const struct ingress *in, struct span sent, struct decision *d)
 	return decide_classic(span_of(d->route->method), sent, d);
 }
 
+/* What may be nothing at all is read as JSON where it is something. */
+static bool
+is_json(const struct decision *d, struct span body)
+{
+	return d->body == BODY_JSON && (body.len > 0 || d->route->body != BODY_UNTYPED_JSON);
+}
+
 enum verdict
 decide_body(const struct ingress *in, struct span body, struct decision *d)
 {
 	static struct scan s; /* d->rewrite_to is a view into it until the next call */
 	struct span sent = {NULL, 0};
+	bool json = is_json(d, body);
 	enum verdict v;
 
 	if (d->dialect == DIALECT_BEDROCK && body.len > BEDROCK_BODY_MAX)
@@ -442,13 +460,13 @@ decide_body(const struct ingress *in, struct span body, struct decision *d)
 				     BEDROCK_BODY_MAX);
 	s.has_model = false;
 	v = decide_begin(in, d);
-	if (v == VERDICT_OK && d->body == BODY_JSON)
+	if (v == VERDICT_OK && json)
 		v = decide_json(in, body, &s, d, &sent);
 	if (v == VERDICT_OK && d->body == BODY_FORM)
 		v = decide_refuse(d, VERDICT_MALFORMED_REQUEST, "The form is empty.");
 	if (v == VERDICT_OK)
 		v = decide_target(in, s.has_model, d);
-	if (v == VERDICT_OK && d->body == BODY_JSON)
+	if (v == VERDICT_OK && json)
 		v = check_tools(in, body, &s, d);
 	if (v != VERDICT_OK)
 		return v;

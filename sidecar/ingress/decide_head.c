@@ -112,11 +112,15 @@ any_target_speaks(const struct ingress *in, const struct decision *d)
 }
 
 static bool
+is_type(struct span value, const char *name)
+{
+	return span_iis(span_trim(span_cut(value, 0, span_find(value, 0, ';'))), name);
+}
+
+static bool
 is_json_type(struct span value)
 {
-	struct span type = span_trim(span_cut(value, 0, span_find(value, 0, ';')));
-
-	return span_iis(type, "application/json");
+	return is_type(value, "application/json");
 }
 
 /* The value of the parameter charset, without quotes; ptr NULL: it is another parameter. */
@@ -156,9 +160,25 @@ is_in_utf8(struct span type)
 static enum body_kind
 kind_of(enum body_kind route, const struct http_field *type)
 {
+	if (route == BODY_UNTYPED_JSON)
+		return BODY_JSON;
 	if (route != BODY_FORM_OR_JSON)
 		return route;
 	return type != NULL && is_json_type(type->value) ? BODY_JSON : BODY_FORM;
+}
+
+/*
+ * Some of AWS's SDKs say nothing of InvokeModel's body, some that it is bytes. By the name of a
+ * form LiteLLM would read it as one, with other members than the JSON has.
+ */
+static bool
+is_json_said(enum body_kind route, const struct http_field *type, bool one)
+{
+	if (route == BODY_UNTYPED_JSON && type == NULL)
+		return true;
+	return one &&
+	       (is_json_type(type->value) ||
+		(route == BODY_UNTYPED_JSON && is_type(type->value, "application/octet-stream")));
 }
 
 static enum verdict
@@ -167,11 +187,11 @@ check_type(const struct http_request *r, const struct http_field *type, struct d
 	bool one = type != NULL && http_count(r, "content-type") == 1;
 	struct span boundary;
 
-	if (d->body == BODY_JSON && (!one || !is_json_type(type->value)))
+	if (d->body == BODY_JSON && !is_json_said(d->route->body, type, one))
 		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
 				     "%s %s takes JSON; send Content-Type: application/json.",
 				     d->route->method, d->route->path);
-	if (d->body == BODY_JSON && !is_in_utf8(type->value))
+	if (d->body == BODY_JSON && type != NULL && !is_in_utf8(type->value))
 		return decide_refuse(
 			d, VERDICT_MALFORMED_REQUEST,
 			"JSON is read as UTF-8 here, and the charset of Content-Type says "
@@ -198,7 +218,7 @@ check_body_kind(const struct http_request *r, struct decision *d)
 		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
 				     "%s %s takes no body; send it without one.", d->route->method,
 				     d->route->path);
-	if (d->body != BODY_JSON && d->body != BODY_FORM)
+	if (d->body == BODY_NONE)
 		return VERDICT_OK;
 	v = check_type(r, type, d);
 	if (v == VERDICT_OK && coding != NULL && !span_iis(coding->value, "identity"))

@@ -75,4 +75,18 @@ def litellm_refused():
         return [error.status_code, str(error)]
 
 
+def anthropic_sdk():
+    """As Claude Code in its Bedrock mode: what it got, and what it is told that asks too much."""
+    import anthropic
+
+    keys = {"aws_access_key": "none", "aws_secret_key": "none", "aws_region": "us-east-1"}
+    client = anthropic.AnthropicBedrock(base_url=BASE, max_retries=0, **keys)
+    ask = {"model": MODEL, "max_tokens": 9, "messages": HELLO, "betas": ["context-1m-2025-08-07"]}
+    got = client.beta.messages.create(**ask, metadata={"user_id": "u"}).model
+    try:
+        client.beta.messages.create(**ask, extra_body={"api_base": "http://evil.example"})
+    except anthropic.PermissionDeniedError as error:
+        return [got, error.status_code, str(error)]
+
+
 print(json.dumps({name: globals()[name]() for name in sys.argv[2:]}))

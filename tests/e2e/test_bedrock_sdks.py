@@ -196,6 +196,19 @@ def test_boto3_hears_an_agent_piece_by_piece(aws: BedrockWorld, start) -> None:
     assert (call["target"], call["operation"]) == ("bedrock.agents", "agents")
 
 
+def test_anthropic_s_sdk_invokes(aws: BedrockWorld, start, python) -> None:
+    sidekey = start(aws.config(models=MODELS), aws.env())
+    got, status, said = python(sidekey, "anthropic_sdk")["anthropic_sdk"]
+    assert (got, status) == (MODEL, 403)
+    assert "api_base" in said
+    assert [r.target for r in aws.runtime.requests] == [f"/model/{MODEL}/invoke"]
+    body = aws.runtime.last().json()
+    assert body["anthropic_beta"] == ["context-1m-2025-08-07"]
+    assert "anthropic_version" in body and "model" not in body
+    refused = ("invoke", 403, "field_not_allowed")
+    assert logged(sidekey, 2) == [("invoke", 200, ""), refused]
+
+
 def test_boto3_takes_a_throttled_agent_s_word(aws: BedrockWorld, start) -> None:
     sidekey = start(aws.config(), aws.env())
     aws.agents.fail(throttle(), times=1)

@@ -305,14 +305,32 @@ fields(void **state)
 	assert_false(model_field_denied(SPAN("extra"), NULL, 0));
 }
 
+/* A body of InvokeModel may have one member that steers elsewhere. */
+static void
+own_fields(void **state)
+{
+	const struct span extra[] = {SPAN("Extra"), SPAN("SHOUTED"), SPAN("API_version")};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steering) / sizeof(steering[0]); i++) {
+		struct span name = span_of(steering[i]);
+		bool own = span_is(name, "api_version");
+
+		if (model_own_field_denied(name, extra, 2) == own)
+			fail_msg("%s", steering[i]);
+		assert_true(model_own_field_denied(name, extra, 3));
+	}
+	assert_false(model_own_field_denied(SPAN("anthropic_version"), extra, 3));
+	assert_false(model_own_field_denied(SPAN("anthropic_beta"), extra, 3));
+	assert_true(model_own_field_denied(SPAN("extra"), extra, 1));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rules),
-		cmocka_unit_test(shadows),
-		cmocka_unit_test(prefixes),
-		cmocka_unit_test(fields),
+		cmocka_unit_test(rules),  cmocka_unit_test(shadows),    cmocka_unit_test(prefixes),
+		cmocka_unit_test(fields), cmocka_unit_test(own_fields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
