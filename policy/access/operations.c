@@ -231,6 +231,17 @@ operations_possible(enum provider p)
 	return providers[p].possible;
 }
 
+uint32_t
+operations_of_forms(void)
+{
+	uint32_t found = 0;
+
+	for (size_t i = 0; i < COUNT(routes); i++)
+		if (routes[i].body == BODY_FORM || routes[i].body == BODY_FORM_OR_JSON)
+			found |= UINT32_C(1) << routes[i].operation;
+	return found;
+}
+
 uint8_t
 dialects_of(enum provider p)
 {

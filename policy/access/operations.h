@@ -80,6 +80,8 @@ bool operation_find(struct span name, enum operation *out);
 uint32_t operations_default(enum provider p);
 /* The operations that a provider can speak at all (opt-in ones included). */
 uint32_t operations_possible(enum provider p);
+/* Those that have routes which take a form. */
+uint32_t operations_of_forms(void);
 /* The dialects that a provider speaks (bit 1 << enum dialect). */
 uint8_t dialects_of(enum provider p);
 

@@ -187,6 +187,7 @@ static const struct pack_field ingress_target_fields[] = {
 	U16(ingress_target, agents),
 	PACK_FIELD_BOOL(ingress_target, required),
 	PACK_FIELD_BOOL(ingress_target, include_usage),
+	PACK_FIELD_BOOL(ingress_target, is_signed),
 	PACK_FIELD_BOOL(ingress_target, is_deployment),
 	U16(ingress_target, deployment_of),
 	NUMBERS(ingress_target, deployments, DEPLOYMENTS_MAX),

@@ -28,6 +28,7 @@ struct ingress_target {
 	uint16_t agents; /* the target for those operations of Bedrock; 0: none */
 	bool required;
 	bool include_usage;
+	bool is_signed; /* its calls are, each with the whole body */
 	bool is_deployment;
 	uint16_t deployment_of;          /* of which target */
 	struct plan_number *deployments; /* its own; one that is usable is enough */

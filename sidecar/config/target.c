@@ -187,6 +187,7 @@ target_project(struct projector *pr, size_t i)
 	g->agents = t->agents;
 	e->redact = t->redact;
 	g->include_usage = t->include_usage;
+	g->is_signed = signing_is_due(t);
 	e->access = t->access.client_id.len > 0;
 	e->connect_ms = t->timeouts.connect_ms;
 	e->first_byte_ms = t->timeouts.first_byte_ms;

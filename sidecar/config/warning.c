@@ -6,6 +6,7 @@
 #include "config/warning.h"
 
 #include "aws/arn.h"
+#include "config/signing.h"
 #include "config/url.h"
 
 /* Of one kind: below a "*" there may be thousands of rules, and the first few say what is wrong. */
@@ -46,6 +47,26 @@ warn_headers(const struct teller *to, const struct config_target *t)
 	}
 }
 
+/* What is signed is signed with its body, and an upload passes without being kept. */
+static void
+warn_uploads(const struct teller *to, const struct config_target *t)
+{
+	uint32_t forms = t->operations & operations_of_forms();
+	char message[MESSAGE_MAX];
+	int n = 0;
+
+	if (forms == 0 || t->is_deployment || !signing_is_due(t))
+		return;
+	for (unsigned o = 0; o < OPERATIONS; o++)
+		if ((forms >> o & 1) != 0)
+			n += snprintf(message + n, sizeof(message) - (size_t)n, "%s%s",
+				      n > 0 ? ", " : "", operation_name((enum operation)o));
+	snprintf(message + n, sizeof(message) - (size_t)n,
+		 ": their uploads are refused, since calls of this target are signed with their "
+		 "whole body; only what needs no form of these can be called");
+	warn(to, message, "targets.%.*s.operations", (int)t->name.len, t->name.ptr);
+}
+
 /* Access protects custom domains only: to this host its headers would be sent for nothing. */
 static void
 warn_targets(const struct teller *to, const struct config *c)
@@ -62,6 +83,7 @@ warn_targets(const struct teller *to, const struct config *c)
 			     "there",
 			     "targets.%.*s", (int)t->name.len, t->name.ptr);
 		warn_headers(to, t);
+		warn_uploads(to, t);
 	}
 }
 

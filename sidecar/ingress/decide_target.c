@@ -81,6 +81,13 @@ decide_target_serves(const struct ingress *in, struct decision *d)
 			"The operation \"%s\" is not enabled for the target \"%.*s\", where "
 			"this call would go.",
 			operation_name(d->route->operation), (int)t->name.len, t->name.ptr);
+	if (d->body == BODY_FORM && t->is_signed)
+		return decide_refuse(
+			d, VERDICT_OPERATION_NOT_ALLOWED,
+			"Calls of the target \"%.*s\" are signed with their whole body, and an "
+			"upload is not kept until it is whole; only a target with an apiKey takes "
+			"uploads.",
+			(int)t->name.len, t->name.ptr);
 	if (t->ndeployments > 0)
 		return check_deployments(in, t, d);
 	return check_credentials(in, d->target, d);

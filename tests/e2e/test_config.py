@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: a wrong configuration is explained completely, with positions, and never half obeyed."""
 
+import json
 import re
 import socket
 import subprocess
@@ -262,6 +263,32 @@ def test_check_warns_of_a_reference_without_braces(tmp_path: Path) -> None:
     found = [line.split("warning: ")[1] for line in said.splitlines() if "warning: " in line]
     assert status == 0 and len(found) == 1, said
     assert found[0].startswith("targets.one.headers.X-Team: ") and "${…}" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("operations", "warned"),
+    [(["chat"], ""), (["images", "chat", "audio", "files", "batches"], "images, audio, files")],
+)
+@pytest.mark.parametrize("auth", ["apiKey", "sigv4"])
+def test_check_warns_of_uploads_that_cannot_be_signed(
+    tmp_path: Path, auth: str, operations: list, warned: str
+) -> None:
+    key = {"apiKey": "env:KEY"} if auth == "apiKey" else {"auth": auth, "region": "us-east-1"}
+    place = {"apiBase": "https://bedrock-mantle.us-east-1.api.aws/v1"}
+    spread = {"deployments": [place, {"apiBase": "https://mantle.example.com/v1"}]}
+    targets = {
+        name: {"provider": "openai", "operations": operations, **key, **where}
+        for name, where in (("one", place), ("many", spread))
+    }
+    targets["many"].pop("region", None)
+    config = json.dumps({"targets": targets, "defaultTarget": "one"})
+    env = {"KEY": SECRET, "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}
+    status, said = check(tmp_path, config, {**env, "AWS_REGION": "us-east-1"})
+    found = [line.split("warning: ")[1] for line in said.splitlines() if "warning: " in line]
+    due = bool(warned) and auth == "sigv4"
+    assert status == 0 and len(found) == 2 * due, said
+    for line, name in zip(found, targets, strict=False):
+        assert line.startswith(f"targets.{name}.operations: {warned}: ") and "signed" in line
 
 
 def test_check_names_what_is_not_here(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import openai
 import pytest
 from fakes import processes
 from fakes.agent import Agent
 from fakes.apibase import Act
-from fakes.sidekey import SANITIZED, Sidekey
+from fakes.sidekey import SANITIZED, Sidekey, run
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -447,3 +448,36 @@ def test_a_rotated_key_is_asked_for_once(plain_world: World, media: Sidekey) -> 
     with Agent(media.port) as agent:
         assert send(agent, body).status == 200
     assert len(plain_world.api.executed) == 2
+
+
+# ---- targets whose calls are signed ----
+
+
+def test_no_signature_covers_an_upload(plain_world: World, start, tmp_path: Path) -> None:
+    """It is refused with the reason, as `route` says it; what those operations take as JSON passes."""
+    target = plain_world.target(provider="openai", auth="sigv4", region="us-east-1")
+    target.pop("apiKey")
+    signed = {**target, "operations": ["chat", "audio", "images", "files"]}
+    config = {"targets": {"signed": signed}}
+    sidekey = start(config, plain_world.env())
+    asked = tmp_path / "asked.yaml"
+    asked.write_text(json.dumps(config))
+    for path, body in (
+        (TRANSCRIBE, MODEL + file(b"RIFF") + END),
+        ("/v1/images/edits", MODEL + file(b"PNG") + END),
+        (FILES, file(b"{}") + END),
+    ):
+        with Agent(sidekey.port) as agent:
+            answer = send(agent, body, path)
+        assert (answer.status, answer.code) == (403, "operation_not_allowed"), path
+        why = answer.json()["error"]["message"]
+        assert "signed" in why and "`operations`" not in why
+        told = run("route", "POST", path, "-c", str(asked), "--json", env=plain_world.env())
+        by_json = path == "/v1/images/edits"  # what route takes for granted, where it is possible
+        assert by_json or json.loads(told.stdout)["why"] == why
+    assert not plain_world.api.requests
+    with Agent(sidekey.port) as agent:
+        for path in ("/v1/audio/speech", "/v1/images/edits"):
+            assert agent.call("POST", path, {"model": "m"}).code is None, path
+            signature = plain_world.api.last().header("authorization") or ""
+            assert signature.startswith("AWS4-HMAC-SHA256 "), "which this upstream does not know"
