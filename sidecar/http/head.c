@@ -409,20 +409,64 @@ http_head_parse(struct http_request *out, const char *buf, size_t len, size_t *s
 	return fault == HTTP_OK ? (long)n : -(long)fault;
 }
 
+/* Where the path of an absolute-form begins (RFC 9112 section 3.2.2). False: it is another form. */
+static bool
+skip_authority(struct span *target)
+{
+	size_t slash = span_find(*target, 0, '/');
+
+	if (slash == 0)
+		return true;
+	if (slash < 2 || target->ptr[slash - 1] != ':' || slash + 1 >= target->len ||
+	    target->ptr[slash + 1] != '/')
+		return false;
+	*target = span_cut(*target, span_find(*target, slash + 2, '/'), target->len);
+	return true;
+}
+
+/*
+ * The target, as far as it came, from the cursor on; *whole: a blank stands behind it. False: what
+ * stands there is not the rest of a line.
+ */
+static bool
+take_target(struct cursor *c, struct span *target, bool *whole)
+{
+	const unsigned char *from = c->at;
+	int fault = MORE;
+
+	while (c->at < c->end && (grammar_class[*c->at] & GRAMMAR_TARGET) != 0)
+		c->at++;
+	*target = (struct span){(const char *)from, (size_t)(c->at - from)};
+	*whole = c->at < c->end;
+	if (*whole)
+		fault = *c->at == ' ' ? check_version(c) : HTTP_BAD_TARGET;
+	return fault == HTTP_OK || fault == MORE;
+}
+
 bool
 http_head_line(struct http_request *out, const char *buf, size_t len)
 {
 	const unsigned char *start = (const unsigned char *)buf;
 	struct cursor c = {start, start, start + len};
-	struct span line = {buf, len};
-	size_t blank, end;
+	struct span line = {buf, len}, path;
+	size_t blank = span_find(line, 0, ' '), end;
+	int fault = check_method(&c);
+	bool whole;
 
-	if (check_request_line(&c) != HTTP_OK)
+	if (fault != HTTP_OK && fault != HTTP_NOT_ORIGIN_FORM)
 		return false;
-	blank = span_find(line, 0, ' ');
-	end = span_find(line, blank + 1, ' ');
+	c.at = start + blank + 1;
+	if (!take_target(&c, &path, &whole))
+		return false;
+	end = span_find(path, 0, '?');
+	whole = whole || end < path.len;
+	path = span_cut(path, 0, end);
+	if (!skip_authority(&path))
+		return false;
+	while (!whole && path.len > 0 && path.ptr[path.len - 1] != '/')
+		path.len--;
 	out->method = span_cut(line, 0, blank);
-	out->path = span_cut(line, blank + 1, span_find(span_cut(line, 0, end), blank + 1, '?'));
+	out->path = path;
 	return true;
 }
 

@@ -91,8 +91,10 @@ long http_head_parse(struct http_request *out, const char *buf, size_t len, size
 
 /*
  * Method and path alone, of a head that was refused or has not come whole: whoever sent it is
- * answered as that line asks. False, and *out is left alone: the request line is not there, or not
- * good. len: as for http_head_parse, and no more than its max.
+ * answered as that line asks. It may be longer than is taken, and a proxy's: of an absolute-form
+ * the path is told, of a path that has not come whole the segments that have. False, and *out is
+ * left alone: not so much is there, or it is no HTTP. len: as for http_head_parse, and no more than
+ * its max.
  */
 bool http_head_line(struct http_request *out, const char *buf, size_t len);
 

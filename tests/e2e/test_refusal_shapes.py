@@ -95,10 +95,35 @@ def test_that_does_not_come(served) -> None:
             check_line(sidekey, answer, dialect)
 
 
+LINES = {
+    "longer than any": (b"POST %b/" + b"x" * 9000, "header_too_large"),
+    "long, and whole": (b"POST %b/" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", "header_too_large"),
+    "a long query": (b"POST %b?" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", "header_too_large"),
+    "a proxy's": (b"POST http://h.example:80%b HTTP/1.1\r\n\r\n", "malformed_request"),
+    "a proxy's, long": (b"POST http://h.example%b/" + b"x" * 9000, "malformed_request"),
+    "one that stops": (b"POST %b/x", "malformed_request"),
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(("dialect", "path"), ROWS)
+def test_by_its_line(served, dialect: str, path: str, line: str) -> None:
+    """Whatever is wrong with it, and however little of it came: where it begins is known."""
+    world, sidekey = served
+    raw, code = LINES[line]
+    with Agent(sidekey.port) as agent:
+        agent.send(raw % path.partition("?")[0].encode())
+        answer = agent.read()
+    assert answer.code == code
+    check_shape(answer, dialect)
+    check_line(sidekey, answer, dialect)
+    assert not world.api.requests
+
+
 def test_without_a_line_it_is_openai(served) -> None:
-    """Of a line that is not HTTP, or longer than any, nothing can be told."""
+    """Of a line that is not HTTP nothing can be told."""
     _, sidekey = served
-    for raw in (b"POST /v1/messages HTTP/3.0\r\n\r\n", b"POST /v1/messages/" + b"x" * 9000):
+    for raw in (b"POST /v1/messages HTTP/3.0\r\n\r\n", b"CONNECT h:443 HTTP/1.1\r\n\r\n"):
         with Agent(sidekey.port) as agent:
             agent.send(raw)
             answer = agent.read()

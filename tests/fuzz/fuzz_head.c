@@ -60,13 +60,15 @@ check_written(const struct http_request *r)
 	buf_free(&out);
 }
 
-/* The line is told of every good head, as the head itself tells it. */
+/* The line is told of every good head, as the head itself tells it; of another, a part of it. */
 static void
 check_line(const struct http_request *good, const char *head, size_t size)
 {
 	static struct http_request line;
 	bool told = http_head_line(&line, head, size);
 
+	assert(!told || (line.method.ptr == head && line.method.len < size));
+	assert(!told || (line.path.ptr > head && line.path.ptr + line.path.len <= head + size));
 	if (good == NULL)
 		return;
 	assert(told);

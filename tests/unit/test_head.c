@@ -414,9 +414,25 @@ lines(void **state)
 		{"POST /v1/messages?a=b HTTP/1.1\r\n", "POST", "/v1/messages", "nothing behind it"},
 		{"HEAD / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "HEAD", "/", "two Hosts"},
 		{"GET /a HTTP/1.1\r\n folded", "GET", "/a", "a line that begins with a blank"},
-		{"GET /a HTTP/1.1\r", NULL, NULL, "its end is still to come"},
+		{"GET /a HTTP/1.1\r", "GET", "/a", "its end is still to come"},
+		{"GET /a HTT", "GET", "/a", "its version, too"},
+		{"GET /a ", "GET", "/a", "all of its version"},
+		{"GET /v1/mess", "GET", "/v1/", "the rest of its path: whole segments alone"},
+		{"GET /model", "GET", "/", "perhaps /models"},
+		{"GET /v1/messages?a=/", "GET", "/v1/messages", "the rest of its query"},
+		{"GET", NULL, NULL, "its target"},
+		{"GET ", NULL, NULL, "all of its target"},
 		{"GET /a HTTP/2.0\r\n\r\n", NULL, NULL, "another version"},
-		{"GET http://a/ HTTP/1.1\r\n\r\n", NULL, NULL, "not origin-form"},
+		{"GET http://a/b/c?d HTTP/1.1\r\n\r\n", "GET", "/b/c", "absolute-form"},
+		{"GET http://a/b/c", "GET", "/b/", "absolute-form, cut"},
+		{"GET http://a?b=/c HTTP/1.1\r\n", "GET", "", "without a path"},
+		{"GET http://a/b HTTP/3.0\r\n", NULL, NULL, "absolute-form, another version"},
+		{"CONNECT a:443 HTTP/1.1\r\n", NULL, NULL, "authority-form"},
+		{"OPTIONS * HTTP/1.1\r\n", NULL, NULL, "asterisk-form"},
+		{"GET a/b://c/d HTTP/1.1\r\n", NULL, NULL, "no scheme"},
+		{"GET ://a/b HTTP/1.1\r\n", NULL, NULL, "an empty one"},
+		{"GET http:/a/b HTTP/1.1\r\n", NULL, NULL, "no authority"},
+		{"PRI * HTTP/2.0\r\n\r\n", NULL, NULL, "the preface of HTTP/2"},
 		{"GET /a\r\n\r\n", NULL, NULL, "no version"},
 		{"\r\n", NULL, NULL, "empty"},
 		{"", NULL, NULL, "nothing"},
@@ -436,6 +452,29 @@ lines(void **state)
 	}
 }
 
+/* Where a head that is refused for its size begins, is known. */
+static void
+long_lines(void **state)
+{
+	static char head[3 * HTTP_LINE_MAX];
+	static const char begin[] = "POST /model/a", end[] = " HTTP/1.1\r\n";
+	static struct http_request r;
+	size_t seen = 0;
+
+	(void)state;
+	memset(head, 'x', sizeof(head));
+	memcpy(head, begin, sizeof(begin) - 1);
+	assert_int_equal(http_head_parse(&r, head, sizeof(head), &seen, sizeof(head)),
+			 -HTTP_HEAD_TOO_LARGE);
+	assert_true(http_head_line(&r, head, sizeof(head)));
+	assert_true(span_is(r.method, "POST") && span_is(r.path, "/model/"));
+	/* Its end is there, beyond what a line may have. */
+	memcpy(head + 2 * HTTP_LINE_MAX, end, sizeof(end) - 1);
+	assert_true(http_head_line(&r, head, sizeof(head)));
+	assert_int_equal(r.path.len, 2 * HTTP_LINE_MAX - strlen("POST "));
+	assert_true(span_starts(r.path, SPAN("/model/")));
+}
+
 int
 main(void)
 {
@@ -447,6 +486,7 @@ main(void)
 		cmocka_unit_test(bounds_connection),
 		cmocka_unit_test(finds),
 		cmocka_unit_test(lines),
+		cmocka_unit_test(long_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
