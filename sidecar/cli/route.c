@@ -13,6 +13,7 @@
 
 #include "config/project.h"
 #include "egress/inject.h"
+#include "ingress/admin.h"
 #include "ingress/call.h"
 #include "policy/access/headers.h"
 
@@ -55,7 +56,8 @@ struct routed {
 	struct frame_call sent; /* as egress would get it */
 	struct http_field fields[HTTP_FIELDS_MAX];
 	enum verdict verdict;
-	const struct egress_target *target; /* NULL: refused */
+	const struct egress_target *target; /* NULL: refused, or no call */
+	unsigned own;                       /* the status that sidekey answers of itself; 0: none */
 };
 
 /* ---- the made-up request ---- */
@@ -141,6 +143,22 @@ judge_form(struct routed *r)
 	return decide_form(&r->in, &form, &r->call.decision);
 }
 
+/* What is no call, and asks no target. */
+static void
+answer_self(struct routed *r)
+{
+	struct reply_page page;
+	struct buf body;
+
+	buf_init(&body, ADMIN_BODY_MAX);
+	admin_answer(&r->in, &r->listener, &r->call.request, &body, &page);
+	buf_free(&body);
+	r->own = page.status;
+	r->verdict = page.status == 200 ? VERDICT_OK : VERDICT_OPERATION_NOT_ALLOWED;
+	(void)snprintf(r->call.decision.why, sizeof(r->call.decision.why), "%s",
+		       "sidekey answers this itself, to GET and HEAD alone.");
+}
+
 /* The way of a request through the two roles: head, body, the frame between them, its check. */
 static void
 follow(struct routed *r, const struct asked *a, const struct plans *p)
@@ -164,6 +182,10 @@ follow(struct routed *r, const struct asked *a, const struct plans *p)
 	}
 	c->content = buf_span(&r->body);
 	r->verdict = decide_head(&r->in, &r->listener, &c->request, &c->decision);
+	if (admin_asks_life(&c->request)) {
+		answer_self(r);
+		return;
+	}
 	if (r->verdict == VERDICT_OK)
 		r->verdict = c->decision.body == BODY_FORM
 				     ? judge_form(r)
@@ -198,15 +220,17 @@ put(struct lines *l, const char *name, struct span value)
 	(void)buf_add_json(&l->text, value);
 }
 
-/* The HTTP status of a refusal, on which the dialect has a say. */
+/* The HTTP status of an answer of sidekey's own; the dialect has a say in that of a refusal. */
 static void
 put_status(struct lines *l, const struct routed *r)
 {
-	unsigned status = verdict_row(r->verdict)->status;
+	unsigned status = r->own;
 	struct buf body;
 
 	buf_init(&body, TEXT_MAX);
-	(void)verdict_body(r->verdict, r->call.decision.dialect, NULL, SPAN(""), &body, &status);
+	if (status == 0)
+		(void)verdict_body(r->verdict, r->call.decision.dialect, NULL, SPAN(""), &body,
+				   &status);
 	buf_free(&body);
 	if (l->json)
 		(void)buf_addf(&l->text, ",\"status\":%u", status);
@@ -377,16 +401,18 @@ print(const struct routed *r, const struct plans *p, bool json)
 	const struct decision *d = &r->call.decision;
 	const struct verdict_row *row = verdict_row(r->verdict);
 	struct lines l = {.json = json};
-	bool good;
+	bool allowed = r->verdict == VERDICT_OK, good;
 
 	buf_init(&l.text, 4 * TEXT_MAX);
 	(void)buf_add_str(&l.text, json ? "{" : "");
-	put(&l, "verdict", r->target != NULL ? SPAN("allowed") : span_of(row->code));
+	put(&l, "verdict", allowed ? SPAN("allowed") : span_of(row->code));
 	if (r->target == NULL) {
 		put_status(&l, r);
-		put(&l, "why", span_of(d->why[0] != '\0' ? d->why : row->remedy));
+		put(&l, allowed ? "rule" : "why",
+		    span_of(d->why[0] != '\0' ? d->why : row->remedy));
 	}
-	put_caller(&l, r);
+	if (r->own == 0)
+		put_caller(&l, r);
 	put(&l, "dialect", span_of(dialect_name(d->dialect)));
 	if (d->route != NULL)
 		put(&l, "operation", span_of(operation_name(d->route->operation)));
@@ -403,7 +429,7 @@ print(const struct routed *r, const struct plans *p, bool json)
 	(void)buf_add_str(&l.text, json ? "}\n" : "");
 	good = fwrite(l.text.ptr, 1, l.text.len, stdout) == l.text.len && fflush(stdout) == 0;
 	buf_free(&l.text);
-	return good && r->target != NULL ? EXIT_ALLOWED : EXIT_REFUSED;
+	return good && allowed ? EXIT_ALLOWED : EXIT_REFUSED;
 }
 
 /* ---- the verb ---- */

@@ -216,6 +216,12 @@ refuse_method(const struct ingress_listener *l, struct buf *b, struct reply_page
 			   &as_call);
 }
 
+bool
+admin_asks_life(const struct http_request *r)
+{
+	return span_is(r->path, "/health/liveliness");
+}
+
 void
 admin_answer(struct ingress *in, const struct ingress_listener *l, const struct http_request *r,
 	     struct buf *body, struct reply_page *page)

@@ -10,6 +10,9 @@
 
 enum { ADMIN_BODY_MAX = 2 * 1024 * 1024 }; /* rendered in one go: some milliseconds at the most */
 
+/* Whether r asks on the agent's port whether sidekey lives, which is no call. */
+bool admin_asks_life(const struct http_request *r);
+
 /*
  * Answers r, which came by l and was checked for Host and Origin: appends a body (at most
  * ADMIN_BODY_MAX), and says in *page what goes with it. Names of slots, targets and denied

@@ -199,7 +199,7 @@ answer_self(struct conn *c)
 	struct reply_page page;
 	struct buf body;
 
-	if (!c->listener->is_admin && !span_is(r->path, "/health/liveliness"))
+	if (!c->listener->is_admin && !admin_asks_life(r))
 		return false;
 	buf_init(&body, ADMIN_BODY_MAX);
 	admin_answer(c->in, c->listener, r, &body, &page);

@@ -2,13 +2,14 @@
 """Goal: HEAD gets the head that GET would, and not a byte behind it, so that the next answer on
 the connection is whole."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from fakes.agent import Agent, Answer
-from fakes.sidekey import Sidekey
+from fakes.sidekey import Sidekey, run
 from fakes.world import World
 
 
@@ -91,3 +92,26 @@ def test_life_is_only_read(served, method: str) -> None:
     with Agent(sidekey.admin_port) as agent:
         answer = agent.call(method, "/healthz")
     assert (answer.status, answer.header("allow")) == (405, "GET, HEAD")
+
+
+CALLERS = [{"name": "a", "token": f"sha256:{'ab' * 32}"}]
+
+
+@pytest.mark.parametrize("sections", [{}, {"callers": CALLERS}], ids=["anybody", "callers"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_route_knows_of_life(served, tmp_path: Path, method: str, sections: dict) -> None:
+    """It is no call, and whoever reaches the listener may ask, without a token too."""
+    world, sidekey = served
+    config = tmp_path / "asked.yaml"
+    config.write_text(json.dumps(world.config(**sections)))
+    asked = ["route", "-c", str(config), method, "/health/liveliness?x"]
+    told, shown = run(*asked, "--json", env=world.env()), run(*asked, env=world.env())
+    with Agent(sidekey.port) as agent:
+        agent.send(f"{method} /health/liveliness?x HTTP/1.1\r\nHost: {agent.host}\r\n\r\n".encode())
+        answer = agent.read_head()
+    says = json.loads(told.stdout)
+    assert says["status"] == answer.status
+    assert says["verdict"] == (answer.code or "allowed")
+    assert told.returncode == shown.returncode == (answer.status != 200)
+    assert ("rule" in says) == (answer.status == 200) and not {"target", "hint"} & set(says)
+    assert f"status     {answer.status} " in shown.stdout
