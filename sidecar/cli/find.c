@@ -136,7 +136,11 @@ count(const struct running *found, size_t all, const char *config, bool unnamed,
 	return n;
 }
 
-/* The same of those that are meant. */
+/*
+ * The same of those that are meant. Whoever runs as this user may name that file in its arguments;
+ * what another was started with in its environment nobody sees: where both are there, neither is
+ * told from the other.
+ */
 static size_t
 count_meant(const struct running *found, size_t all, pid_t pid, const char *config, size_t *at)
 {
@@ -144,9 +148,7 @@ count_meant(const struct running *found, size_t all, pid_t pid, const char *conf
 
 	if (pid == 0 && config != NULL) {
 		n = count(found, all, config, false, at);
-		return n == 0 && is_file_of_environment(config)
-			       ? count(found, all, config, true, at)
-			       : n;
+		return is_file_of_environment(config) ? n + count(found, all, config, true, at) : n;
 	}
 	for (size_t i = 0; i < all; i++)
 		if (pid == 0 || found[i].pid == pid) {
@@ -163,7 +165,8 @@ find_the_one(const char *verb, pid_t pid, const char *config, struct running *ou
 	size_t all = find_running(found), at = 0;
 	size_t n = count_meant(found, all, pid, config, &at);
 
-	if (n == 1) {
+	/* Beyond the last that there is room for, there may be another that is meant. */
+	if (n == 1 && (pid != 0 || all < RUNNING_MAX)) {
 		*out = found[at];
 		return 0;
 	}

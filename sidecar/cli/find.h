@@ -19,7 +19,7 @@ struct running {
 };
 
 /*
- * The one that is meant: of process pid (0: any), started with -c config (NULL: any), or else
+ * The one that is meant: of process pid (0: any), started with -c config (NULL: any), or
  * without -c where config is what our own environment leads to: that of another process cannot be
  * seen. 0, or -1 when that is none or more than one; why is then on standard error, behind verb's
  * name.

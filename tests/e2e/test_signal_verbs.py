@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -217,15 +218,58 @@ def test_verbs_do_not_guess_the_file(world: World, own_name: str, tmp_path: Path
         assert (done.returncode, generation(sidekey)) == (1, 1)
 
 
-def test_file_of_c_goes_before_that_of_the_environment(
+def test_file_of_c_and_that_of_the_environment(
     world: World, own_name: str, start, tmp_path: Path
 ) -> None:
+    """Which of the two reads the file cannot be known where the environment names it too."""
     named = start(world.config(), world.env())
     (tmp_path / "c").mkdir()
     with by_variable(world, tmp_path / "c") as other:
         env = {**world.env(), "SIDEKEY_CONFIG": file_of(named)}
-        assert run("reload", "-c", file_of(named), env=env).returncode == 0
-        assert (generation(named), generation(other)) == (2, 1)
+        done = run("reload", "-c", file_of(named), env=env)
+        assert done.returncode == 1 and "several are running; name one" in done.stdout
+        assert f"  --pid {other.pid}  started without -c\n" in done.stdout
+        assert (generation(named), generation(other)) == (1, 1)
+        assert run("reload", "-c", file_of(named), env=world.env()).returncode == 0
+        assert run("reload", "--pid", str(named.pid), env=env).returncode == 0
+        assert (generation(named), generation(other)) == (3, 1)
+
+
+@pytest.mark.parametrize("verb", ["reload", "refresh"])
+def test_process_that_has_our_name_and_file(
+    world: World, own_name: str, tmp_path: Path, verb: str
+) -> None:
+    """An agent's own program whose arguments name the file does not get the signal instead."""
+    program = tmp_path / "agent" / own_name
+    program.parent.mkdir()
+    shutil.copy("/bin/grep", program)
+    with by_variable(world, tmp_path) as sidekey:
+        arguments = [str(program), "-c", file_of(sidekey)]
+        with subprocess.Popen(arguments, env=environment(), stdin=subprocess.PIPE) as decoy:
+            done = run(verb, "-c", file_of(sidekey), env=sidekey.env)
+            assert done.returncode == 1 and "several are running; name one" in done.stdout
+            assert f"  --pid {decoy.pid}  started with -c {file_of(sidekey)}\n" in done.stdout
+            assert f"  --pid {sidekey.pid}  started without -c\n" in done.stdout
+            done = run(verb, "--pid", str(sidekey.pid), env=sidekey.env)
+            assert done.returncode == 0, done.stdout
+            assert decoy.poll() is None, "no signal has ended it"
+
+
+def test_more_of_our_name_than_are_looked_at(world: World, own_name: str, tmp_path: Path) -> None:
+    """The one that is meant may stand behind them."""
+    program = tmp_path / "agent" / own_name
+    program.parent.mkdir()
+    shutil.copy("/bin/grep", program)
+    with ExitStack() as stack:
+        for i in range(16):
+            path = tmp_path / "sidekey.yaml" if i == 0 else f"/{i}.yaml"
+            arguments = [str(program), "-c", str(path)]
+            stack.enter_context(
+                subprocess.Popen(arguments, env=environment(), stdin=subprocess.PIPE)
+            )
+        with by_variable(world, tmp_path) as sidekey:
+            done = run("refresh", "-c", file_of(sidekey), env=world.env())
+            assert done.returncode == 1 and "several are running; name one" in done.stdout
 
 
 def test_process_that_has_our_name(world: World, named: Sidekey, own_name: str, tmp_path: Path):
