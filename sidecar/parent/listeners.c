@@ -56,10 +56,11 @@ clear_stale(const struct sockaddr_un *un)
 		errno = EEXIST;
 		return -1;
 	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	if (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0) {
+	/* EAGAIN: its owner takes nobody, and as many wait as it has room for. */
+	if (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno == EAGAIN) {
 		errno = EADDRINUSE;
 		return -1;
 	}
