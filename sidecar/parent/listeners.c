@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,7 +15,7 @@
 #include "base/auto.h"
 #include "base/rights.h"
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, PROC_NAME_BYTES = 32 };
 
 static int
 open_tcp(const struct plan_listener *l)
@@ -67,13 +69,47 @@ clear_stale(const struct sockaddr_un *un)
 	return errno == ECONNREFUSED ? unlink(un->sun_path) : -1;
 }
 
+/*
+ * Gives the socket that bind has just made its group and mode. Not by its path: in a directory that
+ * others may write that may be a link by now, or another file of ours. No other has mode 0.
+ */
+static int
+set_access(const char *path, const struct plan_listener *l)
+{
+	auto_close int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char name[PROC_NAME_BYTES];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return -1;
+	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 07777) != 0) {
+		errno = ESTALE;
+		return -1;
+	}
+	if (l->group >= 0 && fchownat(fd, "", (uid_t)-1, (gid_t)l->group, AT_EMPTY_PATH) != 0)
+		return -1;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return chmod(name, (mode_t)l->mode);
+}
+
+/* Of mode 0: by the umask, and by the descriptor's own where an ACL of the directory rules. */
+static int
+bind_closed(int fd, const struct sockaddr_un *un)
+{
+	mode_t before = umask(0777);
+	int bad;
+
+	(void)fchmod(fd, 0);
+	bad = bind(fd, (const struct sockaddr *)un, sizeof(*un));
+	umask(before);
+	return bad;
+}
+
 static int
 open_unix(const struct plan_listener *l)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	auto_close int fd = -1;
-	mode_t before;
-	int bad;
 
 	if (l->path.len >= sizeof(un.sun_path)) {
 		errno = ENAMETOOLONG;
@@ -86,14 +122,9 @@ open_unix(const struct plan_listener *l)
 	if (fd < 0)
 		return -1;
 	(void)rights_let(fd, false); /* an old kernel: rights_bear in ingress */
-	before = umask(0777);        /* nobody gets in before the mode is set */
-	bad = bind(fd, (const struct sockaddr *)&un, sizeof(un));
-	umask(before);
-	if (bad != 0)
-		return -1;
-	if (l->group >= 0 && chown(un.sun_path, (uid_t)-1, (gid_t)l->group) != 0)
-		return -1;
-	if (chmod(un.sun_path, (mode_t)l->mode) != 0 || listen(fd, BACKLOG) != 0)
+	/* Nobody gets in before the last of these. */
+	if (bind_closed(fd, &un) != 0 || set_access(un.sun_path, l) != 0 ||
+	    listen(fd, BACKLOG) != 0)
 		return -1;
 	return take_fd(&fd);
 }
@@ -116,6 +147,9 @@ remedy(const struct plan_listener *l, int error)
 		return "; make its directory, writable by sidekey's user";
 	case EEXIST:
 		return "; what lies there is no socket: remove it, or choose another path";
+	case ESTALE:
+		return "; what lies there is not the socket that was just made: choose a directory "
+		       "that sidekey's user alone may write";
 	default:
 		return "";
 	}

@@ -16,7 +16,19 @@ enum { MODE = 0660 };
 
 static struct {
 	char top[32], socket[64], other[64];
+	void (*after_bind)(void); /* what another user does meanwhile, or NULL */
 } place;
+
+/* In the C library's place: what lies at the socket's path then is a matter of the directory. */
+int
+bind(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+	int bad = (int)syscall(SYS_bind, fd, address.__sockaddr__, len);
+
+	if (bad == 0 && place.after_bind != NULL)
+		place.after_bind();
+	return bad;
+}
 
 static int
 make_place(void **state)
@@ -24,6 +36,7 @@ make_place(void **state)
 	int fd;
 
 	(void)state;
+	place.after_bind = NULL;
 	snprintf(place.top, sizeof(place.top), "/tmp/sidekey-listeners-XXXXXX");
 	if (mkdtemp(place.top) == NULL)
 		return -1;
@@ -95,6 +108,63 @@ a_socket_has_its_mode_and_group_whatever_the_umask(void **state)
 }
 
 static void
+put_link(void)
+{
+	assert_int_equal(unlink(place.socket), 0);
+	assert_int_equal(symlink("other", place.socket), 0);
+}
+
+static void
+put_file(void)
+{
+	assert_int_equal(rename(place.other, place.socket), 0);
+}
+
+/* Such as the admin socket, which is open to fewer. */
+static void
+put_other_socket(void)
+{
+	assert_int_equal(unlink(place.other), 0);
+	assert_int_equal(rename(place.socket, place.other), 0);
+	assert_int_equal(mknod(place.socket, S_IFSOCK, 0), 0);
+	assert_int_equal(chmod(place.socket, 0600), 0);
+}
+
+static const struct {
+	void (*put)(void);
+	const char *path; /* what must stay as it is: mode 0600 and our group */
+	const char *why;
+} swaps[] = {
+	{put_link, place.other, "a link"},
+	{put_file, place.socket, "a file"},
+	{put_other_socket, place.socket, "another socket"},
+};
+
+static void
+what_takes_the_place_of_a_new_socket_stays_as_it_is(void **state)
+{
+	for (size_t i = 0; i < COUNT(swaps); i++) {
+		mode_t before = umask(0022);
+		struct buf why;
+		struct stat st;
+		int fd;
+
+		assert_int_equal(make_place(state), 0);
+		place.after_bind = swaps[i].put;
+		fd = open_one(&why);
+		umask(before);
+		if (fd >= 0 || !says(&why, "sidekey's user alone may write"))
+			fail_msg("%s was taken for the socket: %.*s", swaps[i].why, (int)why.len,
+				 why.ptr);
+		assert_int_equal(lstat(swaps[i].path, &st), 0);
+		if ((st.st_mode & 07777) != 0600 || st.st_gid != getegid())
+			fail_msg("%s got mode or group", swaps[i].why);
+		buf_free(&why);
+		assert_int_equal(remove_place(state), 0);
+	}
+}
+
+static void
 a_socket_whose_owner_takes_no_calls_is_somebody_s(void **state)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -143,6 +213,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(a_socket_has_its_mode_and_group_whatever_the_umask),
+		cmocka_unit_test(what_takes_the_place_of_a_new_socket_stays_as_it_is),
 		IN_PLACE(a_socket_whose_owner_takes_no_calls_is_somebody_s),
 		IN_PLACE(a_socket_that_was_left_over_is_taken),
 	};
