@@ -2,6 +2,7 @@
 #include "cli/exec_why.h"
 
 #include "base/json.h"
+#include "cli/printable.h"
 
 static void
 print_slot(void *arg, struct span name, const struct json *slot)
@@ -13,11 +14,13 @@ print_slot(void *arg, struct span name, const struct json *slot)
 	(void)json_doc_string(slot, "error", &error);
 	if (span_is(state, "fresh") || span_is(state, "stale"))
 		return;
-	fprintf(out, "sidekey exec: the secret %.*s is %.*s", (int)name.len, name.ptr,
-		(int)state.len, state.ptr);
-	if (error.len == 0)
-		error = SPAN("its store has not answered yet");
-	fprintf(out, " (%.*s)\n", (int)error.len, error.ptr);
+	fputs("sidekey exec: the secret ", out);
+	printable_put(name, out);
+	fputs(" is ", out);
+	printable_put(state, out);
+	fputs(" (", out);
+	printable_put(error.len > 0 ? error : SPAN("its store has not answered yet"), out);
+	fputs(")\n", out);
 }
 
 static void
@@ -29,7 +32,9 @@ print_target(void *arg, struct span name, const struct json *target)
 	(void)json_doc_string(target, "state", &state);
 	if (!json_doc_is_true(target, "required") || span_is(state, "usable"))
 		return;
-	fprintf(out, "sidekey exec: the target %.*s cannot be called%s\n", (int)name.len, name.ptr,
+	fputs("sidekey exec: the target ", out);
+	printable_put(name, out);
+	fprintf(out, " cannot be called%s\n",
 		json_doc_is_true(target, "resolved") ? ""
 						     : ", and its host's name does not resolve");
 }

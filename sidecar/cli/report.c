@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "box/msg_report.h"
+#include "cli/printable.h"
 #include "config/plan_identity.h"
 #include "policy/access/verdict.h"
 
@@ -95,7 +96,7 @@ take_slot(struct line *l, const struct msg_report_slot *m)
 		(void)buf_add_str(&l->detail, ", ");
 		add_number(l, "age_seconds", age);
 	}
-	(void)buf_addf(&l->detail, "%u bytes, sha256 %.*s…", m->length, (int)m->fingerprint.len,
+	(void)buf_addf(&l->detail, "%u bytes, sha256 %.*s...", m->length, (int)m->fingerprint.len,
 		       m->fingerprint.ptr);
 	add_text(l, "version_id", m->version_id);
 	add_number(l, "length", m->length);
@@ -228,9 +229,11 @@ print_table(const struct report *r, FILE *out)
 
 		if (l->good && l->detail.len == 0)
 			continue;
-		fprintf(out, "  %-6s  %-8s  %-*.*s  %.*s%s\n", l->good ? "ok" : "FAILED", l->kind,
-			width, (int)l->name.len, l->name.ptr, (int)l->detail.len,
-			l->detail.len > 0 ? l->detail.ptr : "", detail);
+		fprintf(out, "  %-6s  %-8s  ", l->good ? "ok" : "FAILED", l->kind);
+		printable_put(l->name, out);
+		fprintf(out, "%*s  ", width - (int)l->name.len, "");
+		printable_put(buf_span(&l->detail), out); /* a store's words are among it */
+		fprintf(out, "%s\n", detail);
 	}
 	return 0;
 }

@@ -281,19 +281,18 @@ print_all(const struct json *doc)
 static int
 show(const struct question *q, struct span body)
 {
-	struct json *doc;
+	struct json *doc = json_doc_parse(body); /* which has no control characters in it */
 
-	if (q->json)
-		return fwrite(body.ptr, 1, body.len, stdout) == body.len && fflush(stdout) == 0 ? 0
-												: 1;
-	doc = json_doc_parse(body);
 	if (doc == NULL) {
 		fprintf(stderr, "sidekey status: the answer is not that of a sidekey\n");
 		return 1;
 	}
-	print_all(doc);
+	if (q->json)
+		(void)fwrite(body.ptr, 1, body.len, stdout);
+	else
+		print_all(doc);
 	json_doc_free(doc);
-	return fflush(stdout) == 0 ? 0 : 1;
+	return ferror(stdout) == 0 && fflush(stdout) == 0 ? 0 : 1;
 }
 
 /* The refusal's own sentence says what to change. */

@@ -83,6 +83,18 @@ def test_a_value_that_is_hardly_a_key_is_told(world: World) -> None:
     assert world.found_in(result.stdout.encode()) == []
 
 
+def test_a_terminal_obeys_nothing_that_a_store_says(world: World) -> None:
+    version = "v\x1b]0;owned\x07\x9b31m\u202e"
+    arn = world.store.create("odd", world.key)
+    world.store.put(arn, world.key, version)
+    result = resolve(world, world.target(apiKey=arn))
+    assert result.returncode == 0, result.stdout
+    assert "version v?]0;owned?" in result.stdout
+    assert all(c == "\n" or c.isascii() and c.isprintable() for c in result.stdout), result.stdout
+    checks = rows(resolve(world, world.target(apiKey=arn), "--json"))
+    assert checks["secret", "main.apiKey"]["version_id"] == version
+
+
 def test_a_denied_secret_fails(world: World) -> None:
     world.store.fail(error("AccessDeniedException", 400, "no"))
     result = resolve(world, None, "--json")

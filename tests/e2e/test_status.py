@@ -342,6 +342,26 @@ def test_verb_does_not_hand_an_impostor_the_terminal(
     assert all(c == "\n" or " " <= c <= "~" for c in shown)
 
 
+class Babbler(Server):
+    """Another one, whose answer is no JSON."""
+
+    async def handle(self, request: Request, connection: Connection) -> None:
+        connection.answer(200, [], b'{"version": "\x1b]0;owned\x07"}')
+        connection.abort()
+
+
+def test_verb_shows_no_answer_that_is_no_json(plain_world: World, start) -> None:
+    sidekey = begin(start, plain_world, adminToken="env:ADMIN_TOKEN")
+    with Babbler() as other:
+        config = sidekey.folder / "other.yaml"
+        text = (sidekey.folder / "sidekey.yaml").read_text()
+        config.write_text(text.replace(str(sidekey.admin_port), str(other.port)))
+        for more in ([], ["--json"]):
+            shown = run("status", *more, "-c", str(config), env=plain_world.env(ADMIN_TOKEN=TOKEN))
+            assert shown.returncode == 1
+            assert shown.stdout == "sidekey status: the answer is not that of a sidekey\n"
+
+
 def test_verb_over_tcp(plain_world: World, start) -> None:
     sidekey = begin(start, plain_world, adminToken="env:ADMIN_TOKEN")
     without = run("status", *file_of(sidekey))
