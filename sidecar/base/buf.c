@@ -207,25 +207,6 @@ add_json_char(struct buf *b, uint32_t c)
 	}
 }
 
-/*
- * The character that the valid sequence at s means, if a terminal or a reader of lines would act on
- * it: C1 controls, separators of lines, and what turns the direction of text. Else 0.
- */
-static uint32_t
-acting_char(const unsigned char *s, size_t n)
-{
-	uint32_t c = 0;
-
-	if (n == 2)
-		c = (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU);
-	else if (n == 3)
-		c = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
-	if ((c >= 0x80 && c <= 0x9f) || c == 0x200e || c == 0x200f ||
-	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
-		return c;
-	return 0;
-}
-
 /* How many bytes from at on stand for themselves in a JSON string. */
 static size_t
 plain_run(const unsigned char *at, size_t n)
@@ -250,8 +231,8 @@ buf_add_json(struct buf *b, struct span s)
 
 		if (run == 0 && n == 1)
 			bad = add_json_char(b, *at);
-		else if (run == 0 && acting_char(at, n) != 0)
-			bad = add_json_char(b, acting_char(at, n));
+		else if (run == 0 && utf8_acting(at, n) != 0)
+			bad = add_json_char(b, utf8_acting(at, n));
 		else if (n > 0)
 			bad = buf_add(b, at, n);
 		else

@@ -20,3 +20,18 @@ utf8_length(const unsigned char *p, size_t n)
 		return 0;
 	return (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f) ? 0 : 4;
 }
+
+uint32_t
+utf8_acting(const unsigned char *p, size_t n)
+{
+	uint32_t c = 0;
+
+	if (n == 2)
+		c = (p[0] & 0x1fU) << 6 | (p[1] & 0x3fU);
+	else if (n == 3)
+		c = (p[0] & 0x0fU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
+	if ((c >= 0x80 && c <= 0x9f) || c == 0x200e || c == 0x200f ||
+	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+		return c;
+	return 0;
+}

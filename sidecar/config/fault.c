@@ -4,6 +4,8 @@
 
 #include "config/fault.h"
 
+#include "base/utf8.h"
+
 enum { FAULT_TEXT_MAX = 1024, FAULT_POOL = FAULTS_MAX * 4096 };
 
 void
@@ -82,8 +84,17 @@ fault_sort(struct config_faults *list, size_t first)
 static void
 put(const char *text, FILE *out)
 {
-	for (; *text != '\0'; text++)
-		fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
+	const unsigned char *p = (const unsigned char *)text;
+	size_t left = strlen(text), n;
+
+	for (; left > 0; p += n, left -= n) {
+		n = utf8_length(p, left);
+		if (n == 0 || utf8_acting(p, n) != 0 || *p < 0x20 || *p == 0x7f)
+			fputc('?', out);
+		else
+			fwrite(p, 1, n, out);
+		n = n == 0 ? 1 : n;
+	}
 }
 
 void

@@ -361,6 +361,29 @@ test_all_at_once(void **state)
 	fault_free(&faults);
 }
 
+/* Keys as a file's text may have them; also a name of a file, which is bytes. */
+static void
+test_printed_for_a_terminal(void **state)
+{
+	struct environment env = environment(rows);
+	struct config_faults faults;
+	struct config *c = NULL;
+	char *text;
+
+	(void)state;
+	fault_init(&faults);
+	assert_int_equal(
+		config_read_text(SPAN("\"\\e[2J\\x9b31m\\u202e\\u2028é€\": 1\n" ONE "}}\n"),
+				 "a\x1b\x9b\xc2\x9b\x7fé", &env, &c, &faults),
+		-1);
+	text = printed(&faults);
+	assert_ptr_equal(strstr(text, "a????é:1:1: ?[2J?31m??é€: "), text);
+	for (const char *p = text; *p != '\0'; p++)
+		assert_true(*p != '\x1b' && *p != '\x7f');
+	free(text);
+	fault_free(&faults);
+}
+
 /* ---- where it is ---- */
 
 static void
@@ -509,9 +532,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_full),
-		cmocka_unit_test(test_bad),        cmocka_unit_test(test_all_at_once),
-		cmocka_unit_test(test_files),      cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_printed_for_a_terminal),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_jsonschema),
 	};
 
