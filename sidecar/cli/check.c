@@ -9,6 +9,7 @@
 #include "cli/check.h"
 #include "cli/help.h"
 #include "cli/resolve.h"
+#include "config/files.h"
 #include "config/jsonschema.h"
 #include "config/plan_identity.h"
 #include "config/project.h"
@@ -196,6 +197,7 @@ check(const struct options *o)
 		bad = (o->resolve ? project_report : project)(c, &source.env, &plans, &faults);
 	if (bad == 0) {
 		warnings_tell(c, &plans, warn, c);
+		files_warn(&plans.keeper, warn, c);
 		warn_environment(c, &source.env, &plans);
 		if (!o->json)
 			print_summary(c, &plans);

@@ -7,16 +7,16 @@
 
 #include "cli/doctor_checks.h"
 
-#include "aws/arn.h"
 #include "cli/exposure.h"
-#include "config/plan_identity.h"
+#include "config/files.h"
 
 enum { PATH_BYTES = 4096 };
 
 #define REMEDY_READ                                                                                \
 	"chmod 0400 and let sidekey's user own it (defaultMode: 0400 or fsGroup with 0440 in a "   \
 	"pod), and mount it in sidekey's container alone"
-#define REMEDY_WRITE "let root or sidekey's user own it and the directories above, and chmod go-w"
+#define REMEDY_WRITE                                                                               \
+	"let root or sidekey's user own it, its directories and those of links to it, and chmod go-w"
 
 void
 doctor_config_file(struct findings *f, const char *path, const char *writable)
@@ -61,12 +61,12 @@ tell_writers(const struct place *p, const char *path, const struct exposure *e)
 
 	if (!own_group && !strangers)
 		return false;
-	findings_add(p->findings, strangers ? FINDING_WEAK : FINDING_NOTE, "file_writable",
-		     REMEDY_WRITE,
-		     e->dir_write ? "a directory above %s may be written by others, who may then "
-				    "replace it (uid %u, mode %04o)"
-				  : "%s may be written by others (uid %u owns it, mode %04o)",
-		     path, e->owner, e->mode);
+	findings_add(
+		p->findings, strangers ? FINDING_WEAK : FINDING_NOTE, "file_writable", REMEDY_WRITE,
+		e->dir_write ? "a directory on the way to %s may be written by others, who may "
+			       "then replace it (uid %u, mode %04o)"
+			     : "%s may be written by others (uid %u owns it, mode %04o)",
+		path, e->owner, e->mode);
 	return true;
 }
 
@@ -89,60 +89,28 @@ tell_file(const struct place *p, const char *path, bool is_secret, bool may_be_a
 	return tell_writers(p, path, &e) || told;
 }
 
-/* The path of a slot that is a file; empty for another. */
-static struct span
-slot_path(const struct keeper_slot *s)
-{
-	struct reference ref;
+struct look {
+	const struct place *place;
+	bool told;
+};
 
-	if (s->kind != REFERENCE_FILE || reference_parse(s->reference, &ref) != REFERENCE_OK)
-		return SPAN("");
-	return ref.name;
-}
-
-/* A certificate and a bundle of authorities may be read by everybody, if no key lies with them. */
-static bool
-is_public(const struct keeper_plan *k, size_t slot)
-{
-	bool public = false;
-
-	for (size_t i = 0; i < k->ntargets; i++) {
-		if (k->targets[i].key == slot)
-			return false;
-		public = public || k->targets[i].ca == slot || k->targets[i].cert == slot;
-	}
-	return public;
-}
-
-static bool
-tell_span(const struct place *p, struct span path, bool is_secret, bool may_be_absent)
+static void
+look_at(void *arg, const struct plan_file *f)
 {
 	char text[PATH_BYTES];
+	struct look *l = arg;
 
-	if (path.len == 0)
-		return false;
-	snprintf(text, sizeof(text), "%.*s", (int)path.len, path.ptr);
-	return tell_file(p, text, is_secret, may_be_absent);
+	snprintf(text, sizeof(text), "%.*s", (int)f->path.len, f->path.ptr);
+	l->told |= tell_file(l->place, text, f->is_secret, f->may_be_absent);
 }
 
 void
 doctor_files(const struct place *p)
 {
-	const struct keeper_plan *k = &p->plans->keeper;
-	bool told = false;
+	struct look l = {.place = p};
 
-	for (size_t i = 0; i < k->nslots; i++)
-		told |= tell_span(p, slot_path(&k->slots[i]), !is_public(k, i),
-				  k->slots[i].optional);
-	for (size_t i = 0; i < k->nidentities; i++) {
-		const struct plan_identity *id = &k->identities[i];
-
-		told |= tell_span(p, id->token_file, true, false);
-		told |= tell_span(p, id->credentials_file, true, true);
-		told |= tell_span(p, id->sso_cache, true, true);
-		told |= tell_span(p, id->config_file, false, true);
-	}
-	if (!told)
+	files_visit(&p->plans->keeper, look_at, &l);
+	if (!l.told)
 		findings_add(p->findings, FINDING_OK, "secret_file", NULL,
 			     "no file with a secret may be read or written by others");
 }

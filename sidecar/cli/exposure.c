@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cli/exposure.h"
 
 #include "base/auto.h"
+#include "config/way.h"
 
 enum { GROUPS_MAX = 256 };
 
@@ -22,14 +22,6 @@ is_own_group(gid_t group)
 		if (groups[i] == group)
 			return true;
 	return group == getegid();
-}
-
-static bool
-is_read_only(const char *path)
-{
-	struct statvfs fs;
-
-	return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
 }
 
 static bool
@@ -52,11 +44,6 @@ look_above(char *path, struct exposure *e)
 			e->others_read = e->others_write = false;
 		if ((st.st_mode & (S_IXGRP | S_IXOTH)) == 0)
 			e->group_read = e->group_write = false;
-		if (is_read_only(path))
-			continue;
-		if (is_foreign(&st) ||
-		    ((st.st_mode & S_ISVTX) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
-			e->dir_write = true;
 	} while (strcmp(path, "/") != 0);
 	return 0;
 }
@@ -65,6 +52,7 @@ int
 exposure_of(const char *path, struct exposure *out)
 {
 	auto_free char *real = realpath(path, NULL);
+	char where[WAY_PATH_MAX];
 	struct exposure e;
 	struct stat st;
 
@@ -76,8 +64,9 @@ exposure_of(const char *path, struct exposure *out)
 			      .foreign = is_foreign(&st),
 			      .own_group = is_own_group(st.st_gid),
 			      .others_read = (st.st_mode & S_IROTH) != 0,
-			      .group_read = (st.st_mode & S_IRGRP) != 0};
-	if (!is_read_only(real)) {
+			      .group_read = (st.st_mode & S_IRGRP) != 0,
+			      .dir_write = !way_is_ours(path, where)};
+	if (!way_is_read_only(real)) {
 		e.others_write = (st.st_mode & S_IWOTH) != 0;
 		e.group_write = (st.st_mode & S_IWGRP) != 0;
 	}

@@ -4,6 +4,7 @@
 #define CONFIG_SOURCE_H
 
 #include "base/buf.h"
+#include "config/way.h"
 
 enum source_fault {
 	SOURCE_OK,
@@ -12,16 +13,12 @@ enum source_fault {
 	SOURCE_NOT_A_FILE,
 	SOURCE_TOO_LARGE,
 	SOURCE_FOREIGN,     /* the file: another uid owns it or may write it */
-	SOURCE_FOREIGN_DIR, /* the same of a directory above it; *where is which */
+	SOURCE_FOREIGN_DIR, /* the same of a directory or link on its way (way.h); *where is which */
 };
 
-enum { SOURCE_PATH_MAX = 4096 };
+enum { SOURCE_PATH_MAX = WAY_PATH_MAX };
 
-/*
- * Appends path's content to out. A directory with the sticky bit does no harm (its entries are
- * checked by themselves), nor does one that is mounted read-only (a ConfigMap's is mode 0777).
- * where: the path that is at fault.
- */
+/* Appends path's content to out. where: the path that is at fault. */
 enum source_fault source_read(const char *path, struct buf *out,
 			      char where[static SOURCE_PATH_MAX]);
 

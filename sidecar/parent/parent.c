@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/sink.h"
 #include "box/box.h"
+#include "config/files.h"
 #include "config/warning.h"
 #include "ingress/limits.h"
 #include "parent/environ.h"
@@ -132,6 +133,21 @@ log_warning(void *arg, const char *path, const char *message)
 		LOG_C("why", message));
 }
 
+static void
+log_file(void *arg, const char *path, const char *message)
+{
+	(void)arg;
+	log_say(LOG_WARN, "others may choose what is read from a file", LOG_C("path", path),
+		LOG_C("why", message));
+}
+
+static void
+log_warnings(const struct settings *s)
+{
+	warnings_tell(s->config, &s->plans, log_warning, NULL);
+	files_warn(&s->plans.keeper, log_file, NULL);
+}
+
 static struct settings *
 read_again(struct parent *p)
 {
@@ -143,7 +159,7 @@ read_again(struct parent *p)
 	if (s == NULL)
 		log_faults(&faults);
 	else
-		warnings_tell(s->config, &s->plans, log_warning, NULL);
+		log_warnings(s);
 	if (s != NULL && s->plans.ingress.restart_needed)
 		log_write(LOG_WARN,
 			  "listen or admin has changed in the configuration; sidekey goes on with "
@@ -355,7 +371,7 @@ read_first(struct parent *p)
 	if (p->opened == NULL)
 		return 2;
 	log_setup(p->opened->config->log.format, p->opened->config->log.level, "parent");
-	warnings_tell(p->opened->config, &p->opened->plans, log_warning, NULL);
+	log_warnings(p->opened);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -251,6 +252,57 @@ def test_the_log_says_the_same_at_the_start_and_at_a_reload(plain_world: World, 
     rewrite(sidekey, plain_world.config(models=[*rules, {"match": "gpt-4o", "target": "main"}]))
     reload(sidekey)
     assert [path for path, _ in warned()] == ["models[1]", "models[1]", "models[2]"]
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+
+
+def file_of_a_secret(folder: Path, kind: str) -> Path:
+    """A key that others may choose, or, as "closed", may not."""
+    shared, own = folder / "shared", folder / "own"
+    for place in (shared, own):
+        place.mkdir()
+    (own / "key").write_text(SECRET)
+    (own / "key").chmod(0o666 if kind == "file" else 0o600)
+    if kind == "link":
+        (shared / "link").symlink_to(own / "key")
+        (own / "outer").symlink_to(shared / "link")
+    if kind == "directory":
+        shutil.copy(own / "key", shared)
+    shared.chmod(0o777)
+    return {"link": own / "outer", "directory": shared / "key"}.get(kind, own / "key")
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "directory", "closed"])
+def test_check_warns_of_a_secret_that_others_choose(tmp_path: Path, kind: str) -> None:
+    """They would have another's key sent, which sidekey may read and they may not."""
+    path = file_of_a_secret(tmp_path, kind)
+    status, said = check(tmp_path, TARGET.replace("KEY", f"file:{path}"))
+    assert status == 0 and SECRET not in said, said
+    warned = [line for line in said.splitlines() if "warning: one.apiKey: " in line]
+    assert len(warned) == (kind != "closed"), said
+    if kind == "file":
+        assert f"another user owns {path} or may write it" in warned[0]
+    elif warned:
+        assert f"may write {tmp_path}/shared can put another file in the place of {path}" in said
+
+
+def test_the_log_says_so_too(plain_world: World, start, tmp_path: Path) -> None:
+    """At a reload it is the parent in its box that looks."""
+    key = plain_world.folder / "a.key"
+    key.write_text(plain_world.key)
+    key.chmod(0o600)
+    target = plain_world.target(apiKey=f"file:{key}")
+    sidekey = start(plain_world.config(target), plain_world.env())
+    said = "others may choose what is read from a file"
+    assert not sidekey.records(msg=said)
+    (plain_world.folder / "other").mkdir()
+    path = file_of_a_secret(plain_world.folder / "other", "link")
+    path.resolve().write_text(plain_world.key)
+    rewrite(sidekey, plain_world.config(plain_world.target(apiKey=f"file:{path}")))
+    reload(sidekey)
+    wait_for(lambda: sidekey.records(msg=said, level="warn"), 10, "the log's line")
+    (record,) = sidekey.records(msg=said)
+    assert record["path"] == "main.apiKey" and f"place of {path}, " in record["why"]
     with Agent(sidekey.port) as agent:
         assert agent.chat().status == 200
 

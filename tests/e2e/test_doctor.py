@@ -379,7 +379,17 @@ def test_an_authority_that_its_own_group_may_replace_is_a_note(scene: Scene) -> 
 
 def test_a_directory_of_keys_that_others_may_write(scene: Scene) -> None:
     (scene.place.folder / "tls").chmod(0o777)
-    assert "directory above" in scene.look().found("file_writable")
+    assert "directory on the way to" in scene.look().found("file_writable")
+
+
+def test_a_link_to_a_key_in_a_directory_that_others_may_write(scene: Scene) -> None:
+    """Where the file itself lies is as closed as can be: others choose which file that is."""
+    shared = scene.place.folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    (shared / "link").symlink_to(scene.place.folder / "key")
+    scene.config["targets"]["main"]["apiKey"] = f"file:{shared}/link"
+    assert "directory on the way to" in scene.look().found("file_writable")
 
 
 def test_the_token_of_the_identity(scene: Scene) -> None:
