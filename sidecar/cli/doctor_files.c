@@ -16,7 +16,7 @@ enum { PATH_BYTES = 4096 };
 	"chmod 0400 and let sidekey's user own it (defaultMode: 0400 or fsGroup with 0440 in a "   \
 	"pod), and mount it in sidekey's container alone"
 #define REMEDY_WRITE                                                                               \
-	"let root or sidekey's user own it, its directories and those of links to it, and chmod go-w"
+	"let root or sidekey's user own it and the directories on the way to it, and chmod go-w"
 
 void
 doctor_config_file(struct findings *f, const char *path, const char *writable)

@@ -12,7 +12,7 @@ struct exposure {
 	bool own_group;   /* this process is in the file's group */
 	bool others_read; /* through all the directories above it, as are these: */
 	bool others_write, group_read, group_write;
-	bool dir_write; /* one on its way may be written by others, so that it is replaced (way.h) */
+	bool dir_write; /* others may put another file in its place: not way_is_ours */
 };
 
 /*

@@ -13,7 +13,7 @@ enum source_fault {
 	SOURCE_NOT_A_FILE,
 	SOURCE_TOO_LARGE,
 	SOURCE_FOREIGN,     /* the file: another uid owns it or may write it */
-	SOURCE_FOREIGN_DIR, /* the same of a directory or link on its way (way.h); *where is which */
+	SOURCE_FOREIGN_DIR, /* the same of what is on its way (way.h); *where is which */
 };
 
 enum { SOURCE_PATH_MAX = WAY_PATH_MAX };

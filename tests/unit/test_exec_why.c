@@ -9,7 +9,8 @@ static void
 a_terminal_obeys_nothing_of_what_is_missing(void **state)
 {
 	static const char readyz[] =
-		"{\"slots\":{\"a.apiKey\":{\"state\":\"denied\",\"error\":\"no\\u001b]0;t\\u0007\"},"
+		"{\"slots\":{"
+		"\"a.apiKey\":{\"state\":\"denied\",\"error\":\"no\\u001b]0;t\\u0007\"},"
 		"\"b.apiKey\":{\"state\":\"fresh\"},\"c\\u009b\":{\"state\":\"pending\"}},"
 		"\"targets\":{\"a\\u001b[2J\":{\"state\":\"unusable\",\"required\":true,"
 		"\"resolved\":true}}}";
