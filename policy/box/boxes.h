@@ -19,8 +19,8 @@ extern const struct box loader_box;    /* the start of a dynamic build; empty in
 extern const struct box sanitizer_box; /* a sanitizer's run-time; empty in any other build */
 extern const struct box coverage_box;  /* `make coverage` alone; empty in any other build */
 
-/* What a command that is isolated may not ask for, whatever else it may. */
-extern const struct box isolated_box;
+/* What a command of `exec` may not ask for, whatever else it may; and what not when isolated. */
+extern const struct box command_box, isolated_box;
 
 /* Rows: any arguments; or argument i equal to value; or (argument i & mask) == value. */
 #define ANY(name, why)                                                                             \

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <linux/tiocl.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "policy/box/boxes.h"
 
 /* By what no namespace holds back, a command would reach past its own. */
 static const struct box_call calls[] = {
-	FAILS("ioctl", "types into the terminal, for the user's shell to read", EPERM,
-	      EQ32(1, TIOCSTI)),
-	FAILS("ioctl", "pastes into a console", EPERM, EQ32(1, TIOCLINUX)),
 	FAILS("socket", "reaches the machine that a virtual one runs on", EAFNOSUPPORT,
 	      EQ32(0, AF_VSOCK)),
 	FAILS("keyctl", "keys that the user's session keeps in the kernel", EPERM, MASKED(0, 0, 0)),

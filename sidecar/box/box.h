@@ -88,11 +88,17 @@ int landlock_enter(const struct box *box, const struct box_options *options,
  */
 int landlock_scope(struct box_level *level);
 
+/* What becomes of calls by another architecture that the processor runs: i386, x32, 32-bit ARM. */
+enum box_foreign {
+	FOREIGN_FAILS, /* none is there: ENOSYS */
+	FOREIGN_HELD,  /* as native ones: for rows that are a call of its own in each of them */
+};
+
 /*
- * Loads a filter that lets everything through but calls, each of which fails with its error; and
- * whatever is not of the native architecture. Outlives exec. 0 or -1.
+ * Loads a filter that lets everything through but the box's own rows, each of which fails with its
+ * error. Outlives exec. 0 or -1.
  */
-int filter_deny(const struct box_call *calls, size_t n);
+int filter_deny(const struct box *box, enum box_foreign foreign);
 
 /* Loads the filter; *rules is their number. 0 or -1. */
 int filter_load(const struct box *box, unsigned *rules);

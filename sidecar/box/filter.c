@@ -39,8 +39,12 @@ release_filter(scmp_filter_ctx *ctx)
 	*ctx = NULL;
 }
 
+/* Exactly the row, for one architecture; or, for several, what comes to the same in each. */
+typedef int add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, unsigned n,
+		     const struct scmp_arg_cmp *args);
+
 static int
-add_call(scmp_filter_ctx ctx, const struct box_call *call, unsigned *rules)
+add_call(scmp_filter_ctx ctx, const struct box_call *call, add_rule *add, unsigned *rules)
 {
 	struct scmp_arg_cmp args[BOX_MATCHES];
 	int nr = seccomp_syscall_resolve_name(call->name), bad;
@@ -54,9 +58,8 @@ add_call(scmp_filter_ctx ctx, const struct box_call *call, unsigned *rules)
 
 		args[i] = (struct scmp_arg_cmp){m->arg, SCMP_CMP_MASKED_EQ, m->mask, m->value};
 	}
-	bad = seccomp_rule_add_exact_array(
-		ctx, call->error == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint16_t)call->error), nr,
-		(unsigned)call->nmatches, args);
+	bad = add(ctx, call->error == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint16_t)call->error),
+		  nr, (unsigned)call->nmatches, args);
 	if (bad == -EEXIST)
 		return 0; /* two lists that name the same */
 	if (bad == 0)
@@ -69,7 +72,7 @@ static int
 add_box(scmp_filter_ctx ctx, const struct box *box, unsigned *rules)
 {
 	for (size_t i = 0; i < box->ncalls; i++) {
-		if (add_call(ctx, &box->calls[i], rules) != 0)
+		if (add_call(ctx, &box->calls[i], seccomp_rule_add_exact_array, rules) != 0)
 			return -1;
 	}
 	for (size_t i = 0; box->includes != NULL && box->includes[i] != NULL; i++) {
@@ -103,19 +106,62 @@ filter_load(const struct box *box, unsigned *rules)
 	return ctx != NULL && seccomp_load(ctx) == 0 ? 0 : -1;
 }
 
+/* ---- for programs that are not ours ---- */
+
+/* What a kernel of the first may run besides. */
+static const struct {
+	uint32_t native, others[2];
+} relatives[] = {
+	{SCMP_ARCH_X86_64, {SCMP_ARCH_X86, SCMP_ARCH_X32}},
+	{SCMP_ARCH_AARCH64, {SCMP_ARCH_ARM}},
+};
+
+static int
+add_relatives(scmp_filter_ctx ctx)
+{
+	for (size_t i = 0; i < sizeof(relatives) / sizeof(relatives[0]); i++) {
+		if (relatives[i].native != seccomp_arch_native())
+			continue;
+		for (size_t k = 0; k < 2 && relatives[i].others[k] != 0; k++)
+			if (seccomp_arch_add(ctx, relatives[i].others[k]) != 0)
+				return -1;
+	}
+	return 0;
+}
+
+static int
+deny_all(scmp_filter_ctx ctx, const struct box *box, enum box_foreign foreign)
+{
+	bool held = foreign == FOREIGN_HELD;
+	unsigned rules = 0;
+
+	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)) != 0 ||
+	    (held && add_relatives(ctx) != 0))
+		return -1;
+	for (size_t i = 0; i < box->ncalls; i++)
+		if (add_call(ctx, &box->calls[i],
+			     held ? seccomp_rule_add_array : seccomp_rule_add_exact_array,
+			     &rules) != 0)
+			return -1;
+	return 0;
+}
+
+static scmp_filter_ctx
+deny_make(const struct box *box, enum box_foreign foreign)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (ctx != NULL && deny_all(ctx, box, foreign) != 0)
+		release_filter(&ctx);
+	return ctx;
+}
+
 int
-filter_deny(const struct box_call *calls, size_t n)
+filter_deny(const struct box *box, enum box_foreign foreign)
 {
 	auto_free void *kept = put_memory_by();
 	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx =
-		kept == NULL ? NULL : seccomp_init(SCMP_ACT_ALLOW);
-	unsigned rules = 0;
+		kept == NULL ? NULL : deny_make(box, foreign);
 
-	if (ctx == NULL ||
-	    seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)) != 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (add_call(ctx, &calls[i], &rules) != 0)
-			return -1;
-	return seccomp_load(ctx) == 0 ? 0 : -1;
+	return ctx != NULL && seccomp_load(ctx) == 0 ? 0 : -1;
 }

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 
 #include "box/box.h"
+#include "policy/box/boxes.h"
 
 enum { EXIT_CANNOT = 126, EXIT_ABSENT = 127 }; /* as shells, env and timeout say it */
 
@@ -16,7 +17,8 @@ command_confine(void)
 {
 	struct box_level level = {0};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || landlock_scope(&level) != 0) {
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || landlock_scope(&level) != 0 ||
+	    filter_deny(&command_box, FOREIGN_HELD) != 0) {
 		fprintf(stderr, "sidekey exec: the command could not be confined: %s\n",
 			strerrordesc_np(errno));
 		return -1;

@@ -4,8 +4,9 @@
 #define CLI_COMMAND_H
 
 /*
- * Keeps this process, and so the command, from what is beside it, and from new privileges. 0, or
- * -1; a sentence on standard error then, or where the kernel lacks something.
+ * Keeps this process, and so the command, from what is beside it, from typing into the terminal,
+ * and from new privileges. 0, or -1; a sentence on standard error then, or where the kernel lacks
+ * something.
  */
 int command_confine(void);
 

@@ -50,6 +50,7 @@ exec_config_apply(struct config *c, const struct exec_config *run)
 	c->callers = (struct config_callers){caller, 1};
 	c->listen = loopback(c, run->port);
 	c->admin = loopback(c, run->admin_port);
+	c->trusts_once = true;
 	if (run->quiet) {
 		c->log.format = LOG_TEXT;
 		c->log.level = c->log.level < LOG_WARN ? c->log.level : LOG_WARN;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a run of `exec` changes in a configuration, in memory: where it listens, and for whom. */
+/*
+ * What a run of `exec` changes in a configuration, in memory: where it listens, and for whom; and
+ * that whom sidekey trusts is read once, as the configuration is.
+ */
 #ifndef CLI_EXEC_CONFIG_H
 #define CLI_EXEC_CONFIG_H
 

@@ -116,12 +116,13 @@ send_orders(const struct isolated *i, const struct hidden *hidden, char *const *
 	auto_close int fd = -1;
 	int bad = 0;
 
-	buf_init(&text, 3 * HIDDEN_MAX);
+	buf_init(&text, ORDERS_MAX);
 	buf_init(&list, HIDDEN_MAX);
 	for (; *env != NULL; env++)
 		bad |= buf_add(&list, *env, strlen(*env) + 1);
 	bad |= add_list(&text, buf_span(&hidden->directories));
-	bad |= add_list(&text, buf_span(&hidden->files)) | add_list(&text, buf_span(&list));
+	bad |= add_list(&text, buf_span(&hidden->files));
+	bad |= add_list(&text, buf_span(&hidden->kept)) | add_list(&text, buf_span(&list));
 	if (bad == 0)
 		fd = spawn_sealed("orders", buf_span(&text));
 	buf_free(&text);

@@ -36,6 +36,7 @@ hidden_init(struct hidden *h)
 	h->is_partial = false;
 	buf_init(&h->directories, HIDDEN_MAX);
 	buf_init(&h->files, HIDDEN_MAX);
+	buf_init(&h->kept, HIDDEN_MAX);
 }
 
 void
@@ -43,6 +44,7 @@ hidden_free(struct hidden *h)
 {
 	buf_free(&h->directories);
 	buf_free(&h->files);
+	buf_free(&h->kept);
 }
 
 bool
@@ -104,7 +106,10 @@ add_file(struct hidden *h, struct span file, const char *home)
 		add_with_directory(h, real, home);
 }
 
-/* Authorities' certificates are no secret, and programs look for them too. */
+/*
+ * Authorities' certificates are no secret, and programs look for them too. But the next run would
+ * trust whom the command writes there.
+ */
 static bool
 is_authority(const struct keeper_plan *k, size_t slot)
 {
@@ -114,14 +119,26 @@ is_authority(const struct keeper_plan *k, size_t slot)
 	return false;
 }
 
+/* By its own name alone: what is mounted on a link is mounted on what it leads to. */
+static void
+keep_file(struct hidden *h, struct span file)
+{
+	if (buf_add_span(&h->kept, file) != 0 || buf_add_char(&h->kept, '\0') != 0)
+		h->is_partial = true;
+}
+
 static void
 add_references(struct hidden *h, const struct keeper_plan *k, const char *home)
 {
 	for (size_t i = 0; i < k->nslots; i++) {
 		struct reference ref;
 
-		if (k->slots[i].kind == REFERENCE_FILE && !is_authority(k, i) &&
-		    reference_parse(k->slots[i].reference, &ref) == REFERENCE_OK)
+		if (k->slots[i].kind != REFERENCE_FILE ||
+		    reference_parse(k->slots[i].reference, &ref) != REFERENCE_OK)
+			continue;
+		if (is_authority(k, i))
+			keep_file(h, ref.name);
+		else
 			add_file(h, ref.name, home);
 	}
 	for (size_t i = 0; i < k->nidentities; i++) {

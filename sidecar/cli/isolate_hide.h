@@ -10,11 +10,13 @@
 #include "base/buf.h"
 #include "config/project.h"
 
-enum { HIDDEN_MAX = 8 * 1024 * 1024 };
+/* Of each list; the second, of all that init is told: them, and an environment. */
+enum { HIDDEN_MAX = 8 * 1024 * 1024, ORDERS_MAX = 4 * HIDDEN_MAX };
 
 struct hidden {
-	struct buf directories, files; /* absolute paths, a NUL behind each; some are not there */
-	bool is_partial;               /* something could not be listed */
+	/* Absolute paths, a NUL behind each; some are not there. What is kept is read-only. */
+	struct buf directories, files, kept;
+	bool is_partial; /* something could not be listed */
 };
 
 void hidden_init(struct hidden *h);
@@ -25,8 +27,8 @@ void hidden_free(struct hidden *h);
  * under its name would show: but not one that the command may need, which is the home or the
  * working directory or above it, or one of the system's. Of a name that is a link, so is what it
  * leads to. A socket bound by a relative name is looked for where processes stand that this user
- * may see. env: where HOME stands. -1: /proc/net/unix cannot be read, or there is more than
- * HIDDEN_MAX.
+ * may see. Kept are the files of authorities, which are no secret. env: where HOME stands. -1:
+ * /proc/net/unix cannot be read, or there is more than HIDDEN_MAX.
  */
 int hidden_fill(struct hidden *h, const struct plans *plans, const struct environment *env);
 

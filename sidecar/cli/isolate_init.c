@@ -34,10 +34,10 @@ struct init {
 	struct sigaction child;
 };
 
-/* What is to be done, as isolate_run packs it: three lists, each behind its length. */
+/* What is to be done, as isolate_run packs it: four lists, each behind its length. */
 struct orders {
 	struct buf text;
-	struct span directories, files, env;
+	struct span directories, files, kept, env;
 };
 
 _Noreturn static void
@@ -88,12 +88,13 @@ receive(const struct init *in, struct orders *o)
 
 	if (note_receive(in->line, &n, &fd) != 0)
 		_exit(1); /* exec is gone, or has given up */
-	buf_init(&o->text, 3 * HIDDEN_MAX);
+	buf_init(&o->text, ORDERS_MAX);
 	if (n.kind != NOTE_ORDERS || spawn_unseal(fd, &o->text) != 0)
 		fail(in, STEP_ORDERS);
 	text = buf_span(&o->text);
 	o->directories = take_list(&text);
 	o->files = take_list(&text);
+	o->kept = take_list(&text);
 	o->env = take_list(&text);
 }
 
@@ -102,7 +103,7 @@ settle(const struct init *in, const struct orders *o)
 {
 	enum isolate_step step;
 
-	if (place_hide(o->directories, o->files, &step) != 0)
+	if (place_hide(o->directories, o->files, &step) != 0 || place_keep(o->kept, &step) != 0)
 		fail(in, step);
 	if (caps_drop() != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_NAME, INIT_NAME, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
@@ -130,7 +131,7 @@ be_command(struct init *in, const struct orders *o)
 	char **env = environment(o);
 
 	if (env == NULL || close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0 ||
-	    filter_deny(isolated_box.calls, isolated_box.ncalls) != 0)
+	    filter_deny(&isolated_box, FOREIGN_FAILS) != 0)
 		_exit(1);
 	if (command_confine() != 0)
 		_exit(1);

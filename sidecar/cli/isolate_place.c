@@ -125,6 +125,24 @@ cover_all(struct span list, int (*cover)(const char *path))
 	return 0;
 }
 
+/* A kernel before Linux 5.12, which lacks the call, leaves it to be written. */
+static int
+cover_with_itself(const char *path)
+{
+	struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return is_absent(errno) ? 0 : -1;
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (mount(path, path, NULL, MS_BIND, NULL) != 0)
+		return -1;
+	return mount_setattr(AT_FDCWD, path, 0, &readonly, sizeof(readonly)) == 0 || errno == ENOSYS
+		       ? 0
+		       : -1;
+}
+
 /* As it was before /tmp became empty: by the descriptor that still leads there. */
 static int
 bind_back(const char *work, int fd)
@@ -198,4 +216,11 @@ place_hide(struct span directories, struct span files, enum isolate_step *step)
 		return -1;
 	*step = STEP_PLACE;
 	return chdir(work);
+}
+
+int
+place_keep(struct span files, enum isolate_step *step)
+{
+	*step = STEP_HIDE;
+	return cover_all(files, cover_with_itself);
 }

@@ -20,5 +20,7 @@ int place_listen(enum isolate_step *step);
  * in the files. The working directory stays, but below one that is hidden (other than /tmp).
  */
 int place_hide(struct span directories, struct span files, enum isolate_step *step);
+/* Afterwards: these files, as far as they can be seen, are read-only (Linux 5.12). */
+int place_keep(struct span files, enum isolate_step *step);
 
 #endif

@@ -107,6 +107,7 @@ struct config {
 	struct config_secrets secrets;
 	struct config_limits limits;
 	struct config_log log;
+	bool trusts_once;   /* a run of `exec`, whose command may write the files of `tls.ca` */
 	const char *source; /* the file's path, "SIDEKEY_CONFIG_CONTENT" or "environment" */
 	struct pool pool;   /* owns all of it */
 };

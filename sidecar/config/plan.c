@@ -53,6 +53,7 @@ static const struct pack_field keeper_slot_fields[] = {
 	ENDPOINT(keeper_slot, behind),
 	PACK_FIELD_BOOL(keeper_slot, is_private),
 	PACK_FIELD_BOOL(keeper_slot, is_token),
+	PACK_FIELD_BOOL(keeper_slot, once),
 	U16(keeper_slot, least),
 };
 TYPE(keeper_slot_type, keeper_slot, keeper_slot_fields);

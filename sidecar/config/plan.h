@@ -46,6 +46,7 @@ struct keeper_slot {
 	bool optional;               /* `?`: absence is not an error; not sent */
 	bool is_private;             /* the keeper's own (an external id): egress never gets it */
 	bool is_token;               /* ingress gets its digest, egress nothing */
+	bool once;                   /* its first value holds as long as the process */
 	uint16_t least;              /* bytes: a shorter value is refused */
 };
 

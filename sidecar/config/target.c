@@ -148,6 +148,8 @@ set_tls(struct projector *pr)
 	out->system_ca = pr->egress->https && tls->ca.len == 0;
 	if (tls->ca.len > 0)
 		out->ca = projector_slot(pr, tls->ca, false, ".tls.", SPAN("ca"));
+	if (out->ca != PLAN_NONE)
+		pr->p->keeper.slots[out->ca].once = pr->c->trusts_once;
 	if (tls->client_cert.len > 0)
 		out->cert =
 			projector_slot(pr, tls->client_cert, false, ".tls.", SPAN("clientCert"));

@@ -112,11 +112,14 @@ static const struct fault {
 	{"ValueTooShort",
 	 "a value of fewer than 12 bytes cannot be told from other text in an answer: "
 	 "use a longer one, or say redact: false for its target"},
+	{"ReadOnce",
+	 "it was not there, or of no use, at the start of `sidekey exec`, and is not read "
+	 "again in this run"},
 	{"SecretPagesFull", "there is no room left where secrets are kept: fewer or shorter "
 			    "values, or a higher limit of locked memory"},
 };
 
-enum { GOOD, EMPTY, TOO_LONG, BAD_CHARACTER, TOO_SHORT, PAGES_FULL };
+enum { GOOD, EMPTY, TOO_LONG, BAD_CHARACTER, TOO_SHORT, READ_ONCE, PAGES_FULL };
 
 /* Takes the value in, or says what is wrong with it. */
 static const struct fault *
@@ -151,6 +154,7 @@ keep(struct slot *s, struct span value, bool *changed)
 static void
 settle(struct slot *s, bool changed)
 {
+	s->closed = s->plan->once;
 	s->fetching = s->denied = false;
 	s->failures = 0;
 	s->state = SLOT_FRESH;
@@ -163,22 +167,33 @@ settle(struct slot *s, bool changed)
 	s->owner->changed(s->owner, s, changed);
 }
 
+static const char *
+refuse(struct slot *s, const struct fault *wrong)
+{
+	slot_failed(s, &(struct slot_fault){.kind = SLOT_DENIED, .type = wrong->type});
+	return wrong->why;
+}
+
 const char *
 slot_fetched(struct slot *s, struct span value, const struct slot_version *v)
 {
 	bool changed = false;
 	const struct fault *wrong;
 
+	if (s->closed && !has_value(s))
+		return refuse(s, &faults[READ_ONCE]);
+	if (s->closed) {
+		slot_unchanged(s);
+		return NULL;
+	}
 	/* Editors and kubectl end a file with a newline that no header may have. */
 	if (!s->is_tls && value.len > 0 && value.ptr[value.len - 1] == '\n')
 		value.len--;
 	if (!s->is_tls && value.len > 0 && value.ptr[value.len - 1] == '\r')
 		value.len--;
 	wrong = keep(s, value, &changed);
-	if (wrong->type != NULL) {
-		slot_failed(s, &(struct slot_fault){.kind = SLOT_DENIED, .type = wrong->type});
-		return wrong->why;
-	}
+	if (wrong->type != NULL)
+		return refuse(s, wrong);
 	snprintf(s->version_id, sizeof(s->version_id), "%.*s", (int)v->id.len,
 		 v->id.len > 0 ? v->id.ptr : "");
 	s->created_s = v->created_s;
@@ -234,7 +249,7 @@ too_old(struct timer *t)
 {
 	struct slot *s = ev_owner(t, struct slot, age);
 
-	if (!has_value(s))
+	if (!has_value(s) || s->closed)
 		return;
 	forget(s);
 	s->state = state_without(s);
@@ -246,6 +261,8 @@ slot_is_news(struct slot *s)
 {
 	uint64_t now = loop_lived_ms();
 
+	if (s->state == SLOT_FRESH)
+		return false;
 	if (strcmp(s->logged_type, s->error_type) == 0 && now < s->logged_ms + LOG_AGAIN_MS)
 		return false;
 	memcpy(s->logged_type, s->error_type, sizeof(s->logged_type));
@@ -269,10 +286,16 @@ slot_failed(struct slot *s, const struct slot_fault *f)
 {
 	bool had = has_value(s);
 
+	if (s->closed && had) {
+		slot_unchanged(s);
+		return;
+	}
+	s->closed = s->closed || (s->plan->once && s->reference.kind == REFERENCE_FILE);
 	s->fetching = false;
 	s->failures++;
 	s->failed = loop_now(s->owner->loop);
 	keep_fault(s, f);
+	s->denied = s->denied || s->closed; /* to wait for it is of no use */
 	if (had && is_too_old(s))
 		forget(s);
 	s->state = has_value(s) ? SLOT_STALE : state_without(s);

@@ -36,6 +36,7 @@ struct slot {
 	struct secret *value; /* of a header or a key */
 	struct buf text;      /* of a certificate or CA bundle, which is not secret */
 	bool is_public;       /* text is used */
+	bool closed;          /* what it has now, if anything, is all that it will have */
 	uint32_t version;     /* counts changed values */
 	char version_id[65];
 	char error_type[80];
@@ -69,7 +70,8 @@ struct slot_version {       /* what the store calls the value */
 
 /*
  * How a fetch ended. The value is copied. One that cannot be used ends as a failure: NULL, or a
- * sentence that says why.
+ * sentence that says why. Where the plan says `once`, only the first that is good is taken; from a
+ * file, which somebody might put there meanwhile, only what is found at the first look.
  */
 const char *slot_fetched(struct slot *s, struct span value, const struct slot_version *v);
 /* The store still has the value in hand. */
@@ -90,7 +92,10 @@ struct slot_fault {
 
 void slot_failed(struct slot *s, const struct slot_fault *f);
 
-/* Whether this failure is worth a log line: another than the last, or a minute later. */
+/*
+ * Whether it is a failure, and worth a log line: another than the last, or a minute later. What a
+ * store says of a slot that has its value for good is none.
+ */
 bool slot_is_news(struct slot *s);
 
 /* The bytes in hand, or an empty span. */

@@ -3,12 +3,14 @@
 environment alone, and finds no secret: neither there nor in the processes beside it."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from fakes.agent import Agent
 from fakes.apibase import ApiBase
 from fakes.bedrock import Bedrock
 from fakes.execs import ORDINARY, PYTHON, SCOPES_ABI, Execs, can_isolate, landlock_abi
+from fakes.pki import Authority, server_context
 from fakes.sidekey import ROOT, SANITIZED, environment, program
 from fakes.terminal import CTRL_C, CTRL_Z, Terminal
 from fakes.wire import free_port, wait_for
@@ -99,6 +102,64 @@ try:
 except OSError:
     pass
 print(json.dumps(found))
+"""
+
+# Tries to type, in each way that the kernel takes the request; tells the errno of each, 0 where it
+# worked, None where this kernel has no such way (or ended the process that tried).
+TYPE = """
+import ctypes, errno, json, mmap, os, sys, termios
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+IOCTL, X32, PASTE = 16 if os.uname().machine == "x86_64" else 29, 0x40000000 | 514, 0x541C
+def page(protection, *flags):
+    return mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | sum(flags), protection)
+def address(of):
+    return ctypes.addressof(ctypes.c_char.from_buffer(of))
+def native(number, request):
+    done = libc.syscall(ctypes.c_long(number), ctypes.c_long(0), ctypes.c_ulong(request), b"x")
+    return ctypes.get_errno() if done < 0 else 0
+def i386(number, request):
+    low = page(mmap.PROT_READ | mmap.PROT_WRITE, 0x40)  # MAP_32BIT
+    low.write(b"x")
+    code = page(mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    # push %rbx; mov $number,%eax; mov %edi,%ebx; mov %esi,%ecx; int $0x80; pop %rbx; ret
+    code.write(bytes.fromhex("53b8") + number.to_bytes(4, "little"))
+    code.write(bytes.fromhex("89fb89f1cd805bc3"))
+    kinds = ctypes.c_int, ctypes.c_long, ctypes.c_long, ctypes.c_long
+    return max(0, -ctypes.CFUNCTYPE(*kinds)(address(code))(0, request, address(low)))
+ways = {
+    "plainly": lambda: native(IOCTL, termios.TIOCSTI),
+    "with high bits": lambda: native(IOCTL, termios.TIOCSTI | 0xDEADBEEF << 32),
+    "pasted": lambda: native(IOCTL, PASTE),
+}
+if os.uname().machine == "x86_64":
+    ways["by x32"] = lambda: native(X32, termios.TIOCSTI)
+    ways["by i386"] = lambda: i386(54, termios.TIOCSTI)
+    ways["pasted by i386"] = lambda: i386(54, PASTE)
+    ways["nothing, by i386"] = lambda: i386(20, 0)  # getpid
+told = {}
+for name, way in ways.items():
+    pid = os.fork()
+    if pid == 0:
+        os._exit(way())
+    status = os.waitpid(pid, 0)[1]
+    told[name] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+json.dump(told, open("told", "w"))
+print("over")
+"""
+
+# Makes a call for each line that it reads, of the model that stands there.
+CALLS = """
+import json, os, sys, urllib.error, urllib.request
+for line in sys.stdin:
+    body = {"model": line.strip(), "messages": [{"role": "user", "content": "hello"}]}
+    key = {"Content-Type": "application/json", "Authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
+    url = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), key)) as a:
+            print(a.status, flush=True)
+    except urllib.error.HTTPError as error:
+        print(error.code, json.load(error)["error"]["code"], flush=True)
 """
 
 # Says what it meets, a line each, and goes on until it is told to end. A signal that comes just
@@ -509,6 +570,69 @@ def test_pipeline_in_a_terminal(execs: Execs, options, shell: Terminal) -> None:
     shell.expect("prompt> ")
     shell.type('echo "status ${PIPESTATUS[@]}"\n')
     shell.expect("status 130 130")
+
+
+def test_typing_for_the_shell(execs: Execs, options) -> None:
+    """What it pushed into the terminal, the user's shell would read as commands when it has ended,
+    and that shell has the keys."""
+    line = execs.line(sys.executable, "-c", TYPE, options=options)
+    with Terminal(line, execs.env, execs.work) as terminal:
+        terminal.expect("over")
+    told = json.loads((execs.work / "told").read_text())
+    for name in ("plainly", "with high bits", "pasted"):
+        assert told.pop(name) == errno.EPERM, name
+    harmless = told.pop("nothing, by i386", None)
+    assert harmless in ((errno.ENOSYS, None) if options else (0, None))
+    assert set(told.values()) <= {errno.EPERM, errno.ENOSYS, None}, told
+
+
+# ---- whom sidekey trusts ----
+
+
+def ask(run: subprocess.Popen, model: str = "gpt-4o") -> str:
+    assert run.stdin and run.stdout
+    run.stdin.write(model + "\n")
+    run.stdin.flush()
+    return run.stdout.readline().strip()
+
+
+def test_authority_that_is_overwritten(make: Make, options, world: World, folder: Path) -> None:
+    """The command's user may write that file, and so may the command; a key that is rotated is taken
+    all the same."""
+    impostors, key = Authority("the impostor's CA"), folder / "key"
+    key.write_text(world.key)
+    execs = make(world.config(world.target(apiKey=f"file:{key}")), world.env())
+    command = (sys.executable, "-c", CALLS)
+    impostor = ApiBase(tls=server_context(impostors.server()), port=world.api.port)
+    with execs.start(*command, options=options, stdin=subprocess.PIPE) as run:
+        assert ask(run) == "200"
+        impostors.write(world.ca)
+        time.sleep(5)
+        world.api.stop()
+        with impostor:
+            assert ask(run) == "502 upstream_untrusted"
+            assert impostor.connections > 0
+            assert impostor.requests == [] and impostor.application_bytes == 0
+        world.api.key = "sk-the-next-key-of-the-gateway"
+        key.write_text(world.api.key)
+        world.api.start()
+        assert ask(run) == "200"
+        run.communicate(timeout=20)
+
+
+def test_authority_that_comes_later(make: Make, plain_world: World, folder: Path) -> None:
+    """Nor is it taken where none was found at the start."""
+    impostors, place = Authority("the impostor's CA"), folder / "later.crt"
+    with ApiBase(plain_world.key, tls=server_context(impostors.server())) as impostor:
+        config = plain_world.beside(impostor.port, required=False, tls={"ca": str(place)})
+        execs = make(config, plain_world.env())
+        with execs.start(sys.executable, "-c", CALLS, stdin=subprocess.PIPE) as run:
+            assert ask(run) == "200"
+            impostors.write(place)
+            time.sleep(5)
+            assert ask(run, "long").startswith("503 ")
+            assert impostor.connections == 0
+            run.communicate(timeout=20)
 
 
 # ---- ends ----

@@ -18,7 +18,6 @@ import pytest
 from fakes import processes
 from fakes.execs import ORDINARY, PYTHON, SCOPES_ABI, Execs, can_isolate, landlock_abi
 from fakes.sidekey import SANITIZED
-from fakes.terminal import Terminal
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -231,7 +230,7 @@ def config(world: World, home: Home) -> dict:
 def execs(world: World, folder: Path, home: Home) -> Iterator[Execs]:
     for name in ("ca.crt", "tls.crt", "tls.key"):  # which an ordinary user's sidekey reads
         os.chmod(world.folder / "tls" / name, 0o644)
-    authority = folder / "ca.crt"
+    authority = home.path / "ca.crt"
     shutil.copy(world.ca, authority)
     world.ca = authority
     made = Execs(
@@ -379,6 +378,17 @@ def test_place(execs: Execs, home: Home) -> None:
     assert (home.path / "work" / "result").read_text() == "done\n"
 
 
+def test_authority(execs: Execs, world: World) -> None:
+    """The next run would trust whom the command writes there; for programs to read, it is there."""
+    script = 'cat "$0"; echo x >>"$0" || mv "$0" "$0.old" || rm -f "$0"'
+    before = world.ca.read_text()
+    done = execs.run("/bin/sh", "-c", script, str(world.ca), options=ISOLATE)
+    assert done.returncode != 0 and done.stdout == before, done.stderr
+    assert world.ca.read_text() == before and not world.ca.with_suffix(".crt.old").exists()
+    done = execs.directly("/bin/sh", "-c", script, str(world.ca))
+    assert done.returncode == 0 and world.ca.read_text() != before, "the test can write nothing"
+
+
 def findings(done: subprocess.CompletedProcess) -> dict[str, str]:
     """What doctor says of each, the worst of it."""
     order = ("ok", "note", "unknown", "weak")
@@ -428,15 +438,6 @@ def test_work_in_a_hidden_place(execs: Execs, home: Home, place: str) -> None:
     assert "secret" not in done.stdout
     if place == "keys":
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
-
-
-def test_terminal_input(execs: Execs) -> None:
-    """What it pushes into the terminal, the user's shell would read as commands."""
-    script = "import fcntl, termios\ntry:\n fcntl.ioctl(0, termios.TIOCSTI, b'x')\n"
-    script += "except OSError as e:\n print('refused', e.errno)\n"
-    line = execs.line(str(PYTHON), "-c", script, options=ISOLATE)
-    with Terminal(line, execs.env, execs.work, execs.user) as terminal:
-        terminal.expect("refused 1")
 
 
 def test_processes_end_with_it(execs: Execs) -> None:

@@ -7,6 +7,7 @@
 #include <linux/bpf_common.h>
 #include <linux/filter.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "unit.h"
@@ -33,22 +34,37 @@ struct program {
 static const struct box *const boxes[] = {&parent_box, &resolver_box, &keeper_box, &ingress_box,
 					  &egress_box};
 
-static void
-make_program(const struct box *box, struct program *p)
+static void export(scmp_filter_ctx ctx, struct program *p)
 {
-	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx = NULL;
-	unsigned rules;
 	int fd = memfd_create("filter", MFD_CLOEXEC);
 	ssize_t length;
 
 	assert_true(fd >= 0);
-	assert_non_null(ctx = filter_make(box, &rules));
-	assert_true(rules > 20);
+	assert_non_null(ctx);
 	assert_int_equal(seccomp_export_bpf(ctx, fd), 0);
 	length = pread(fd, p->code, sizeof(p->code), 0);
 	assert_in_range(length, sizeof(p->code[0]), sizeof(p->code) - 1);
 	p->length = (size_t)length / sizeof(p->code[0]);
 	close(fd);
+}
+
+static void
+make_program(const struct box *box, struct program *p)
+{
+	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx = NULL;
+	unsigned rules;
+
+	ctx = filter_make(box, &rules);
+	assert_true(rules > 20);
+	export(ctx, p);
+}
+
+static void
+make_denial(const struct box *box, enum box_foreign foreign, struct program *p)
+{
+	__attribute__((cleanup(release_filter))) scmp_filter_ctx ctx = deny_make(box, foreign);
+
+	export(ctx, p);
 }
 
 static bool
@@ -178,6 +194,73 @@ what_nobody_may_kills(void **state)
 	}
 }
 
+/* ---- of the command that exec runs ---- */
+
+enum { ANY_REQUEST = 0x5413 /* TIOCGWINSZ */, HARMLESS = 20 /* no ioctl, wherever it is called */ };
+
+static const struct abi {
+	uint32_t native, arch; /* the second's programs run on the first's kernel */
+	int nr_ioctl;
+} abis[] = {
+	{AUDIT_ARCH_X86_64, AUDIT_ARCH_X86_64, 16},
+	{AUDIT_ARCH_X86_64, AUDIT_ARCH_X86_64, 0x40000000 | 514}, /* x32 */
+	{AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, 54},
+	{AUDIT_ARCH_AARCH64, AUDIT_ARCH_AARCH64, 29},
+	{AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM, 54},
+};
+
+static uint32_t
+ask_ioctl(const struct program *p, const struct abi *a, uint64_t request)
+{
+	const struct seccomp_data data = {.nr = a->nr_ioctl, .arch = a->arch, .args[1] = request};
+
+	return verdict(p, &data);
+}
+
+/* The kernel takes 32 bits of the request. */
+static void
+no_architecture_types(void **state)
+{
+	const uint64_t high = 0xdeadbeefULL << 32;
+	struct program p;
+
+	(void)state;
+	make_denial(&command_box, FOREIGN_HELD, &p);
+	for (size_t i = 0; i < COUNT(abis); i++) {
+		const struct abi *a = &abis[i];
+		const struct seccomp_data other = {.nr = (a->nr_ioctl & 0x40000000) | HARMLESS,
+						   .arch = a->arch};
+
+		if (a->native != NATIVE)
+			continue;
+		assert_int_equal(ask_ioctl(&p, a, TIOCSTI), SECCOMP_RET_ERRNO | EPERM);
+		assert_int_equal(ask_ioctl(&p, a, TIOCLINUX), SECCOMP_RET_ERRNO | EPERM);
+		assert_int_equal(ask_ioctl(&p, a, ANY_REQUEST), SECCOMP_RET_ALLOW);
+		assert_int_equal(verdict(&p, &other), SECCOMP_RET_ALLOW);
+		if (a->arch != NATIVE)
+			continue; /* its registers have no such bits */
+		assert_int_equal(ask_ioctl(&p, a, high | TIOCSTI), SECCOMP_RET_ERRNO | EPERM);
+		assert_int_equal(ask_ioctl(&p, a, high | TIOCLINUX), SECCOMP_RET_ERRNO | EPERM);
+	}
+}
+
+static void
+isolated_is_native_alone(void **state)
+{
+	struct program p;
+
+	(void)state;
+	make_denial(&isolated_box, FOREIGN_FAILS, &p);
+	for (size_t i = 0; i < COUNT(abis); i++) {
+		bool own = abis[i].arch == NATIVE && (abis[i].nr_ioctl & 0x40000000) == 0;
+
+		if (abis[i].native == NATIVE)
+			assert_int_equal(ask_ioctl(&p, &abis[i], ANY_REQUEST),
+					 own ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | ENOSYS);
+	}
+	assert_int_equal(ask(&p, NATIVE, "keyctl", 0), SECCOMP_RET_ERRNO | EPERM);
+}
+
 int
 main(void)
 {
@@ -185,6 +268,8 @@ main(void)
 		cmocka_unit_test(every_call_of_a_list_passes),
 		cmocka_unit_test(what_libc_asks_here_passes),
 		cmocka_unit_test(what_nobody_may_kills),
+		cmocka_unit_test(no_architecture_types),
+		cmocka_unit_test(isolated_is_native_alone),
 	};
 
 	if (is_emulated()) /* libseccomp is to write what it would for a kernel */

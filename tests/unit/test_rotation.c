@@ -112,6 +112,55 @@ pass(uint64_t ms)
 	loop_run(loop);
 }
 
+/* What decides whom sidekey trusts, in a run of exec. */
+static void
+a_value_for_good(void **state)
+{
+	struct slot s;
+
+	(void)state;
+	slot_plans[KEY].once = true;
+	slot_init(&s, &owner, KEY);
+	s.reference.kind = REFERENCE_FILE;
+	assert_null(slot_fetched(&s, SPAN("first"), &(struct slot_version){0}));
+	assert_null(slot_fetched(&s, SPAN("second"), &(struct slot_version){0}));
+	slot_failed(&s, &(struct slot_fault){.kind = SLOT_DENIED, .type = "PermissionDenied"});
+	assert_string_equal(slot_state_name(s.state), "fresh");
+	assert_false(slot_is_news(&s));
+	s.age.fn(&s.age); /* maxStale is over, and the last look has not come back */
+	assert_true(span_is(slot_value(&s), "first"));
+	assert_int_equal(s.version, 1);
+	timer_stop(loop, &s.timer);
+	timer_stop(loop, &s.age);
+	secret_free(s.value);
+	slot_plans[KEY].once = false;
+}
+
+/* A file that is put there later is not taken; a store may be reached later. */
+static void
+none_for_good(void **state)
+{
+	(void)state;
+	slot_plans[KEY].once = true;
+	for (int is_file = 0; is_file < 2; is_file++) {
+		struct slot s;
+
+		slot_init(&s, &owner, KEY);
+		s.reference.kind = is_file ? REFERENCE_FILE : REFERENCE_SECRETS_MANAGER;
+		slot_failed(&s, &(struct slot_fault){.kind = SLOT_UNREACHED, .type = "NoSuchFile"});
+		assert_int_equal(s.state, is_file ? SLOT_REFUSED : SLOT_MISSING);
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(
+				slot_fetched(&s, SPAN("later"), &(struct slot_version){0}) == NULL,
+				!is_file);
+		assert_int_equal(slot_value(&s).ptr != NULL, !is_file);
+		timer_stop(loop, &s.timer);
+		timer_stop(loop, &s.age);
+		secret_free(s.value);
+	}
+	slot_plans[KEY].once = false;
+}
+
 static void
 every_slot_is_asked_once(void **state)
 {
@@ -323,6 +372,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+		CASE(a_value_for_good),
+		CASE(none_for_good),
 		CASE(every_slot_is_asked_once),
 		CASE(looks_are_a_second_apart),
 		CASE(a_refresh_under_way_is_joined),
