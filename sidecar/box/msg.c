@@ -3,6 +3,7 @@
 #include "box/msg_report.h"
 #include "box/msg_signing.h"
 #include "box/msg_slot.h"
+#include "box/tls_fault.h"
 
 static const struct pack_field empty_fields[] = {
 	PACK_FIELD_U8(msg_empty, nothing, 0),
@@ -72,6 +73,7 @@ static const struct pack_field tls_fields[] = {
 	PACK_FIELD_U16(msg_tls, target, UINT16_MAX),
 	PACK_FIELD_U32(msg_tls, version, UINT32_MAX),
 	PACK_FIELD_BOOL(msg_tls, has_ca),
+	PACK_FIELD_U8(msg_tls, fault, TLS_FAULTS - 1),
 	PACK_FIELD_SPAN(msg_tls, cert, MSG_VALUE_MAX),
 	PACK_FIELD_SPAN(msg_tls, key, MSG_VALUE_MAX),
 };
@@ -102,6 +104,7 @@ static const struct pack_field target_fields[] = {
 	PACK_FIELD_BOOL(msg_target, usable),
 	PACK_FIELD_BOOL(msg_target, resolved),
 	PACK_FIELD_U8(msg_target, signing, SIGNING_STATES - 1),
+	PACK_FIELD_U8(msg_target, tls, TLS_FAULTS - 1),
 	PACK_FIELD_U64(msg_target, certificate_expiry),
 };
 static const struct pack_type target_type = PACK_TYPE(msg_target, target_fields);

@@ -103,6 +103,7 @@ struct msg_tls {
 	uint16_t target;
 	uint32_t version;
 	bool has_ca;
+	uint8_t fault;    /* enum tls_fault: what there is now is no good; what was before may be */
 	struct span cert; /* PEM chain, or empty */
 	struct span key;  /* PEM, or empty */
 };
@@ -112,6 +113,7 @@ struct msg_target {
 	bool usable;
 	bool resolved;
 	uint8_t signing;             /* enum signing_state */
+	uint8_t tls;                 /* enum tls_fault of the material that came last */
 	uint64_t certificate_expiry; /* seconds since 1970; 0: no client certificate */
 };
 

@@ -59,7 +59,7 @@ look(const struct place *p, const struct keeper_target *t)
 			"the client certificate of %.*s, or its key, is not in a file that can "
 			"be read here",
 			(int)t->name.len, t->name.ptr);
-	else if (!pair_matches(buf_span(&cert), buf_span(&key), &ends_s))
+	else if (pair_fault(buf_span(&cert), buf_span(&key), &ends_s) != TLS_FAULT_NONE)
 		findings_add(
 			p->findings, FINDING_WEAK, "certificate",
 			"put the certificate and the key that was made for it in their places, "

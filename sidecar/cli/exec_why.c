@@ -26,17 +26,24 @@ print_slot(void *arg, struct span name, const struct json *slot)
 static void
 print_target(void *arg, struct span name, const struct json *target)
 {
-	struct span state = {"", 0};
+	struct span state = {"", 0}, error = {"", 0};
 	FILE *out = arg;
 
 	(void)json_doc_string(target, "state", &state);
+	(void)json_doc_string(target, "error", &error);
 	if (!json_doc_is_true(target, "required") || span_is(state, "usable"))
 		return;
 	fputs("sidekey exec: the target ", out);
 	printable_put(name, out);
-	fprintf(out, " cannot be called%s\n",
+	fprintf(out, " cannot be called%s",
 		json_doc_is_true(target, "resolved") ? ""
 						     : ", and its host's name does not resolve");
+	if (error.len > 0) {
+		fputs(" (", out);
+		printable_put(error, out);
+		fputs(")", out);
+	}
+	fprintf(out, "\n");
 }
 
 void

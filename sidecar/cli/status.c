@@ -119,6 +119,7 @@ latency_cell(struct table *t, const struct json *h, double percent)
 static void
 target_row(void *arg, struct span name, const struct json *target)
 {
+	struct span error = string(target, "error");
 	struct table *t = arg;
 
 	table_cell(t, name);
@@ -127,6 +128,7 @@ target_row(void *arg, struct span name, const struct json *target)
 	table_cell(t, json_doc_is_true(target, "resolved") ? SPAN("yes") : SPAN("no"));
 	span_cell(t, target, "cooling_seconds");
 	span_cell(t, target, "certificate_expiry_seconds");
+	table_cell(t, error.len > 0 ? error : SPAN("-"));
 }
 
 static void
@@ -263,7 +265,8 @@ print_all(const struct json *doc)
 	       json_doc_is_true(doc, "draining") ? "ending"
 	       : json_doc_is_true(doc, "ready")  ? "ready"
 						 : "not ready");
-	HEADS(&t, "TARGET", "STATE", "REQUIRED", "RESOLVED", "COOLS FOR", "CERTIFICATE ENDS IN");
+	HEADS(&t, "TARGET", "STATE", "REQUIRED", "RESOLVED", "COOLS FOR", "CERTIFICATE ENDS IN",
+	      "LAST ERROR");
 	json_doc_members(json_doc_get(doc, "targets"), target_row, &t);
 	table_end(&t, stdout);
 	HEADS(&t, "SECRET", "STATE", "VERSION", "AGE", "NEXT", "LAST ERROR");

@@ -57,6 +57,7 @@ report(struct role_egress *r, struct target *t)
 		.usable = set != NULL && t->lane != NULL && signing == SIGNING_GOOD,
 		.resolved = target_is_resolved(t),
 		.signing = (uint8_t)signing,
+		.tls = (uint8_t)t->tls_fault,
 		.certificate_expiry = t->certificate_expiry,
 	};
 
@@ -64,12 +65,14 @@ report(struct role_egress *r, struct target *t)
 	if (t->plan->ndeployments > 0)
 		return; /* ingress makes of theirs what it is */
 	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved &&
-	    t->was_signing == signing && t->was_expiry == m.certificate_expiry)
+	    t->was_signing == signing && t->was_tls == t->tls_fault &&
+	    t->was_expiry == m.certificate_expiry)
 		return;
 	t->reported = true;
 	t->was_usable = m.usable;
 	t->was_resolved = m.resolved;
 	t->was_signing = signing;
+	t->was_tls = t->tls_fault;
 	t->was_expiry = m.certificate_expiry;
 	(void)channel_send(r->ingress, MSG_TARGET, &m, -1);
 }
@@ -200,6 +203,10 @@ take_tls(struct role_egress *r, const struct msg_tls *m, int fd)
 	buf_init(&ca, CA_BYTES_MAX);
 	if (m->target < r->plan.ntargets)
 		t = &r->e.targets[m->target];
+	if (t != NULL && m->fault != TLS_FAULT_NONE) { /* the keeper has said so in the log */
+		t->tls_fault = (enum tls_fault)m->fault;
+		return;
+	}
 	if (t != NULL && !m->has_ca) {
 		target_drop_tls(t);
 		why = NULL;

@@ -109,7 +109,7 @@ sign_request(struct exchange *x, enum verdict *why)
 	enum verdict v = VERDICT_OK;
 
 	if (x->target->lane == NULL) /* it was taken back while an address was awaited */
-		return failed(VERDICT_CREDENTIAL_UNAVAILABLE, why);
+		return failed(target_verdict(x->target), why);
 	if (x->target->plan->is_signed)
 		v = inject_sign(&x->inject, x->e->signers, exchange_target(x), span_of(x->method),
 				kept_body(x));
@@ -237,8 +237,9 @@ exchange_begin(struct exchange *x, const struct frame_call *call)
 	(void)span_cstr(call->method, x->method, sizeof(x->method));
 	secrets = vault_headers(x->e->vault, exchange_target(x));
 	if (secrets == NULL || x->target->lane == NULL) {
+		exchange_fail(x, secrets == NULL ? VERDICT_CREDENTIAL_UNAVAILABLE
+						 : target_verdict(x->target));
 		header_set_release(secrets);
-		exchange_fail(x, VERDICT_CREDENTIAL_UNAVAILABLE);
 		return NULL;
 	}
 	inject_build(&x->inject, x->target->plan, call, secrets);

@@ -115,8 +115,15 @@ probe_look(struct probe *p)
 	struct transfer_request r = {
 		.method = SPAN("GET"), .target = p->path, .lines = p->lines, .report = &p->report};
 
-	if (p->done || p->transfer != NULL || p->target->lane == NULL ||
-	    !target_is_resolved(p->target))
+	if (p->done || p->transfer != NULL)
+		return;
+	if (p->target->lane == NULL && p->target->tls_fault != TLS_FAULT_NONE) {
+		snprintf(p->report.error, sizeof(p->report.error), "%s",
+			 tls_fault_why(p->target->tls_fault));
+		tell(p, VERDICT_UPSTREAM_UNTRUSTED);
+		return;
+	}
+	if (p->target->lane == NULL || !target_is_resolved(p->target))
 		return;
 	p->lines[r.nlines++] = p->host;
 	p->lines[r.nlines++] = "Accept: */*";

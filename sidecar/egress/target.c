@@ -45,16 +45,15 @@ const char *
 target_set_tls(struct target *t, uint32_t version, struct span ca, struct span cert,
 	       struct span key)
 {
-	const char *why = NULL;
 	struct tls *tls;
 
 	if (!t->plan->https)
 		return "TLS material for a target without TLS";
 	if (t->plan->has_tls_client && (cert.len == 0 || key.len == 0))
 		return "the client certificate or its key is missing";
-	tls = tls_new(ca, cert, key, &why);
+	tls = tls_new(ca, cert, key, &t->tls_fault);
 	if (tls == NULL)
-		return why;
+		return tls_fault_why(t->tls_fault);
 	t->tls_version = version;
 	t->certificate_expiry = tls_expiry(tls);
 	open_lane(t, tls);
@@ -67,6 +66,7 @@ target_drop_tls(struct target *t)
 {
 	lane_release(t->lane);
 	t->lane = NULL;
+	t->tls_fault = TLS_FAULT_NONE;
 }
 
 void
@@ -94,4 +94,11 @@ bool
 target_is_resolved(const struct target *t)
 {
 	return t->addresses.n > 0;
+}
+
+enum verdict
+target_verdict(const struct target *t)
+{
+	return t->tls_fault == TLS_FAULT_NONE ? VERDICT_CREDENTIAL_UNAVAILABLE
+					      : VERDICT_UPSTREAM_UNTRUSTED;
 }

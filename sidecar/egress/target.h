@@ -16,6 +16,7 @@ struct target {
 	struct loop *loop;
 	struct lane *lane; /* NULL: not ready to be dialled */
 	uint32_t tls_version;
+	enum tls_fault tls_fault; /* of the material that came last; the lane may be of older */
 	uint64_t certificate_expiry;
 	struct addresses addresses;
 	struct balance balance;   /* of its deployments, where it has some */
@@ -24,6 +25,7 @@ struct target {
 	uint64_t refused_s;       /* and its Date, or 0 */
 	bool reported, was_usable, was_resolved; /* what ingress was told last */
 	enum signing_state was_signing;
+	enum tls_fault was_tls;
 	uint64_t was_expiry;
 };
 
@@ -31,7 +33,7 @@ void target_init(struct target *t, struct loop *l, const struct egress_target *p
 
 /*
  * Takes new TLS material for new connections; calls under way keep theirs. NULL, or a static
- * sentence why it was not taken (what was there before stays in use).
+ * sentence why it was not taken (what was there before stays in use; tls_fault says so).
  */
 const char *target_set_tls(struct target *t, uint32_t version, struct span ca, struct span cert,
 			   struct span key);
@@ -41,5 +43,7 @@ void target_drop_tls(struct target *t);
 void target_set_addresses(struct target *t, const struct msg_addresses *m);
 
 bool target_is_resolved(const struct target *t);
+/* Of a target without a lane: what its calls end with. */
+enum verdict target_verdict(const struct target *t);
 
 #endif

@@ -94,7 +94,7 @@ read_key(struct tls *t, struct span pem)
 }
 
 struct tls *
-tls_new(struct span ca, struct span cert, struct span key, const char **why)
+tls_new(struct span ca, struct span cert, struct span key, enum tls_fault *fault)
 {
 	struct tls *t = calloc(1, sizeof(*t));
 
@@ -102,19 +102,19 @@ tls_new(struct span ca, struct span cert, struct span key, const char **why)
 		abort();
 	t->refs = 1;
 	t->store = X509_STORE_new();
-	*why = NULL;
 	if (t->store == NULL)
-		*why = "out of memory";
-	else if (ca.len > 0 && read_store(t, ca) != 0)
-		*why = "the CA file holds no certificate in PEM form";
+		abort();
+	*fault = TLS_FAULT_NONE;
+	if (ca.len > 0 && read_store(t, ca) != 0)
+		*fault = TLS_FAULT_CA;
 	else if (cert.len > 0 && read_chain(t, cert) != 0)
-		*why = "the client certificate is not in PEM form";
+		*fault = TLS_FAULT_CERT;
 	else if (key.len > 0 && read_key(t, key) != 0)
-		*why = "the client key is not an unencrypted key in PEM form";
+		*fault = TLS_FAULT_KEY;
 	else if (cert.len > 0 && X509_check_private_key(t->cert, t->key) != 1)
-		*why = "the client key does not belong to the client certificate";
+		*fault = TLS_FAULT_PAIR;
 	ERR_clear_error();
-	if (*why == NULL)
+	if (*fault == TLS_FAULT_NONE)
 		return t;
 	tls_release(t);
 	return NULL;

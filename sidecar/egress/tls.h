@@ -10,14 +10,15 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "box/tls_fault.h"
 
 struct tls;
 
 /*
  * ca: PEM bundle, or empty for none to be trusted; cert and key: PEM, or both empty. NULL with
- * *why a static sentence when one does not parse or the pair does not match. Counted references.
+ * *fault when one does not parse or the pair does not match. Counted references.
  */
-struct tls *tls_new(struct span ca, struct span cert, struct span key, const char **why);
+struct tls *tls_new(struct span ca, struct span cert, struct span key, enum tls_fault *fault);
 struct tls *tls_keep(struct tls *t);
 void tls_release(struct tls *t);
 

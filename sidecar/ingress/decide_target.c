@@ -22,12 +22,30 @@ check_signing(const struct ingress *in, uint16_t target, struct decision *d)
 	return VERDICT_OK;
 }
 
+/* What the store gave of it nobody can use, and of older there is nothing. */
+static enum verdict
+check_tls(const struct ingress *in, uint16_t target, struct decision *d)
+{
+	const struct target_view *v = &in->targets[target];
+	struct span name = in->plan.targets[target].name;
+
+	if (v->usable || v->tls == TLS_FAULT_NONE)
+		return VERDICT_OK;
+	return decide_refuse(
+		d, VERDICT_UPSTREAM_UNTRUSTED,
+		"TLS with the upstream of the target \"%.*s\" cannot be tried: %s. The "
+		"operator must correct that, which sidekey then notices; nothing was "
+		"sent.",
+		(int)name.len, name.ptr, tls_fault_why(v->tls));
+}
+
 /* Whether there is what a call of target proves itself with. */
 static enum verdict
 check_credentials(const struct ingress *in, uint16_t target, struct decision *d)
 {
 	const struct ingress_target *t = &in->plan.targets[target];
 	bool missing = false;
+	enum verdict v;
 
 	for (size_t i = 0; i < t->nslots; i++) {
 		const struct slot_view *s = &in->slots[t->slots[i].number];
@@ -47,7 +65,8 @@ check_credentials(const struct ingress *in, uint16_t target, struct decision *d)
 			"A secret of the target \"%.*s\" is not there yet; sidekey keeps "
 			"asking the store, try again in a few seconds.",
 			(int)t->name.len, t->name.ptr);
-	return check_signing(in, target, d);
+	v = check_signing(in, target, d);
+	return v == VERDICT_OK ? check_tls(in, target, d) : v;
 }
 
 /* One of them is enough; when there is none, whether it pays to wait for one. */

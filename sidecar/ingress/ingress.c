@@ -190,8 +190,12 @@ take_target(struct ingress *in, const struct msg_target *m)
 {
 	struct target_view *v = &in->targets[m->target];
 
-	*v = (struct target_view){m->usable, m->resolved, (enum signing_state)m->signing,
-				  m->certificate_expiry, v->cools_until_ms};
+	*v = (struct target_view){m->usable,
+				  m->resolved,
+				  (enum signing_state)m->signing,
+				  m->certificate_expiry,
+				  v->cools_until_ms,
+				  (enum tls_fault)m->tls};
 	if (whole_of(in, m->target) != m->target)
 		sum_up(in, whole_of(in, m->target));
 }

@@ -11,6 +11,7 @@
 #include "box/channel.h"
 #include "box/msg_signing.h"
 #include "box/msg_slot.h"
+#include "box/tls_fault.h"
 #include "config/plan_ingress.h"
 #include "ev/loop.h"
 
@@ -39,6 +40,7 @@ struct target_view {
 	enum signing_state signing; /* of what its calls are signed with */
 	uint64_t certificate_expiry;
 	uint64_t cools_until_ms; /* loop_lived_ms: a deployment that failed; 0: it did not */
+	enum tls_fault tls;      /* of what came last; usable all the same by what was before */
 };
 
 /* A call's id is made of the digest of both. */

@@ -100,6 +100,7 @@ ready_add_targets(struct buf *b, const struct ingress *in)
 		(void)buf_addf(b, ":{\"state\":\"%s\",\"required\":%s,\"resolved\":%s",
 			       target_is_usable(in, i) ? "usable" : "unusable",
 			       t->required ? "true" : "false", v->resolved ? "true" : "false");
+		add_text(b, ",\"error\":", tls_fault_name(v->tls));
 		if (v->certificate_expiry != 0)
 			(void)buf_addf(b, ",\"certificate_expiry_seconds\":%" PRId64,
 				       (int64_t)v->certificate_expiry - now);

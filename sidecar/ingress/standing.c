@@ -12,7 +12,8 @@ place_is_settled(const struct ingress *in, size_t target, bool *callable)
 	bool usable = in->targets[target].usable && in->targets[target].resolved;
 
 	*callable = false;
-	if (in->targets[target].signing == SIGNING_REFUSED)
+	if (in->targets[target].signing == SIGNING_REFUSED ||
+	    (in->targets[target].tls != TLS_FAULT_NONE && !in->targets[target].usable))
 		return true;
 	for (size_t i = 0; i < t->nslots; i++) {
 		enum slot_state state = in->slots[t->slots[i].number].state;

@@ -7,8 +7,8 @@
 
 /*
  * As of what keeper and egress last said. A target is settled when it can be called, or when the
- * store has said no to one of its secrets; a store or a name server that does not answer may do so
- * in a moment.
+ * store has said no to one of its secrets, or its TLS material is no good; a store or a name server
+ * that does not answer may do so in a moment.
  */
 struct msg_standing standing_of(const struct ingress *in);
 

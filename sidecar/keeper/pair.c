@@ -28,21 +28,27 @@ end_of(const X509 *x)
 	return days < 0 ? 0 : (uint64_t)days * 24 * 3600 + (uint64_t)seconds;
 }
 
-bool
-pair_matches(struct span cert, struct span key, uint64_t *ends_s)
+enum tls_fault
+pair_fault(struct span cert, struct span key, uint64_t *ends_s)
 {
 	BIO *c = BIO_new_mem_buf(cert.ptr, (int)cert.len);
 	BIO *k = BIO_new_mem_buf(key.ptr, (int)key.len);
 	X509 *x = c == NULL ? NULL : PEM_read_bio_X509_AUX(c, NULL, no_passphrase, NULL);
 	EVP_PKEY *pkey = k == NULL ? NULL : PEM_read_bio_PrivateKey(k, NULL, no_passphrase, NULL);
-	bool good = x != NULL && pkey != NULL && X509_check_private_key(x, pkey) == 1;
+	enum tls_fault fault = TLS_FAULT_NONE;
 
-	if (good)
+	if (x == NULL)
+		fault = TLS_FAULT_CERT;
+	else if (pkey == NULL)
+		fault = TLS_FAULT_KEY;
+	else if (X509_check_private_key(x, pkey) != 1)
+		fault = TLS_FAULT_PAIR;
+	else
 		*ends_s = end_of(x);
 	EVP_PKEY_free(pkey);
 	X509_free(x);
 	BIO_free(c);
 	BIO_free(k);
 	ERR_clear_error();
-	return good;
+	return fault;
 }

@@ -6,11 +6,12 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "box/tls_fault.h"
 
 /*
- * Whether the two belong together; *ends_s is then when the certificate ends, in seconds since
+ * What is wrong with them. When nothing is, *ends_s is when the certificate ends, in seconds since
  * 1970 (0 when that cannot be told). A key with a passphrase is none.
  */
-bool pair_matches(struct span cert, struct span key, uint64_t *ends_s);
+enum tls_fault pair_fault(struct span cert, struct span key, uint64_t *ends_s);
 
 #endif

@@ -20,16 +20,22 @@ part(const struct tls_target *t, uint16_t slot, struct span *out)
 	return out->ptr != NULL;
 }
 
+/* What egress has stays in use: of a rotation that went wrong the old pair may still be good. */
 static void
-mismatch(struct tls_target *t)
+refuse(struct tls_target *t, enum tls_fault fault)
 {
-	if (t->awaited != PLAN_NONE || t->told_mismatch)
+	const struct msg_tls m = {.target = t->number,
+				  .version = t->version,
+				  .fault = (uint8_t)fault,
+				  .cert = {"", 0},
+				  .key = {"", 0}};
+
+	if (t->awaited != PLAN_NONE || t->told == fault)
 		return;
-	t->told_mismatch = true;
-	log_say(LOG_ERROR,
-		"a client certificate and its key do not belong together, are not PEM, or the key "
-		"is under a passphrase; they are not used",
-		LOG_S("target", t->plan->name));
+	t->told = fault;
+	log_say(LOG_ERROR, "a client certificate and its key cannot be used",
+		LOG_S("target", t->plan->name), LOG_C("why", tls_fault_why(fault)));
+	(void)channel_send(t->egress, MSG_TLS, &m, -1);
 }
 
 /* A part is gone at maxStale: what egress has is not to be used any more. */
@@ -39,8 +45,9 @@ take_back(struct tls_target *t)
 	const struct msg_tls none = {
 		.target = t->number, .version = t->version, .cert = {"", 0}, .key = {"", 0}};
 
-	if (t->version > 0)
+	if (t->version > 0 || t->told != TLS_FAULT_NONE)
 		(void)channel_send(t->egress, MSG_TLS, &none, -1);
+	t->told = TLS_FAULT_NONE;
 }
 
 static void
@@ -54,6 +61,7 @@ tls_send(struct tls_target *t)
 {
 	struct span ca = t->plan->system_ca ? t->system_ca : (struct span){NULL, 0};
 	struct msg_tls m = {.target = t->number, .cert = {"", 0}, .key = {"", 0}};
+	enum tls_fault fault;
 	uint64_t ends_s = 0;
 	auto_close int fd = -1;
 
@@ -65,11 +73,11 @@ tls_send(struct tls_target *t)
 		take_back(t);
 		return;
 	}
-	if (m.cert.len > 0 && !pair_matches(m.cert, m.key, &ends_s)) {
-		mismatch(t);
+	fault = m.cert.len > 0 ? pair_fault(m.cert, m.key, &ends_s) : TLS_FAULT_NONE;
+	if (fault != TLS_FAULT_NONE) {
+		refuse(t, fault);
 		return;
 	}
-	t->told_mismatch = false;
 	t->awaited = PLAN_NONE;
 	fd = spawn_sealed("ca", ca);
 	if (fd < 0) { /* no descriptor, or no memory: what egress has goes on until there is */
@@ -79,9 +87,11 @@ tls_send(struct tls_target *t)
 	}
 	m.has_ca = true;
 	m.version = ++t->version;
-	if (channel_send(t->egress, MSG_TLS, &m, fd) != 0)
-		log_say(LOG_ERROR, "the client certificate's chain is too long: 64 KiB at most",
-			LOG_S("target", t->plan->name));
+	if (channel_send(t->egress, MSG_TLS, &m, fd) != 0) {
+		refuse(t, TLS_FAULT_LENGTH);
+		return;
+	}
+	t->told = TLS_FAULT_NONE;
 	if (ends_s != 0)
 		expiry_watch(&t->expiry, t->loop, t->plan->name, ends_s);
 }

@@ -7,6 +7,7 @@
 #define KEEPER_TLS_H
 
 #include "box/channel.h"
+#include "box/tls_fault.h"
 #include "keeper/expiry.h"
 #include "keeper/slot.h"
 
@@ -18,8 +19,8 @@ struct tls_target {
 	struct channel *egress;
 	struct span system_ca; /* the bundle for targets without their own */
 	uint32_t version;
-	uint16_t awaited; /* the other half of a pair of which one half has changed; PLAN_NONE */
-	bool told_mismatch;
+	uint16_t awaited;    /* the other half of a pair of which one half has changed; PLAN_NONE */
+	enum tls_fault told; /* to log and egress */
 	struct expiry expiry;
 	struct timer again;
 };
@@ -30,7 +31,8 @@ void tls_send(struct tls_target *t);
 /*
  * A fetch of slot has ended, with a new value if changed: sends what is new. The halves of a pair
  * come one after the other: when they do not match, the other half is fetched too (one that has
- * just failed when its time comes), and what does not match then is logged, once, and not sent.
+ * just failed when its time comes), and what does not match then is logged, once, told to egress,
+ * and not sent.
  */
 void tls_slot_ended(struct tls_target *t, uint16_t slot, bool changed);
 

@@ -66,8 +66,9 @@ judge(struct succession *s)
 	if (s->serving == NULL || (state.settled && !is_worse(s))) {
 		take_over(s);
 	} else if (state.settled) {
-		give_up(s, "the store refuses a secret of a required target, and the running "
-			   "configuration has all of its own; the log names the slot");
+		give_up(s, "the store refuses a secret of a required target, or its TLS material "
+			   "cannot be used, and the running configuration has all of its own; the "
+			   "log names the slot or target");
 	} else if (!s->waiting) {
 		s->waiting = true;
 		timer_set(s->options.loop, &s->limit, SETTLE_MS);

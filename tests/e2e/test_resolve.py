@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -122,6 +123,21 @@ def test_a_client_certificate_that_is_refused_fails(world: World) -> None:
     result = resolve(world, target)
     assert result.returncode == 1
     assert "upstream_untrusted" in result.stdout
+
+
+@pytest.mark.parametrize("which", ["ca", "clientKey"])
+def test_tls_material_that_cannot_be_used(world: World, which: str) -> None:
+    path = world.folder / "tls" / "worthless.pem"
+    path.write_bytes(Authority().client().key)
+    target = world.target()
+    target["tls"][which] = str(path)
+    began = time.monotonic()
+    result = resolve(world, target)
+    assert result.returncode == 1
+    failed = [line for line in result.stdout.splitlines() if line.strip().startswith("FAILED")]
+    assert len(failed) == 1 and "upstream_untrusted" in failed[0], result.stdout
+    assert f"tls.{which}" in failed[0], "what to change"
+    assert time.monotonic() - began < 10, "there is nothing to wait for"
 
 
 def test_nobody_at_the_api_base(world: World) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Goal: the key is sent to nobody but the configured apiBase, proven by TLS on both sides."""
 
+import json
 import os
 import select
 import signal
@@ -169,7 +170,8 @@ def test_pair_that_does_not_match_is_told_once(world: World, start, tmp_path: Pa
         with Agent(sidekey.port) as agent:
             assert agent.chat().status == 200
     assert [r["target"] for r in sidekey.records(level="error")] == ["main"]
-    assert "do not belong together" in sidekey.records(level="error")[0]["msg"]
+    assert "the key of another certificate" in sidekey.records(level="error")[0]["why"]
+    wait_for(lambda: standing(sidekey) == ("usable", "ClientKeyMismatch"), 5, "what was refused")
     world.authority.client("after").write(tmp_path / "pair", "tls")
     os.kill(sidekey.pid, signal.SIGUSR1)
 
@@ -181,6 +183,7 @@ def test_pair_that_does_not_match_is_told_once(world: World, start, tmp_path: Pa
     wait_for(uses_the_new_one, 15, "the pair that matches")
     assert {r.peer for r in world.api.requests} == {"before", "after"}
     assert len(sidekey.records(level="error")) == 1
+    assert standing(sidekey) == ("usable", None)
 
 
 def test_key_under_a_passphrase_is_refused(world: World, start, tmp_path: Path) -> None:
@@ -194,10 +197,62 @@ def test_key_under_a_passphrase_is_refused(world: World, start, tmp_path: Path) 
     sidekey = start(world.config(world.target(tls=tls)), world.env(), wait=False)
     sidekey.wait_listening()
     wait_for(lambda: sidekey.records(level="error"), 15, "the log")
-    assert "the key is under a passphrase" in sidekey.records(level="error")[0]["msg"]
+    assert "under a passphrase" in sidekey.records(level="error")[0]["why"]
+    wait_for(lambda: says(sidekey, "UnusableClientKey"), 15, "/readyz says it")
     with Agent(sidekey.port) as agent:
-        assert agent.chat().status == 503
+        answer = agent.chat()
+    assert (answer.status, answer.code) == (502, "upstream_untrusted")
     assert not world.api.requests and not world.api.connections
+
+
+def standing(sidekey: Sidekey) -> tuple[str, str | None]:
+    target = json.loads(sidekey.admin("/readyz")[1])["targets"]["main"]
+    return target["state"], target.get("error")
+
+
+def says(sidekey: Sidekey, error: str) -> bool:
+    """Nothing but that is wrong with the target."""
+    slots = json.loads(sidekey.admin("/readyz")[1])["slots"].values()
+    return standing(sidekey) == ("unusable", error) and {s["state"] for s in slots} == {"fresh"}
+
+
+WORTHLESS = b"-----BEGIN NOTHING-----\n"
+MATERIAL = {  # which file is no good, what it holds, and what /readyz calls that
+    "a CA that is no PEM": ("ca", lambda _: WORTHLESS, "UnusableCa"),
+    "a certificate that is no PEM": ("clientCert", lambda _: WORTHLESS, "UnusableClientCert"),
+    "a key that is no PEM": ("clientKey", lambda _: WORTHLESS, "UnusableClientKey"),
+    "the key of another": ("clientKey", lambda w: w.authority.client().key, "ClientKeyMismatch"),
+    "a chain without end": ("clientCert", lambda w: 150 * w.client.cert, "ClientCertTooLong"),
+}
+
+
+@pytest.mark.parametrize("name", MATERIAL)
+def test_material_that_cannot_be_used(world: World, start, tmp_path: Path, name: str) -> None:
+    """No outage of a store, nor anything to be tried again: somebody has to correct it."""
+    which, made, error = MATERIAL[name]
+    good = {"ca": world.ca, "clientCert": world.cert_path, "clientKey": world.key_path}
+    tls = {}
+    for part, path in good.items():
+        (tmp_path / part).write_bytes(path.read_bytes())
+        tls[part] = str(tmp_path / part)
+    (tmp_path / which).write_bytes(made(world))
+    sidekey = start(world.config(world.target(tls=tls)), world.env(), wait=False)
+    sidekey.wait_listening()
+    wait_for(lambda: says(sidekey, error), 15, "/readyz says what it is")
+    assert sidekey.readiness() == 503
+    with Agent(sidekey.port) as agent:
+        answer = agent.chat()
+    assert (answer.status, answer.code) == (502, "upstream_untrusted")
+    assert answer.header("x-should-retry") == "false"
+    assert f"tls.{which}" in answer.json()["error"]["message"], "what to change"
+    assert world.found_in(answer.body) == []
+    assert not world.api.connections
+    (tmp_path / which).write_bytes(good[which].read_bytes())
+    os.kill(sidekey.pid, signal.SIGUSR1)
+    sidekey.wait_ready()
+    assert standing(sidekey) == ("usable", None)
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
 
 
 @pytest.mark.parametrize("days", [20, 10.5, 0.5])

@@ -175,8 +175,9 @@ function certificate(left) {
 function showTargets({ targets }) {
   showRows("targets", Object.entries(targets).map(([target, t]) => el("tr", {},
     el("th", { scope: "row" }, name(target)),
-    cell(t.state === "usable" ? state("good", "usable")
-      : state(t.required ? "bad" : "warn", t.state)),
+    cell(el("span", {}, t.state === "usable" ? state("good", "usable")
+      : state(t.required ? "bad" : "warn", t.state),
+    ...[t.error].filter(Boolean).map((text) => el("small", {}, name(text))))),
     cell(t.resolved ? state("good", "yes") : state("bad", "no")),
     cell(t.required ? "yes" : "no", "less"), cell(certificate(t.certificate_expiry_seconds)))),
   "The configuration names no target.");
