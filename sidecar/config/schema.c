@@ -78,7 +78,8 @@ static const struct schema_key timeout_rows[] = {
 	    .help = "For the connection and its TLS handshake."},
 	{.name = "firstByte", .type = SCHEMA_DURATION, .fallback = "600s", .min = 100, .max = DAY,
 	    .offset = offsetof(struct config_timeouts, first_byte_ms),
-	    .help = "From the request's end to the answer's first byte."},
+	    .help = "From the request's end to the answer's first byte; and while none of the "
+		    "request is taken."},
 	{.name = "idle", .type = SCHEMA_DURATION, .fallback = "600s", .min = 100, .max = DAY,
 	    .offset = offsetof(struct config_timeouts, idle_ms),
 	    .help = "Between two pieces of an answer."},

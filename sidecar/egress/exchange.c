@@ -154,12 +154,32 @@ exchange_start(struct exchange *x)
 		exchange_fail(x, why);
 }
 
+/*
+ * How long the upstream that is to answer may still be silent, in ms. timeouts.connect decides while
+ * it is dialled; then, as long as it takes some of the request, it is not silent; nor is an agent
+ * that does not send an upstream that does not take it.
+ */
+static uint64_t
+time_left(const struct exchange *x)
+{
+	bool coming = inlet_is_coming(&x->inlet);
+	uint64_t limit = coming ? x->target->plan->idle_ms : x->target->plan->first_byte_ms;
+	uint64_t quiet, since = x->last_piece, moved;
+
+	if (!transfer_is_sent(x->transfer, &moved) || (coming && x->inlet.pieces.len == 0))
+		return limit;
+	if (!coming && moved > since)
+		since = moved;
+	quiet = loop_now(x->e->loop) - since;
+	return quiet < limit ? limit - quiet : 0;
+}
+
 static void
 timed_out(struct timer *timer)
 {
 	struct exchange *x = ev_owner(timer, struct exchange, timer);
 	uint64_t idle = x->target->plan->idle_ms, quiet = loop_now(x->e->loop) - x->last_piece;
-	bool unsent = x->inlet.pieces.len > 0;
+	uint64_t left = x->state == EXCHANGE_SENT ? time_left(x) : 0;
 
 	if (x->state == EXCHANGE_RESOLVE) {
 		/* Another may have its address by now. */
@@ -168,9 +188,8 @@ timed_out(struct timer *timer)
 			exchange_start(x);
 		return;
 	}
-	/* Nor is an agent that does not send an upstream that does not take it. */
-	if (x->state == EXCHANGE_SENT && inlet_is_coming(&x->inlet) && (!unsent || quiet < idle)) {
-		timer_set(x->e->loop, &x->timer, unsent ? idle - quiet : idle);
+	if (left > 0) {
+		timer_set(x->e->loop, &x->timer, left);
 		return;
 	}
 	/* An agent that does not read is not an upstream that does not send. */
@@ -289,8 +308,10 @@ exchange_send(struct exchange *x)
 		exchange_start(x);
 		return NULL;
 	}
-	if (x->state == EXCHANGE_SENT)
+	if (x->state == EXCHANGE_SENT) {
+		x->last_piece = loop_now(x->e->loop);
 		timer_set(x->e->loop, &x->timer, x->target->plan->first_byte_ms);
+	}
 	if (x->transfer != NULL)
 		transfer_more(x->transfer);
 	return NULL;

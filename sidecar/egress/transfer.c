@@ -53,6 +53,9 @@ struct transfer {
 	unsigned interim;  /* 1xx answers so far */
 	size_t trailers;   /* bytes of them so far */
 	int64_t length;    /* of the request's body; -1: chunked */
+	uint64_t moved;    /* loop_now when some of the request went out last */
+	int64_t sent;      /* of the body, where it is large */
+	bool watched;      /* it is large: libcurl says how it goes out */
 	bool head_done, paused;
 	bool starved;         /* the rest of a streamed body is awaited */
 	bool given;           /* all of a streamed body */
@@ -191,7 +194,30 @@ before_request(void *arg, char *ip, char *local_ip, int port, int local_port)
 	t->unquiet = t->requests == 0 && !multi_is_quiet(t->lane->multi, t->easy);
 	if (t->unquiet)
 		return CURL_PREREQFUNC_ABORT;
+	t->moved = loop_now(t->lane->loop);
 	return t->requests++ == 0 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+/* CURLOPT_XFERINFOFUNCTION, of requests that do not go out at once. */
+static int
+on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
+{
+	struct transfer *t = arg;
+
+	(void)dltotal;
+	(void)dlnow;
+	(void)ultotal;
+	if (ulnow != t->sent)
+		t->moved = loop_now(t->lane->loop);
+	t->sent = ulnow;
+	return 0;
+}
+
+bool
+transfer_is_sent(const struct transfer *t, uint64_t *at)
+{
+	*at = t->moved;
+	return t->requests > 0;
 }
 
 static void
@@ -374,6 +400,8 @@ transfer_free(struct transfer *t)
 	multi_remove(lane->multi, t->easy);
 	if (!t->complete)
 		multi_distrust(lane->multi, t->easy);
+	if (t->watched)
+		curl_easy_setopt(t->easy, CURLOPT_NOPROGRESS, 1L);
 	put_easy(lane, t->easy);
 	dial_news_free(&t->news);
 	handshake_release(t->handshake);
@@ -471,6 +499,7 @@ new_easy(struct lane *lane)
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_progress);
 	return e;
 }
 
@@ -480,8 +509,13 @@ set_call(struct transfer *t, const struct transfer_request *r, const char *metho
 	CURL *e = t->easy;
 	bool post = r->has_body || span_is(r->method, "POST");
 
+	t->watched = r->streamed || r->body.len > SEND_SMALL;
+	if (t->watched) {
+		curl_easy_setopt(e, CURLOPT_XFERINFODATA, t);
+		curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L);
+	}
 	curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE,
-			 (long)(r->streamed || r->body.len > SEND_SMALL ? SEND_LARGE : SEND_SMALL));
+			 (long)(t->watched ? SEND_LARGE : SEND_SMALL));
 	if (r->streamed) {
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, NULL);

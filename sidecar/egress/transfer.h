@@ -74,6 +74,11 @@ void transfer_cancel(struct transfer *t);
 void transfer_resume(struct transfer *t);
 /* There is more of a streamed body, or its end. */
 void transfer_more(struct transfer *t);
+/*
+ * Whether there is a connection; *at is then when (loop_now) the upstream last took some of the
+ * request: once it has all of it, the request's end.
+ */
+bool transfer_is_sent(const struct transfer *t, uint64_t *at);
 
 /* "libcurl/7.88.1 OpenSSL/3.0.x" */
 const char *transfer_library(void);

@@ -6,7 +6,6 @@ import json
 import random
 import re
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fakes import raw
 from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act, ApiBase
 from fakes.pki import Authority, server_context
@@ -262,15 +262,8 @@ def test_untrusted_certificate(world: World, spread: Spread, serve) -> None:
 
 @contextmanager
 def black_hole() -> Iterator[dict]:
-    """A listener whose backlog is full: what dials it hears nothing."""
-    with socket.socket() as listener, ExitStack() as stack:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(8):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield {"apiBase": f"http://127.0.0.1:{listener.getsockname()[1]}/v1"}
+    with raw.black_hole() as port:
+        yield {"apiBase": f"http://127.0.0.1:{port}/v1"}
 
 
 def test_black_hole(spread: Spread, serve) -> None:

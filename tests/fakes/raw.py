@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 
 def accepted(listener: socket.socket) -> Iterator[socket.socket]:
@@ -45,6 +46,19 @@ class Raw:
     def close(self) -> None:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+
+
+@contextmanager
+def black_hole() -> Iterator[int]:
+    """A listener whose backlog is full: what dials its port hears nothing."""
+    with socket.socket() as listener, ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(8):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 def record(kind: int, body: bytes) -> bytes:
