@@ -155,9 +155,9 @@ exchange_start(struct exchange *x)
 }
 
 /*
- * How long the upstream that is to answer may still be silent, in ms. timeouts.connect decides while
- * it is dialled; then, as long as it takes some of the request, it is not silent; nor is an agent
- * that does not send an upstream that does not take it.
+ * How long the upstream that is to answer may still be silent, in ms. While it is dialled,
+ * timeouts.connect decides; then it is not silent as long as it takes some of the request, nor is
+ * an agent that does not send an upstream that does not take it.
  */
 static uint64_t
 time_left(const struct exchange *x)
