@@ -17,8 +17,7 @@ static const char *const source_texts[] = {
 	[SOURCE_NOT_A_FILE] = "is not a regular file",
 	[SOURCE_TOO_LARGE] = "is too large (1 MiB at most)",
 	[SOURCE_FOREIGN] = "another user owns it or may write it",
-	[SOURCE_FOREIGN_DIR] = "another user owns this directory or link on the way to the file, "
-			       "or may write it",
+	[SOURCE_FOREIGN_DIR] = "another user owns this directory or link, or may write it",
 };
 
 static const char *

@@ -460,8 +460,8 @@ test_files(void **state)
 	check_source(file, NULL, NULL, "(own it or let root own it, and chmod go-w)");
 	assert_int_equal(chmod(file, 0644), 0);
 	assert_int_equal(chmod(sub, 0777), 0);
-	check_source(file, NULL, NULL, "on the way to the file");
-	check_source(link, NULL, NULL, "on the way to the file");
+	check_source(file, NULL, NULL, "this directory or link");
+	check_source(link, NULL, NULL, "this directory or link");
 	assert_int_equal(chmod(sub, 0700), 0);
 	if (geteuid() == 0) {
 		assert_int_equal(chown(file, 12345, 0), 0);
