@@ -6,6 +6,7 @@
 #include "cli/status.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "cli/ask.h"
 #include "cli/help.h"
 #include "cli/open.h"
@@ -281,17 +282,37 @@ print_all(const struct json *doc)
 
 /* ---- asking ---- */
 
+/* As it came, but that characters which command a terminal are written as JSON can: \uXXXX. */
+static void
+print_json(struct span body)
+{
+	const unsigned char *p = (const unsigned char *)body.ptr;
+
+	for (size_t i = 0, n; i < body.len; i += n) {
+		uint32_t c;
+
+		n = utf8_length(p + i, body.len - i);
+		if (n == 0)
+			return; /* not in what json_doc_parse has taken */
+		c = utf8_acting(p + i, n);
+		if (c != 0)
+			printf("\\u%04" PRIx32, c);
+		else
+			(void)fwrite(p + i, 1, n, stdout);
+	}
+}
+
 static int
 show(const struct question *q, struct span body)
 {
-	struct json *doc = json_doc_parse(body); /* which has no control characters in it */
+	struct json *doc = json_doc_parse(body); /* which takes no control characters of ASCII */
 
 	if (doc == NULL) {
 		fprintf(stderr, "sidekey status: the answer is not that of a sidekey\n");
 		return 1;
 	}
 	if (q->json)
-		(void)fwrite(body.ptr, 1, body.len, stdout);
+		print_json(body);
 	else
 		print_all(doc);
 	json_doc_free(doc);

@@ -34,8 +34,8 @@ check_tls(const struct ingress *in, uint16_t target, struct decision *d)
 	return decide_refuse(
 		d, VERDICT_UPSTREAM_UNTRUSTED,
 		"TLS with the upstream of the target \"%.*s\" cannot be tried: %s. The "
-		"operator must correct that, which sidekey then notices; nothing was "
-		"sent.",
+		"operator must correct that, which sidekey then notices (under exec, the "
+		"next run does); nothing was sent.",
 		(int)name.len, name.ptr, tls_fault_why(v->tls));
 }
 

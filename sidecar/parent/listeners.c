@@ -46,6 +46,13 @@ open_tcp(const struct plan_listener *l)
  * A socket that nobody listens on any more is left over from a killed run; a live one is not
  * taken.
  */
+/* What a start left that ended between bind and set_access, or failed there. */
+static bool
+is_unfinished(const struct stat *st)
+{
+	return st->st_uid == geteuid() && (st->st_mode & 07777) == 0;
+}
+
 static int
 clear_stale(const struct sockaddr_un *un)
 {
@@ -66,7 +73,9 @@ clear_stale(const struct sockaddr_un *un)
 		errno = EADDRINUSE;
 		return -1;
 	}
-	return errno == ECONNREFUSED ? unlink(un->sun_path) : -1;
+	if (errno == ECONNREFUSED || (errno == EACCES && is_unfinished(&st)))
+		return unlink(un->sun_path);
+	return -1;
 }
 
 /*
@@ -82,14 +91,17 @@ set_access(const char *path, const struct plan_listener *l)
 
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return -1;
-	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 07777) != 0) {
+	if (!S_ISSOCK(st.st_mode) || !is_unfinished(&st)) {
 		errno = ESTALE;
 		return -1;
 	}
 	if (l->group >= 0 && fchownat(fd, "", (uid_t)-1, (gid_t)l->group, AT_EMPTY_PATH) != 0)
 		return -1;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	return chmod(name, (mode_t)l->mode);
+	if (chmod(name, (mode_t)l->mode) == 0)
+		return 0;
+	errno = errno == ENOENT ? EOPNOTSUPP : errno;
+	return -1;
 }
 
 /* Of mode 0: by the umask, and by the descriptor's own where an ACL of the directory rules. */
@@ -147,6 +159,8 @@ remedy(const struct plan_listener *l, int error)
 		return "; make its directory, writable by sidekey's user";
 	case EEXIST:
 		return "; what lies there is no socket: remove it, or choose another path";
+	case EOPNOTSUPP:
+		return "; mount /proc, by which the socket is given its mode";
 	case ESTALE:
 		return "; what lies there is not the socket that was just made: choose a directory "
 		       "that sidekey's user alone may write";

@@ -323,8 +323,9 @@ class Impostor(Server):
         self.status = status
 
     async def handle(self, request: Request, connection: Connection) -> None:
-        evil = "\x1b]0;owned\x07\x1b[31mrun this\x1b[0m\u202e"
-        connection.answer_json(self.status, {"error": evil, "version": evil})
+        evil = "\x1b]0;owned\x07\x1b[31mrun this\x1b[0m\u202e\x9b0m"
+        page = json.dumps({"error": evil, "version": evil}, ensure_ascii=False)
+        connection.answer(self.status, [("Content-Type", "application/json")], page.encode())
         connection.abort()
 
 
@@ -338,8 +339,10 @@ def test_verb_does_not_hand_an_impostor_the_terminal(
         text = (sidekey.folder / "sidekey.yaml").read_text()
         config.write_text(text.replace(str(sidekey.admin_port), str(impostor.port)))
         shown = run("status", "-c", str(config), env=plain_world.env(ADMIN_TOKEN=TOKEN)).stdout
+        raw = run("status", "--json", "-c", str(config), env=plain_world.env(ADMIN_TOKEN=TOKEN))
     assert "?]0;owned" in shown
-    assert all(c == "\n" or " " <= c <= "~" for c in shown)
+    assert all(c == "\n" or " " <= c <= "~" for c in shown + raw.stdout)
+    assert status != 200 or json.loads(raw.stdout)["version"].endswith("\u202e\u009b0m")
 
 
 class Babbler(Server):

@@ -4,15 +4,17 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "parent/listeners.h"
 
-enum { MODE = 0660 };
+enum { MODE = 0660, NOBODY = 65534 };
 
 static struct {
 	char top[32], socket[64], other[64];
@@ -206,6 +208,40 @@ a_socket_that_was_left_over_is_taken(void **state)
 	close(fd);
 }
 
+/* As a user of its own, whom modes hold: 0 when the listener opens. */
+static int
+open_as_nobody(void)
+{
+	struct buf why;
+
+	if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0 || prctl(PR_SET_DUMPABLE, 1) != 0)
+		return 2;
+	return open_one(&why) >= 0 ? 0 : 1;
+}
+
+static void
+a_socket_of_a_start_that_failed_is_taken(void **state)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int left = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status = -1;
+	pid_t child;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", place.socket);
+	assert_int_equal(bind(left, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(chmod(place.socket, 0), 0);
+	close(left);
+	assert_int_equal(chown(place.socket, NOBODY, NOBODY), 0);
+	assert_int_equal(chown(place.top, NOBODY, NOBODY), 0);
+	child = fork();
+	if (child == 0)
+		_exit(open_as_nobody());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
 
 int
@@ -216,6 +252,7 @@ main(void)
 		cmocka_unit_test(what_takes_the_place_of_a_new_socket_stays_as_it_is),
 		IN_PLACE(a_socket_whose_owner_takes_no_calls_is_somebody_s),
 		IN_PLACE(a_socket_that_was_left_over_is_taken),
+		IN_PLACE(a_socket_of_a_start_that_failed_is_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
