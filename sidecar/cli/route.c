@@ -371,6 +371,24 @@ put_deployments(struct lines *l, const struct plans *p, const struct egress_targ
 }
 
 static void
+add_limit(struct buf *b, uint64_t limit, const char *what)
+{
+	if (limit != 0)
+		(void)buf_addf(b, ", %" PRIu64 " %s", limit, what);
+}
+
+static void
+add_caller_limits(struct buf *b, const struct caller_limits *l)
+{
+	add_limit(b, l->requests_per_minute, "requests a minute");
+	add_limit(b, l->tokens_per_minute, "tokens a minute");
+	add_limit(b, l->concurrent_requests, "calls at once");
+	if (l->budget_tokens != 0)
+		(void)buf_addf(b, ", %" PRIu64 " tokens in %" PRIu64 " s", l->budget_tokens,
+			       l->budget_ms / 1000);
+}
+
+static void
 put_limits(struct lines *l, const struct routed *r)
 {
 	const struct egress_target *t = r->target;
@@ -382,6 +400,8 @@ put_limits(struct lines *l, const struct routed *r)
 		       " ms, first byte %" PRIu64 " ms, idle %" PRIu64 " ms",
 		       r->in.plan.body_bytes, r->in.plan.header_bytes, t->connect_ms,
 		       t->first_byte_ms, t->idle_ms);
+	if ((size_t)r->call.decision.caller < r->in.plan.ncallers)
+		add_caller_limits(&b, &r->in.plan.callers[r->call.decision.caller].limits);
 	put_buf(l, "limits", &b);
 }
 

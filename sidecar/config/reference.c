@@ -21,6 +21,16 @@ variable_name(const struct scalar *value, struct span *name)
 	return span_starts(value->raw, prefix) && expand_is_name(*name) && name->len <= 64;
 }
 
+/* ${env:NAME}, as a reference is written within a header's value. */
+static bool
+is_wrapped(struct span raw)
+{
+	struct reference ref;
+
+	return span_starts(raw, SPAN("${")) && span_ends(raw, SPAN("}")) &&
+	       reference_parse(span_cut(raw, 2, raw.len - 1), &ref) == REFERENCE_OK;
+}
+
 static const char *
 hint_for(enum reference_fault fault, const struct scalar *value, char hint[static HINT_MAX])
 {
@@ -36,6 +46,8 @@ hint_for(enum reference_fault fault, const struct scalar *value, char hint[stati
 		       "apikeycredentialprovider/NAME";
 	if (fault != REFERENCE_NOT_ONE)
 		return NULL;
+	if (is_wrapped(value->raw))
+		return "write it without the ${ and }, which are for a reference inside a text";
 	if (variable_name(value, &name)) {
 		snprintf(hint, HINT_MAX, "write env:%.*s", (int)name.len, name.ptr);
 		return hint;

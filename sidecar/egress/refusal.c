@@ -34,6 +34,8 @@ refusal_judge(const struct frame_head *head, bool access)
 		return j;
 	if (html && access)
 		return (struct judgement){REFUSAL_ACCESS, VERDICT_ACCESS_DENIED_BY_GATEWAY};
+	if (html && http_value(head->fields, head->nfields, "cf-ray").len > 0)
+		j.verdict = VERDICT_ACCESS_DENIED_BY_GATEWAY; /* of a target without the pair */
 	j.refusal = head->status == 401 ? REFUSAL_UNAUTHORIZED : REFUSAL_FORBIDDEN;
 	return j;
 }

@@ -98,17 +98,26 @@ check_caller(const struct ingress *in, const struct http_request *r, struct deci
 
 /* ---- the route ---- */
 
-static bool
-any_target_speaks(const struct ingress *in, const struct decision *d)
+static enum verdict
+check_enabled(const struct ingress *in, struct decision *d)
 {
+	enum operation o = d->route->operation;
+	bool possible = false;
+
 	for (size_t i = 0; i < in->plan.ntargets; i++) {
 		const struct ingress_target *t = &in->plan.targets[i];
 
-		if ((dialects_of(t->provider) >> d->dialect & 1) != 0 &&
-		    (t->operations >> d->route->operation & 1) != 0)
-			return true;
+		if ((dialects_of(t->provider) >> d->dialect & 1) == 0)
+			continue;
+		if ((t->operations >> o & 1) != 0)
+			return VERDICT_OK;
+		possible |= (operations_possible(t->provider) >> o & 1) != 0;
 	}
-	return false;
+	return decide_refuse(
+		d, VERDICT_OPERATION_NOT_ALLOWED,
+		"The operation \"%s\" is not enabled for any target; %s.", operation_name(o),
+		possible ? "add it to the target's `operations` if the agent may use it"
+			 : "no target is of a provider that has it");
 }
 
 static bool
@@ -296,13 +305,9 @@ decide_head(const struct ingress *in, const struct ingress_listener *l,
 			"http://HOST:PORT/v1 for an OpenAI client, and http://HOST:PORT/bedrock "
 			"for an AWS SDK.",
 			dialect_name(d->dialect));
-	if (!any_target_speaks(in, d))
-		return decide_refuse(
-			d, VERDICT_OPERATION_NOT_ALLOWED,
-			"The operation \"%s\" is not enabled for any target; add it to the "
-			"target's `operations` if the agent may use it.",
-			operation_name(d->route->operation));
-	v = l->is_admin ? VERDICT_OK : check_operation(in, d);
+	v = check_enabled(in, d);
+	if (v == VERDICT_OK && !l->is_admin)
+		v = check_operation(in, d);
 	if (v == VERDICT_OK)
 		v = check_body_kind(r, d);
 	return v != VERDICT_OK ? v : check_query(in, r, d);

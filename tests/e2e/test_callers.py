@@ -380,7 +380,15 @@ def test_models(plain_world: World, start) -> None:
 def test_route(tmp_path: Path) -> None:
     """`sidekey route` holds the caller's rules against the call, too."""
     target = {"provider": "openai", "apiBase": "https://api.example/v1", "apiKey": "env:KEY"}
-    callers = [{"name": "a", "token": DIGEST, "models": ["m"]}, {"name": "b", "token": "env:T"}]
+    limits = {
+        "requestsPerMinute": 60,
+        "concurrentRequests": 4,
+        "tokenBudget": {"tokens": 1000, "period": "1h"},
+    }
+    callers = [
+        {"name": "a", "token": DIGEST, "models": ["m"]},
+        {"name": "b", "token": "env:T", **limits},
+    ]
     path = tmp_path / "sidekey.yaml"
     path.write_text(yaml.safe_dump({"targets": {"main": target}, "callers": callers}))
     path.chmod(0o600)
@@ -394,6 +402,7 @@ def test_route(tmp_path: Path) -> None:
     assert status == 1 and "model_not_allowed" in said and 'The caller "a"' in said
     status, said = route("--caller", "b")
     assert status == 0 and re.search(r"^caller +b$", said, re.MULTILINE)
+    assert ", 60 requests a minute, 4 calls at once, 1000 tokens in 3600 s\n" in said
     for nobody in ("nobody", "local"):
         status, said = route("--caller", nobody)
         assert status == 2 and said == "sidekey route: --caller: these are configured: a, b\n"
@@ -417,6 +426,20 @@ def test_route_of_a_call_without_a_token(tmp_path: Path) -> None:
     assert "verdict    caller_unauthenticated\nstatus     401 Unauthorized\n" in plain
     aws = run("route", "POST", "/bedrock/model/m/converse", "-c", str(path), "--json")
     assert json.loads(aws.stdout)["status"] == 401
+
+
+def test_route_of_what_no_target_has(tmp_path: Path) -> None:
+    """To add it to `operations` would be refused: the sentence does not say so."""
+    target = {"provider": "anthropic", "apiBase": "https://api.example", "apiKey": "env:KEY"}
+    path = tmp_path / "sidekey.yaml"
+    path.write_text(yaml.safe_dump({"targets": {"main": target}}))
+    path.chmod(0o600)
+    said = run("route", "GET", "/v1/models", "-c", str(path)).stdout
+    assert "no target is of a provider that has it" in said and "add it to" not in said
+    only = {**target, "provider": "openai", "operations": ["models"]}
+    path.write_text(yaml.safe_dump({"targets": {"main": only}}))
+    said = run("route", "POST", CHAT, "-c", str(path)).stdout
+    assert "add it to the target's `operations`" in said
 
 
 def test_route_of_everybody(tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ static const struct {
 	{"targets: {a: {apiBase: https://h, apiKey: '${OPENAI_API_KEY}'}}", "env:OPENAI_API_KEY)"},
 	{"targets: {a: {apiBase: https://h, apiKey: '${NOT_SET}'}}", "(write env:NOT_SET)"},
 	{"targets: {a: {apiBase: https://h, apiKey: os.environ/NAME}}", "(write env:NAME)"},
+	{"targets: {a: {apiBase: https://h, apiKey: '${env:NAME}'}}", "(write it without the ${"},
 	{"targets: {a: {apiBase: https://h, apiKey: /run/key}}", "(write file: before a path)"},
 	{"targets: {a: {apiBase: https://h, apiKeyArn: env:K}}", "(did you mean apiKey?)"},
 	{"targets: {a: {base_url: https://h, apiKey: env:K}}", "(did you mean apiBase?)"},

@@ -53,6 +53,25 @@ test_judge(void **state)
 	}
 }
 
+/* Its pages bear the edge's number of the request (Cloudflare's docs, "Cf-Ray"). */
+static void
+test_judge_a_page_of_cloudflare(void **state)
+{
+	struct http_field fields[] = {{SPAN("Content-Type"), SPAN("text/html")},
+				      {SPAN("CF-RAY"), SPAN("8f1c2d3e4a5b6c7d-FRA")}};
+	struct frame_head head = {.status = 403, .fields = fields, .nfields = COUNT(fields)};
+	struct judgement j = refusal_judge(&head, false);
+
+	(void)state;
+	assert_int_equal(j.verdict, VERDICT_ACCESS_DENIED_BY_GATEWAY);
+	assert_int_equal(j.refusal, REFUSAL_FORBIDDEN);
+	head.status = 502;
+	assert_int_equal(refusal_judge(&head, false).verdict, VERDICT_UPSTREAM_INVALID);
+	fields[0].value = SPAN("application/json");
+	head.status = 403;
+	assert_int_equal(refusal_judge(&head, false).verdict, VERDICT_OK);
+}
+
 static const struct {
 	const char *body;
 	bool is;
@@ -176,9 +195,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_judge),     cmocka_unit_test(test_is_model),
-		cmocka_unit_test(test_is_budget), cmocka_unit_test(test_say_retry),
-		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_judge),     cmocka_unit_test(test_judge_a_page_of_cloudflare),
+		cmocka_unit_test(test_is_model),  cmocka_unit_test(test_is_budget),
+		cmocka_unit_test(test_say_retry), cmocka_unit_test(test_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
