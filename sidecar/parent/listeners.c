@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,6 +15,10 @@
 
 #include "base/auto.h"
 #include "base/rights.h"
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452 /* Linux 6.6 */
+#endif
 
 enum { BACKLOG = 1024, PROC_NAME_BYTES = 32 };
 
@@ -78,6 +83,21 @@ clear_stale(const struct sockaddr_un *un)
 	return -1;
 }
 
+/* Of what an O_PATH descriptor stands for. A filter may refuse a call that it does not know. */
+static int
+set_mode(int fd, mode_t mode)
+{
+	char name[PROC_NAME_BYTES];
+
+	if (syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
+		return 0;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (chmod(name, mode) == 0)
+		return 0;
+	errno = errno == ENOENT ? EOPNOTSUPP : errno;
+	return -1;
+}
+
 /*
  * Gives the socket that bind has just made its group and mode. Not by its path: in a directory that
  * others may write that may be a link by now, or another file of ours. No other has mode 0.
@@ -86,7 +106,6 @@ static int
 set_access(const char *path, const struct plan_listener *l)
 {
 	auto_close int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	char name[PROC_NAME_BYTES];
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
@@ -97,11 +116,7 @@ set_access(const char *path, const struct plan_listener *l)
 	}
 	if (l->group >= 0 && fchownat(fd, "", (uid_t)-1, (gid_t)l->group, AT_EMPTY_PATH) != 0)
 		return -1;
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	if (chmod(name, (mode_t)l->mode) == 0)
-		return 0;
-	errno = errno == ENOENT ? EOPNOTSUPP : errno;
-	return -1;
+	return set_mode(fd, (mode_t)l->mode);
 }
 
 /* Of mode 0: by the umask, and by the descriptor's own where an ACL of the directory rules. */
@@ -160,7 +175,7 @@ remedy(const struct plan_listener *l, int error)
 	case EEXIST:
 		return "; what lies there is no socket: remove it, or choose another path";
 	case EOPNOTSUPP:
-		return "; mount /proc, by which the socket is given its mode";
+		return "; mount /proc, by which the socket is given its mode before Linux 6.6";
 	case ESTALE:
 		return "; what lies there is not the socket that was just made: choose a directory "
 		       "that sidekey's user alone may write";

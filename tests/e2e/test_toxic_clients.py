@@ -404,7 +404,7 @@ def leave(heavy: socket.socket) -> None:
 OLDER = [sys.executable, str(ROOT / "tests" / "fakes" / "older.py")]
 
 
-@pytest.mark.parametrize("wrap", [[], OLDER], ids=["this kernel", "before Linux 6.16"])
+@pytest.mark.parametrize("wrap", [[], OLDER], ids=["this kernel", "an older one"])
 def test_descriptors_in_requests(world: World, start, socket_path: Path, wrap: list[str]) -> None:
     """Received by nobody, they were closed by ingress, which never came back."""
     sidekey = start(world.config(listen=[f"unix:{socket_path}"]), world.env(), wrap=wrap)
