@@ -282,7 +282,7 @@ print_all(const struct json *doc)
 
 /* ---- asking ---- */
 
-/* As it came, but that characters which command a terminal are written as JSON can: \uXXXX. */
+/* As it came, but for characters that command a terminal: these are escaped, as JSON may be. */
 static void
 print_json(struct span body)
 {

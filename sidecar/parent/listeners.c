@@ -47,10 +47,6 @@ open_tcp(const struct plan_listener *l)
 	return take_fd(&fd);
 }
 
-/*
- * A socket that nobody listens on any more is left over from a killed run; a live one is not
- * taken.
- */
 /* What a start left that ended between bind and set_access, or failed there. */
 static bool
 is_unfinished(const struct stat *st)
@@ -58,6 +54,10 @@ is_unfinished(const struct stat *st)
 	return st->st_uid == geteuid() && (st->st_mode & 07777) == 0;
 }
 
+/*
+ * A socket that nobody listens on any more is left over from a killed run; a live one is not
+ * taken.
+ */
 static int
 clear_stale(const struct sockaddr_un *un)
 {
