@@ -55,7 +55,7 @@ warn_uploads(const struct teller *to, const struct config_target *t)
 	char message[MESSAGE_MAX];
 	int n = 0;
 
-	if (forms == 0 || t->is_deployment || !signing_is_due(t))
+	if (forms == 0 || !signing_is_due(t))
 		return;
 	for (unsigned o = 0; o < OPERATIONS; o++)
 		if ((forms >> o & 1) != 0)
@@ -67,7 +67,54 @@ warn_uploads(const struct teller *to, const struct config_target *t)
 	warn(to, message, "targets.%.*s.operations", (int)t->name.len, t->name.ptr);
 }
 
+/* Where the APIs of some hosts are (reference/llm.md 4.2): each of another path is answered 404. */
+static const struct {
+	const char *host, *end;
+} homes[] = {
+	{"api.openai.com", "/v1"},
+	{"mtls.api.openai.com", "/v1"},
+	{"generativelanguage.googleapis.com", "/openai"},
+};
+
+/* What a call's path ends in, and a base does not. */
+static const char *const ends_of_calls[] = {"/completions", "/embeddings", "/messages",
+					    "/responses"};
+
+/* A base as it is copied from an example of curl, or as another program wants it. */
+static void
+warn_base(const struct teller *to, const struct config_target *t, const struct url *url)
+{
+	char message[MESSAGE_MAX];
+
+	for (size_t i = 0; i < sizeof(ends_of_calls) / sizeof(ends_of_calls[0]); i++)
+		if (span_ends(url->path, span_of(ends_of_calls[i])))
+			warn(to,
+			     "is one call's URL: sidekey adds the path of each call to it; leave "
+			     "out `/chat/completions`, or whatever the call's is",
+			     "targets.%.*s.apiBase", (int)t->name.len, t->name.ptr);
+	for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++) {
+		if (!span_iis(url->host, homes[i].host) ||
+		    span_ends(url->path, span_of(homes[i].end)))
+			continue;
+		snprintf(message, sizeof(message),
+			 "%s answers 404 to all that sidekey would ask there: the API that it "
+			 "speaks is where the path ends in %s",
+			 homes[i].host, homes[i].end);
+		warn(to, message, "targets.%.*s.apiBase", (int)t->name.len, t->name.ptr);
+	}
+}
+
 /* Access protects custom domains only: to this host its headers would be sent for nothing. */
+static void
+warn_access(const struct teller *to, const struct config_target *t, const struct url *url)
+{
+	if (t->access.client_id.len > 0 && span_iis(url->host, "gateway.ai.cloudflare.com"))
+		warn(to,
+		     "Cloudflare Access does not protect gateway.ai.cloudflare.com, only a "
+		     "custom domain of the gateway; cloudflareAccess has no use there",
+		     "targets.%.*s", (int)t->name.len, t->name.ptr);
+}
+
 static void
 warn_targets(const struct teller *to, const struct config *c)
 {
@@ -75,13 +122,12 @@ warn_targets(const struct teller *to, const struct config *c)
 		const struct config_target *t = &c->targets.items[i];
 		struct url url;
 
-		if (t->access.client_id.len > 0 && url_parse(t->api_base, &url) == URL_OK &&
-		    span_iis(url.host, "gateway.ai.cloudflare.com"))
-			warn(to,
-			     "Cloudflare Access does not protect gateway.ai.cloudflare.com, "
-			     "only a custom domain of the gateway; cloudflareAccess has no use "
-			     "there",
-			     "targets.%.*s", (int)t->name.len, t->name.ptr);
+		if (url_parse(t->api_base, &url) == URL_OK) {
+			warn_access(to, t, &url);
+			warn_base(to, t, &url);
+		}
+		if (t->is_deployment)
+			continue;
 		warn_headers(to, t);
 		warn_uploads(to, t);
 	}

@@ -131,6 +131,7 @@ send_request(struct exchange *x, enum verdict *why)
 	};
 
 	x->state = EXCHANGE_SENT;
+	x->status = 0;
 	x->tls_version = x->target->tls_version;
 	x->last_piece = loop_now(x->e->loop);
 	timer_set(x->e->loop, &x->timer,

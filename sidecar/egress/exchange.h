@@ -73,6 +73,7 @@ struct exchange {
 	uint32_t tls_version; /* that the call was made with */
 	bool may_be_html;     /* the answer is a file that somebody stored */
 	struct transfer *transfer;
+	uint16_t status; /* of the upstream's answer; 0 as long as there is none */
 	bool paused;
 	uint64_t resolve_until;
 	uint64_t last_piece;

@@ -41,7 +41,8 @@ say_failed(const struct exchange *x, enum verdict v)
 		return;
 	}
 	log_say(LOG_WARN, "upstream failed", LOG_S("target", x->target->plan->name),
-		LOG_C("code", verdict_row(v)->code));
+		LOG_C("code", verdict_row(v)->code),
+		LOG_IF(x->status != 0, LOG_U("upstream_status", x->status)));
 }
 
 static int
@@ -317,6 +318,7 @@ on_head(void *arg, const struct frame_head *head)
 	struct exchange *x = arg;
 	struct judgement as = refusal_judge(head, x->target->plan->access);
 
+	x->status = head->status;
 	if (throttle_is_failure(head->status)) {
 		spread_failed(&x->spread, x->e, VERDICT_OK,
 			      throttle_retry_ms(head, loop_wall_ms() / 1000));

@@ -290,6 +290,35 @@ def test_published_schema_is_the_program_s():
     assert PUBLISHED.read_text() == run("--schema").stdout
 
 
+@pytest.mark.parametrize(
+    ("base", "warned"),
+    [
+        ("https://api.openai.com", "answers 404 to all"),
+        ("https://API.openai.com/v1/", None),
+        ("https://api.openai.com/v1/chat/completions", "is one call's URL"),
+        ("https://vllm.internal:8000/v1/responses", "is one call's URL"),
+        ("https://generativelanguage.googleapis.com/v1beta", "where the path ends in /openai"),
+        ("https://generativelanguage.googleapis.com/v1beta/openai", None),
+        ("https://litellm.internal:4000", None),
+        ("https://gateway.ai.cloudflare.com/v1/acct/gw/openai", None),
+    ],
+)
+def test_a_base_below_which_there_is_nothing_is_warned_of(base, warned, tmp_path):
+    result = check(target(apiBase=base), tmp_path)
+    assert result.returncode == 0
+    if warned is None:
+        assert "warning: targets.a.apiBase" not in result.stderr
+    else:
+        assert "warning: targets.a.apiBase: " in result.stderr and warned in result.stderr
+
+
+def test_what_a_target_says_in_vain_is_said_once(tmp_path):
+    places = [{"apiBase": f"https://{name}.example/v1"} for name in ("x", "y")]
+    document = target(deployments=places, headers={"X-Key": "env:K"})
+    del document["targets"]["a"]["apiBase"]
+    assert check(document, tmp_path).stderr.count("the upstream gets this reference itself") == 1
+
+
 def test_access_on_the_shared_gateway_host_is_warned_of(tmp_path):
     document = target(
         apiBase="https://gateway.ai.cloudflare.com/v1/acct/gw/openai",

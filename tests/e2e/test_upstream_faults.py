@@ -95,6 +95,19 @@ def test_an_error_that_does_not_end(
     assert time.monotonic() - began < 10
 
 
+def test_the_log_tells_a_wrong_base_from_a_load_balancer_s_page(
+    plain_world: World, plain_sidekey: Sidekey, plain_agent: Agent
+) -> None:
+    """The agent is told 502 either way; who looks for the cause needs the upstream's status."""
+    plain_world.api.script(Act(503, HTML, b"<html>no healthy upstream</html>"))
+    assert plain_agent.chat().status == 502
+    plain_world.api.script(Act(raw=b"SSH-2.0-OpenSSH_9.2\r\n"))
+    assert plain_agent.chat().status == 502
+    page, garbage = plain_sidekey.records(msg="upstream failed")[-2:]
+    assert (page["code"], page["upstream_status"]) == ("upstream_invalid", 503)
+    assert garbage["code"] == "upstream_invalid" and "upstream_status" not in garbage
+
+
 def test_half_a_head(plain_world: World, plain_agent: Agent) -> None:
     plain_world.api.script(Act(raw=b"HTTP/1.1 200 OK\r\nContent-Ty"))
     answer = plain_agent.chat()
