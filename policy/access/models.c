@@ -3,6 +3,7 @@
 
 #include "policy/access/models.h"
 
+#include "base/ascii.h"
 #include "policy/access/names.h"
 
 /*
@@ -13,8 +14,7 @@
 static bool
 is_name_char(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c != '\0' && strchr("-._:/@+~", c) != NULL);
+	return ascii_is_alnum(c) || (c != '\0' && strchr("-._:/@+~", c) != NULL);
 }
 
 /* No segment "", "." or ".." from at on, where one begins; the last may be empty. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/access/names.h"
 
+#include "base/ascii.h"
+
 static char
 fold(struct span name, size_t at)
 {
-	char c = at < name.len ? name.ptr[at] : '\0';
-
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	return at < name.len ? ascii_lower(name.ptr[at]) : '\0';
 }
 
 bool

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/access/query.h"
 
+#include "base/ascii.h"
 #include "policy/access/models.h"
 #include "policy/access/paths.h"
 
@@ -22,8 +23,7 @@ folded_name(struct span member, char text[static QUERY_NAME_MAX + 1], struct spa
 	if (paths_decode(name, text, QUERY_NAME_MAX, &n) != 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (text[i] >= 'A' && text[i] <= 'Z')
-			text[i] = (char)(text[i] + ('a' - 'A'));
+		text[i] = ascii_lower(text[i]);
 	*out = (struct span){text, n};
 	return 0;
 }

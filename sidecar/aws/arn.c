@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aws/arn.h"
 
+#include "base/ascii.h"
+
 enum { PARTS = 6, ACCOUNT_LEN = 12, REGION_MAX = 32, RESOURCE_MAX = 2048 };
 
 struct partition {
@@ -29,18 +31,12 @@ is_lower(char c)
 	return c >= 'a' && c <= 'z';
 }
 
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Whether s is one group of a region: lower-case letters and digits, at least one. */
 static bool
 is_group(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!is_lower(s.ptr[i]) && !is_digit(s.ptr[i]))
+		if (!is_lower(s.ptr[i]) && !ascii_is_digit(s.ptr[i]))
 			return false;
 	return s.len > 0;
 }
@@ -71,7 +67,7 @@ arn_is_region(struct span region)
 		groups++;
 		at = end;
 	}
-	return groups >= 3 && is_all(group, is_digit);
+	return groups >= 3 && is_all(group, ascii_is_digit);
 }
 
 static const struct partition *
@@ -115,7 +111,7 @@ static bool
 is_service(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!is_lower(s.ptr[i]) && !is_digit(s.ptr[i]) && s.ptr[i] != '-')
+		if (!is_lower(s.ptr[i]) && !ascii_is_digit(s.ptr[i]) && s.ptr[i] != '-')
 			return false;
 	return s.len > 0 && s.len <= 64;
 }
@@ -148,7 +144,7 @@ arn_parse(struct span text, struct arn *out)
 		return -1;
 	if (!arn_is_region(a.region) || !span_is(a.partition, arn_partition_of(a.region)))
 		return -1;
-	if (a.account.len != ACCOUNT_LEN || !is_all(a.account, is_digit))
+	if (a.account.len != ACCOUNT_LEN || !is_all(a.account, ascii_is_digit))
 		return -1;
 	*out = a;
 	return 0;

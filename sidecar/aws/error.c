@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "aws/error.h"
+#include "base/ascii.h"
 #include "base/json.h"
 
 /* reference/aws.md 1.3: decided by type, since statuses differ between services and emulators. */
@@ -85,8 +86,7 @@ set_type(struct aws_error *out, struct span type)
 static bool
 is_of_arn(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr(":/_+=.,@-", c) != NULL);
+	return ascii_is_alnum(c) || (c != '\0' && strchr(":/_+=.,@-", c) != NULL);
 }
 
 /* "User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized …": the ARN alone is kept. */

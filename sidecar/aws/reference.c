@@ -7,6 +7,7 @@
  * file:/absolute/path
  */
 #include "aws/arn.h"
+#include "base/ascii.h"
 
 enum {
 	TEXT_MAX = 4096,
@@ -162,7 +163,7 @@ parse_env(struct reference *r)
 {
 	r->kind = REFERENCE_ENV;
 	if (r->name.len > VARIABLE_MAX || !span_is_alnum(r->name, "_") ||
-	    (r->name.ptr[0] >= '0' && r->name.ptr[0] <= '9'))
+	    ascii_is_digit(r->name.ptr[0]))
 		return REFERENCE_BAD_ENV;
 	return REFERENCE_OK;
 }

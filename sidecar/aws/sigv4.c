@@ -11,6 +11,7 @@
 
 #include "aws/sigv4.h"
 
+#include "base/ascii.h"
 #include "base/auto.h"
 #include "base/date.h"
 #include "base/num.h"
@@ -217,21 +218,17 @@ add_query(struct span query, struct buf *out)
 
 /* ---- the headers ---- */
 
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 static int
 compare_names(struct span a, struct span b)
 {
 	size_t n = a.len < b.len ? a.len : b.len;
 
 	for (size_t i = 0; i < n; i++)
-		if (lower(a.ptr[i]) != lower(b.ptr[i]))
-			return (unsigned char)lower(a.ptr[i]) < (unsigned char)lower(b.ptr[i]) ? -1
-											       : 1;
+		if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
+			return (unsigned char)ascii_lower(a.ptr[i]) <
+					       (unsigned char)ascii_lower(b.ptr[i])
+				       ? -1
+				       : 1;
 	return (a.len > b.len) - (a.len < b.len);
 }
 
@@ -260,7 +257,7 @@ add_lower(struct span s, struct buf *out)
 	int bad = 0;
 
 	for (size_t i = 0; i < s.len && bad == 0; i++)
-		bad = buf_add_char(out, lower(s.ptr[i]));
+		bad = buf_add_char(out, ascii_lower(s.ptr[i]));
 	return bad;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/utf8.h"
 
@@ -163,10 +164,9 @@ buf_add_hex(struct buf *b, uint64_t n)
 }
 
 static bool
-is_unreserved(unsigned char c)
+is_unreserved(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
+	return ascii_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 int
@@ -180,7 +180,8 @@ buf_add_percent(struct buf *b, struct span s)
 		unsigned char c = (unsigned char)s.ptr[i];
 		char triplet[3] = {'%', digits[c >> 4], digits[c & 15]};
 
-		bad = is_unreserved(c) ? buf_add(b, &c, 1) : buf_add(b, triplet, sizeof(triplet));
+		bad = is_unreserved((char)c) ? buf_add(b, &c, 1)
+					     : buf_add(b, triplet, sizeof(triplet));
 	}
 	if (bad != 0)
 		buf_keep(b, before);

@@ -4,6 +4,7 @@
 
 #include "base/date.h"
 
+#include "base/ascii.h"
 #include "base/num.h"
 
 enum { DAY = 86400, YEAR_MAX = 9999 };
@@ -112,7 +113,7 @@ read_zone(struct span zone, int64_t *offset)
 	if (zone.len > 0 && zone.ptr[0] == '.') {
 		size_t i = 1;
 
-		while (i < zone.len && zone.ptr[i] >= '0' && zone.ptr[i] <= '9')
+		while (i < zone.len && ascii_is_digit(zone.ptr[i]))
 			i++;
 		if (i == 1)
 			return -1;

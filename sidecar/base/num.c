@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/num.h"
 
+#include "base/ascii.h"
+
 struct unit {
 	const char *name;
 	uint64_t factor;
@@ -32,14 +34,9 @@ digits(struct span s, unsigned base, uint64_t max, uint64_t *out)
 		char c = s.ptr[i];
 		unsigned d;
 
-		if (c >= '0' && c <= '9')
-			d = (unsigned)(c - '0');
-		else if (base == 16 && c >= 'a' && c <= 'f')
-			d = (unsigned)(c - 'a') + 10;
-		else if (base == 16 && c >= 'A' && c <= 'F')
-			d = (unsigned)(c - 'A') + 10;
-		else
+		if (!(base == 16 ? ascii_is_hex(c) : ascii_is_digit(c)))
 			return -1;
+		d = ascii_hex(c);
 		if (d > max || v > (max - d) / base)
 			return -1;
 		v = v * base + d;
@@ -66,7 +63,7 @@ with_unit(struct span s, const struct unit *units, size_t n, uint64_t *out)
 	size_t split = 0;
 	uint64_t v;
 
-	while (split < s.len && s.ptr[split] >= '0' && s.ptr[split] <= '9')
+	while (split < s.len && ascii_is_digit(s.ptr[split]))
 		split++;
 	for (size_t i = 0; i < n; i++) {
 		if (!span_is(span_cut(s, split, s.len), units[i].name))

@@ -3,6 +3,8 @@
 
 #include "base/span.h"
 
+#include "base/ascii.h"
+
 struct span
 span_of(const char *s)
 {
@@ -27,21 +29,13 @@ span_eq(struct span a, struct span b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-static unsigned char
-fold(char c)
-{
-	unsigned char u = (unsigned char)c;
-
-	return u >= 'A' && u <= 'Z' ? (unsigned char)(u + ('a' - 'A')) : u;
-}
-
 bool
 span_ieq(struct span a, struct span b)
 {
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++)
-		if (fold(a.ptr[i]) != fold(b.ptr[i]))
+		if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
 			return false;
 	return true;
 }
@@ -97,10 +91,8 @@ span_is_alnum(struct span s, const char *extra)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
-		bool plain =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
-		if (!plain && (c == '\0' || strchr(extra, c) == NULL))
+		if (!ascii_is_alnum(c) && (c == '\0' || strchr(extra, c) == NULL))
 			return false;
 	}
 	return s.len > 0;

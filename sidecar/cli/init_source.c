@@ -5,6 +5,7 @@
 #include "cli/init_source.h"
 
 #include "aws/arn.h"
+#include "base/ascii.h"
 #include "config/literal.h"
 #include "config/url.h"
 
@@ -57,18 +58,6 @@ has_front_of_key(struct span s)
 	       span_starts(s, SPAN("Bearer ")) || span_starts(s, SPAN("Basic "));
 }
 
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 bool
 source_is_secret(struct span text)
 {
@@ -77,15 +66,15 @@ source_is_secret(struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.ptr[i];
 
-		if (!is_letter(c) && !is_digit(c) && strchr("+/_=-", c) == NULL) {
+		if (!ascii_is_alnum(c) && strchr("+/_=-", c) == NULL) {
 			run = letters = digits = 0;
 			continue;
 		}
 		if (run == 0 && has_front_of_key(span_cut(text, i, text.len)))
 			return true;
 		run++;
-		letters += is_letter(c);
-		digits += is_digit(c);
+		letters += ascii_is_letter(c);
+		digits += ascii_is_digit(c);
 		if (run >= MIXED_MIN && letters > 0 && digits > 0)
 			return true;
 	}
@@ -108,11 +97,7 @@ source_may_be_copied(struct span text)
 const char *
 source_name(struct draft *d, struct span key)
 {
-	for (size_t i = 0; i < key.len; i++)
-		if (!is_letter(key.ptr[i]) && !is_digit(key.ptr[i]) &&
-		    (key.ptr[i] == '\0' || strchr("_.-", key.ptr[i]) == NULL))
-			return "?";
-	if (key.len == 0 || key.len > NAME_MAX_BYTES || has_front_of_key(key))
+	if (!span_is_alnum(key, "_.-") || key.len > NAME_MAX_BYTES || has_front_of_key(key))
 		return "?";
 	return draft_text(d, "%.*s", (int)key.len, key.ptr).ptr;
 }

@@ -4,15 +4,11 @@
 
 #include "cli/init_write.h"
 
+#include "base/ascii.h"
+
 enum { COMMENT_COLUMNS = 96 };
 
 /* ---- scalars ---- */
-
-static bool
-is_letter_or_digit(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
 
 /* What YAML 1.1 or 1.2 takes for null or a boolean. */
 static bool
@@ -35,14 +31,8 @@ is_word_of_yaml(struct span s)
 static bool
 is_plain(struct span s)
 {
-	if (s.len == 0 || is_word_of_yaml(s) || s.ptr[s.len - 1] == ':' ||
-	    (s.ptr[0] != '/' && (!is_letter_or_digit(s.ptr[0]) || s.ptr[0] <= '9')))
-		return false;
-	for (size_t i = 0; i < s.len; i++)
-		if (!is_letter_or_digit(s.ptr[i]) &&
-		    (s.ptr[i] == '\0' || strchr("._/:@+=-", s.ptr[i]) == NULL))
-			return false;
-	return true;
+	return span_is_alnum(s, "._/:@+=-") && !is_word_of_yaml(s) && s.ptr[s.len - 1] != ':' &&
+	       (s.ptr[0] == '/' || ascii_is_letter(s.ptr[0]));
 }
 
 /* The code point at s, and how many bytes it has; a byte that is no UTF-8 stands for itself. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/expand.h"
 
+#include "base/ascii.h"
+
 enum { NAME_MAX_BYTES = 128 };
 
 static const char *const reference_prefixes[] = {"${arn:", "${env:", "${file:"};
@@ -10,9 +12,8 @@ expand_is_name(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 
-		if (!letter && (i == 0 || c < '0' || c > '9'))
+		if (!ascii_is_letter(c) && c != '_' && (i == 0 || !ascii_is_digit(c)))
 			return false;
 	}
 	return s.len > 0;

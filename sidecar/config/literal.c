@@ -4,6 +4,7 @@
 
 #include "config/literal.h"
 
+#include "base/ascii.h"
 #include "config/reader.h"
 #include "config/template.h"
 #include "policy/access/headers.h"
@@ -33,8 +34,7 @@ literal_begins_like_key(struct span text)
 static bool
 is_key_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr("_-.", c) != NULL);
+	return ascii_is_alnum(c) || (c != '\0' && strchr("_-.", c) != NULL);
 }
 
 bool

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "config/reader.h"
 
 enum { WORD_MAX = 32 };
@@ -31,7 +32,7 @@ fold(struct span s, char out[static WORD_MAX])
 			continue;
 		if (n == WORD_MAX)
 			return 0;
-		out[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+		out[n++] = ascii_lower(c);
 	}
 	return n;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "aws/arn.h"
+#include "base/ascii.h"
 #include "config/projector.h"
 #include "config/services.h"
 #include "config/url.h"
@@ -69,8 +70,7 @@ projector_lower(struct projector *pr, struct span s)
 	char *at = projector_room(pr, s.len + 1);
 
 	for (size_t i = 0; i < s.len; i++)
-		at[i] = s.ptr[i] >= 'A' && s.ptr[i] <= 'Z' ? (char)(s.ptr[i] - 'A' + 'a')
-							   : s.ptr[i];
+		at[i] = ascii_lower(s.ptr[i]);
 	return (struct span){at, s.len};
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "config/deployment.h"
 #include "config/form.h"
 #include "config/reader.h"
@@ -398,8 +399,7 @@ lower(struct span s)
 	char *at = (char *)(uintptr_t)s.ptr; /* a copy in the config's pool */
 
 	for (size_t i = 0; i < s.len; i++)
-		if (at[i] >= 'A' && at[i] <= 'Z')
-			at[i] = (char)(at[i] - 'A' + 'a');
+		at[i] = ascii_lower(at[i]);
 }
 
 /* The second target of one whose calls go to two hosts. */

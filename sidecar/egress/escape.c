@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "egress/escape.h"
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 32) >= 'a' && (c | 32) <= 'f')
-		return (c | 32) - 'a' + 10;
-	return -1;
-}
+#include "base/ascii.h"
 
 static bool
 two_digits(const char *at, char *byte)
 {
-	int high = hex_digit(at[0]), low = hex_digit(at[1]);
-
-	*byte = (char)((unsigned)high << 4 | (unsigned)low);
-	return high >= 0 && low >= 0;
+	if (!ascii_is_hex(at[0]) || !ascii_is_hex(at[1]))
+		return false;
+	*byte = (char)(ascii_hex(at[0]) << 4 | ascii_hex(at[1]));
+	return true;
 }
 
 size_t

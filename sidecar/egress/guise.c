@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "egress/guise.h"
 
+#include "base/ascii.h"
 #include "egress/escape.h"
 
 enum { BLOCK = 8 };
@@ -75,12 +76,6 @@ guise_all(struct span secret, unsigned number, struct guise out[static GUISES_MA
 
 /* ---- names ---- */
 
-static char
-fold(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
-
 /*
  * Whether f begins text, in letters of any case, and behind escapes if they are looked at. Like a
  * sieve's, the time tells eight bytes that match from eight that do not, and nothing finer.
@@ -100,7 +95,7 @@ is_at(const struct guise *f, struct span text, bool escaped)
 			return false;
 		if (len == 0)
 			byte = rest.ptr[0];
-		differs |= fold(byte) != fold(guise_at(f, i));
+		differs |= ascii_lower(byte) != ascii_lower(guise_at(f, i));
 		if (differs && i % BLOCK == BLOCK - 1)
 			return false;
 		at += len == 0 ? 1 : len;

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/body.h"
 #include "http/grammar.h"
 
@@ -45,8 +46,6 @@ chunked_init(struct chunked *c, uint64_t max)
 static int
 on_size(struct chunked *c, unsigned char byte)
 {
-	unsigned digit;
-
 	if ((grammar_class[byte] & GRAMMAR_HEX) == 0) {
 		if (c->digits == 0)
 			return BAD;
@@ -54,8 +53,7 @@ on_size(struct chunked *c, unsigned char byte)
 	}
 	if (++c->digits > SIZE_DIGITS_MAX)
 		return BAD;
-	digit = byte <= '9' ? (unsigned)byte - '0' : (byte | 0x20U) - 'a' + 10;
-	c->left = c->left << 4 | digit;
+	c->left = c->left << 4 | ascii_hex((char)byte);
 	return c->left > c->max - c->total ? TOO_LARGE : SIZE;
 }
 

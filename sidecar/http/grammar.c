@@ -10,6 +10,7 @@
  */
 #include <stdint.h>
 
+#include "base/ascii.h"
 #include "base/ip.h"
 #include "base/num.h"
 #include "base/utf8.h"
@@ -58,21 +59,15 @@ grammar_is_field_value(struct span s)
 	return span_trim(s).len == s.len && all_of(s, GRAMMAR_FIELD);
 }
 
-static unsigned
-hex_digit(unsigned char c)
-{
-	return c <= '9' ? (unsigned)c - '0' : (c | 0x20U) - 'a' + 10;
-}
-
 /* The byte that the percent-triplet at s.ptr[at] means, or -1. */
 static int
 triplet(struct span s, size_t at)
 {
-	const unsigned char *p = (const unsigned char *)s.ptr + at;
+	const char *p = s.ptr + at;
 
-	if (s.len - at < 3 || (grammar_class[p[1]] & grammar_class[p[2]] & GRAMMAR_HEX) == 0)
+	if (s.len - at < 3 || !ascii_is_hex(p[1]) || !ascii_is_hex(p[2]))
 		return -1;
-	return (int)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
+	return (int)(ascii_hex(p[1]) << 4 | ascii_hex(p[2]));
 }
 
 /* A segment of a path as an upstream would see it after one decoding. */

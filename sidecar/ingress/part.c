@@ -3,6 +3,7 @@
 
 #include "ingress/part.h"
 
+#include "base/ascii.h"
 #include "base/num.h"
 #include "http/grammar.h"
 
@@ -75,8 +76,7 @@ is_utf8_charset(struct span charset)
 static bool
 is_name_char(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       c == '_' || c == '-';
+	return ascii_is_alnum(c) || c == '_' || c == '-';
 }
 
 /* *( "[" *VCHAR "]" ) */
@@ -113,10 +113,8 @@ take_name(struct part *p, struct span name)
 	if (n == 0 || !is_brackets(span_cut(name, n, name.len)))
 		return PART_NAME;
 	for (size_t i = 0; i < n; i++) {
-		char c = name.ptr[i];
-
-		p->has_capitals |= c >= 'A' && c <= 'Z';
-		p->name[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+		p->has_capitals |= ascii_is_upper(name.ptr[i]);
+		p->name[i] = ascii_lower(name.ptr[i]);
 	}
 	p->name[n] = '\0';
 	p->has_brackets = n < name.len;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "http/grammar.h"
 #include "ingress/scan.h"
 
@@ -195,11 +196,8 @@ hex4(const char *p)
 {
 	uint32_t v = 0;
 
-	for (size_t i = 0; i < 4; i++) {
-		unsigned char c = (unsigned char)p[i];
-
-		v = v << 4 | (c <= '9' ? (unsigned)c - '0' : (c | 0x20U) - 'a' + 10);
-	}
+	for (size_t i = 0; i < 4; i++)
+		v = v << 4 | ascii_hex(p[i]);
 	return v;
 }
 

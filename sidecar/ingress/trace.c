@@ -10,6 +10,8 @@
 
 #include "ingress/trace.h"
 
+#include "base/ascii.h"
+
 enum { VERSION_00_LEN = 55, TRACE_AT = 3, PARENT_AT = 36, PARENT_LEN = 16 };
 
 static bool
@@ -31,7 +33,7 @@ trace_id(struct span traceparent, char out[static TRACE_ID_LEN + 1])
 		return false;
 	for (size_t i = 0; i < VERSION_00_LEN; i++) {
 		char c = t.ptr[i];
-		bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+		bool hex = ascii_is_hex(c) && !ascii_is_upper(c);
 
 		if (form[i] == 'h' ? !hex : c != '-')
 			return false;
