@@ -14,6 +14,7 @@ extern const struct box parent_box, resolver_box, keeper_box, ingress_box, egres
 /* Lists that roles include. */
 extern const struct box common_box;    /* every role: the loop, the channels, memory, the end */
 extern const struct box client_box;    /* who dials with libcurl: keeper and egress */
+extern const struct box patient_box;   /* between whom calls pass: how they are scheduled */
 extern const struct box start_box;     /* what a role does between its exec and its own box */
 extern const struct box loader_box;    /* the start of a dynamic build; empty in the static one */
 extern const struct box sanitizer_box; /* a sanitizer's run-time; empty in any other build */

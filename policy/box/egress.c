@@ -13,6 +13,6 @@ static const struct box_call calls[] = {
 	ANY("pread64", "the keeper's CA bundle, a sealed memfd"),
 };
 
-static const struct box *const includes[] = {&common_box, &client_box, NULL};
+static const struct box *const includes[] = {&common_box, &client_box, &patient_box, NULL};
 
 const struct box egress_box = {"egress", BOX_CALLS(calls), includes, .dials = true};

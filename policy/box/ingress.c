@@ -26,6 +26,6 @@ static const struct box_call calls[] = {
 	     EQ32(1, SHUT_WR)),
 };
 
-static const struct box *const includes[] = {&common_box, NULL};
+static const struct box *const includes[] = {&common_box, &patient_box, NULL};
 
 const struct box ingress_box = {"ingress", BOX_CALLS(calls), includes, false, false, false};

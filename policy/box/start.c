@@ -22,6 +22,7 @@ static const struct box_call calls[] = {
 	ANY("sysinfo", "libcurl's and OpenSSL's start"),
 	ANY("rt_sigaction", "a role's ignored signals, just before its exec"),
 	ANY("epoll_create1", "loop_new"),
+	WHEN("sched_getscheduler", "whether it was given a policy", EQ32(0, 0)),
 	WHEN("setitimer", "ingress's tick, on a kernel that lets descriptors pass",
 	     EQ32(0, ITIMER_REAL)),
 	ANY("pread64", "the projection"),

@@ -27,6 +27,7 @@ static const struct sockaddr_in loopback = {
 	.sin_port = CONNECT_OTHER_PORT << 8,
 };
 static char *const no_strings[] = {NULL};
+static const struct sched_param no_priority;
 static char scratch[STACK];
 
 /* Each is one system call; a role that may not make it does not come back. */
@@ -91,6 +92,9 @@ static const struct action {
 	{"perf", SYS_perf_event_open, {P(scratch), 0, P(-1), P(-1), 0}},
 	{"userfaultfd", SYS_userfaultfd, {0}},
 	{"keyctl", SYS_keyctl, {0, 0, 0, 0, 0}},
+	{"patient", SYS_sched_setscheduler, {0, SCHED_BATCH, P(&no_priority)}},
+	{"patient-other", SYS_sched_setscheduler, {1, SCHED_BATCH, P(&no_priority)}},
+	{"real-time", SYS_sched_setscheduler, {0, SCHED_FIFO, P(&no_priority)}},
 	{"setuid", SYS_setuid, {0}},
 	{"mount", SYS_mount, {P("none"), P("/tmp"), P("tmpfs"), 0, 0}},
 	{"unshare", SYS_unshare, {CLONE_NEWUSER}},

@@ -19,6 +19,7 @@ enum role { ROLE_NONE, ROLE_RESOLVER, ROLE_KEEPER, ROLE_INGRESS, ROLE_EGRESS, RO
  */
 enum {
 	SPAWN_PROJECTION = 3, /* sealed memfd */
+	SPAWN_WAITS = 3,      /* once that is read, ingress, egress: ev/patience.h */
 	SPAWN_PARENT = 4,     /* SEQPACKET to the parent */
 	SPAWN_CHANNEL_A =
 		5, /* resolver: keeper;  keeper: resolver; ingress: keeper; egress: resolver */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
+#include <unistd.h>
 
 #include "box/spawn.h"
 #include "config/plan_egress.h"
@@ -264,6 +265,7 @@ plan_receive(const struct pack_type *type, void *plan)
 		buf_free(&text);
 		return -1;
 	}
+	close(SPAWN_PROJECTION);
 	/* The text stays: spans point into it. Items are at most eight times as large as packed. */
 	pool_init(&pool, 8 * text.len + 64 * 1024);
 	return pack_read(type, buf_span(&text), &pool, plan);

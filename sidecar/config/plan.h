@@ -89,8 +89,8 @@ enum {
 extern const struct pack_type resolver_plan_type, keeper_plan_type;
 
 /*
- * Reads a role's projection from the descriptor SPAWN_PROJECTION: spans and lists live in pool
- * (taken for it, never freed: they last as long as the process). 0 or -1.
+ * Reads a role's projection from the descriptor SPAWN_PROJECTION, and closes that: spans and lists
+ * live in a pool (taken for it, never freed: they last as long as the process). 0 or -1.
  */
 int plan_receive(const struct pack_type *type, void *plan);
 

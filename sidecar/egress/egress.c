@@ -12,6 +12,7 @@
 #include "box/spawn.h"
 #include "egress/probe.h"
 #include "egress/serve.h"
+#include "ev/patience.h"
 #include "policy/box/boxes.h"
 
 enum { ALIVE_MS = 1000, CA_BYTES_MAX = 4 * 1024 * 1024 };
@@ -21,6 +22,7 @@ struct role_egress {
 	struct egress_plan plan;
 	struct channel *parent, *resolver, *keeper, *ingress;
 	struct timer alive;
+	struct patience patience;
 	struct probe **probes; /* by target, for check --resolve; else NULL */
 };
 
@@ -337,12 +339,14 @@ egress_main(void)
 	static struct role_egress r;
 	struct box_level level = {0};
 	struct msg_ready ready;
+	int waits;
 
 	log_setup(LOG_JSON, LOG_INFO, "egress");
 	if (plan_receive(&egress_plan_type, &r.plan) != 0) {
 		log_write(LOG_ERROR, "the projection could not be read", NULL, 0);
 		return 1;
 	}
+	waits = patience_open(SPAWN_WAITS);
 	log_setup(r.plan.log_format, r.plan.log_level, "egress");
 	r.e = (struct egress){.loop = loop_new(),
 			      .plan = &r.plan,
@@ -350,6 +354,7 @@ egress_main(void)
 			      .refused = refused,
 			      .redacted = redacted,
 			      .deployment = deployment};
+	patience_start(&r.patience, r.e.loop, waits);
 	r.e.targets = calloc(r.plan.ntargets + 1, sizeof(*r.e.targets));
 	if (r.e.targets == NULL || open_trunk(&r) != 0 || enter(&r, &level) != 0)
 		return 1;

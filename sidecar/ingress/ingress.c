@@ -14,6 +14,7 @@
 #include "box/msg_answer.h"
 #include "box/spawn.h"
 #include "box/trunk.h"
+#include "ev/patience.h"
 #include "ingress/admission.h"
 #include "ingress/conn.h"
 #include "ingress/limits.h"
@@ -30,6 +31,7 @@ struct role_ingress {
 	struct listener *listeners; /* NULL: not accepting */
 	struct timer drain;
 	struct source log;
+	struct patience patience;
 	struct msg_standing told; /* to the parent */
 };
 
@@ -370,13 +372,14 @@ serves_unix(const struct ingress_plan *plan)
 }
 
 static int
-start(struct role_ingress *r)
+start(struct role_ingress *r, int waits)
 {
 	struct ingress *in = &r->in;
 	struct box_options o = {0};
 	const char *why = NULL;
 
 	in->loop = loop_new();
+	patience_start(&r->patience, in->loop, waits);
 	in->idle = drained_if_idle;
 	in->started = in->plan.started;
 	in->keeper_seen = in->egress_seen = in->resolver_seen =
@@ -417,15 +420,16 @@ ingress_main(void)
 {
 	static struct role_ingress r;
 	struct msg_ready ready;
-	int code;
+	int code, waits;
 
 	log_setup(LOG_JSON, LOG_INFO, "ingress");
 	if (plan_receive(&ingress_plan_type, &r.in.plan) != 0) {
 		log_write(LOG_ERROR, "the projection could not be read", NULL, 0);
 		return 1;
 	}
+	waits = patience_open(SPAWN_WAITS);
 	log_setup(r.in.plan.log_format, r.in.plan.log_level, "ingress");
-	if (start(&r) != 0)
+	if (start(&r, waits) != 0)
 		return 1;
 	gather_log(&r);
 	ready = (struct msg_ready){r.in.level.landlock_abi, r.in.level.landlock_net,

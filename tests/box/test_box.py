@@ -82,6 +82,9 @@ EXPECTED = [
     ("seccomp", ROLES, KILLED, 0),
     ("sockopt", ("ingress",), KILLED, 0),
     ("setown", ROLES, KILLED, 0),
+    ("patient", ("resolver", "keeper"), KILLED, 0),
+    ("patient-other", ROLES, KILLED, 0),
+    ("real-time", ROLES, KILLED, 0),
     ("no-wait", DIALS, EBADF, 0),
     ("wait", ("ingress", *DIALS), KILLED, 0),
     ("ioctl", ("ingress", *DIALS), KILLED, 0),
@@ -170,6 +173,34 @@ def test_the_log_tells_the_level(tmp_path) -> None:
             assert record["landlock_scope"] == (
                 "yes" if landlock_abi() >= 6 else "no"
             ), record
+
+
+def test_who_hands_calls_on_waits_its_turn(tmp_path) -> None:
+    """And keeps the policy that it was started with, where somebody chose one."""
+    given = os.sched_getscheduler(0)
+    with serve(tmp_path) as s:
+        pids = boxed(s)
+        patient = os.SCHED_BATCH if given == os.SCHED_OTHER else given
+        for role in ("ingress", "egress"):
+            end = time.monotonic() + 15  # beside others it may be impatient for ten seconds
+            while os.sched_getscheduler(pids[role]) != patient and time.monotonic() < end:
+                time.sleep(0.01)
+            assert os.sched_getscheduler(pids[role]) == patient, role
+        for role in ("parent", "resolver", "keeper"):
+            assert os.sched_getscheduler(pids[role]) == given, role
+
+
+def test_a_policy_that_somebody_chose_stays(tmp_path) -> None:
+    given = os.sched_getscheduler(0), os.sched_getparam(0)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        with serve(tmp_path) as s:
+            pids = boxed(s)
+            time.sleep(0.5)  # some turns of the loops
+            policies = {os.sched_getscheduler(pid) for pid in pids.values()}
+    finally:
+        os.sched_setscheduler(0, *given)
+    assert policies == {os.SCHED_IDLE}
 
 
 def test_the_kernel_confirms_it(tmp_path) -> None:

@@ -103,6 +103,10 @@ static const struct {
 	{"kill-parent", KEEPER | INGRESS | EGRESS, KILLED, 0, "no signal"},
 	{"kill-parent", RESOLVER, EPERM, 6, "the resolver may kill its children alone"},
 	{"tgkill", ALL, KILLED, 0, "abort's SIGABRT alone"},
+	{"patient", RESOLVER | KEEPER, KILLED, 0, "calls do not pass by them"},
+	{"patient", PARENT | INGRESS | EGRESS, DONE, 0, "waits its turn (ev/patience.h)"},
+	{"patient-other", ROLES_ONLY, KILLED, 0, "nobody else's"},
+	{"real-time", ROLES_ONLY, KILLED, 0, "before all others"},
 
 	{"memfd_create", RESOLVER | INGRESS | EGRESS, KILLED, 0, "only who hands blobs on"},
 	{"memfd_create", KEEPER | PARENT, DONE, 0, "CA bundles; projections"},
