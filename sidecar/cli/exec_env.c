@@ -5,6 +5,7 @@
 #include "cli/exec_env.h"
 
 #include "base/auto.h"
+#include "policy/access/headers.h"
 #include "policy/access/operations.h"
 
 enum {
@@ -36,6 +37,7 @@ static const struct given {
 	{"AZURE_OPENAI_API_KEY", AZURE, TOKEN, ""},
 	{"AWS_ENDPOINT_URL_BEDROCK_RUNTIME", BEDROCK, ADDRESS, "/bedrock"},
 	{"AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME", BEDROCK, ADDRESS, "/bedrock"},
+	{"ANTHROPIC_BEDROCK_BASE_URL", BEDROCK, ADDRESS, "/bedrock"}, /* Claude Code's, too */
 	{"AWS_ACCESS_KEY_ID", BEDROCK, TOKEN, ""},
 	{"AWS_SECRET_ACCESS_KEY", BEDROCK, TEXT, "none"},
 	{"AWS_REGION", BEDROCK, REGION, ""},
@@ -54,6 +56,9 @@ static const char *const rivals[] = {
 	"AZURE_OPENAI_KEY",   "LITELLM_API_KEY",         "LITELLM_MASTER_KEY",
 	"GEMINI_API_KEY",     "GOOGLE_API_KEY",
 };
+
+/* Headers that clients add, `Name: value` a line: one may be a key, and go before the run's. */
+static const char *const custom_headers[] = {"ANTHROPIC_CUSTOM_HEADERS", "OPENAI_CUSTOM_HEADERS"};
 
 /* By which programs find sockets of the host, and proxies that cannot be reached. */
 static const char *const outside[] = {
@@ -134,6 +139,22 @@ holds_secret(const struct maker *m, const char *entry)
 	return false;
 }
 
+/* Whether sidekey passes all of text's headers on; one that it does not may be a credential. */
+static bool
+passes(struct span text)
+{
+	for (size_t at = 0; at < text.len;) {
+		size_t end = span_find(text, at, '\n');
+		struct span line = span_cut(text, at, end);
+		struct span name = span_trim(span_cut(line, 0, span_find(line, 0, ':')));
+
+		if (name.len > 0 && !header_request_passes(name))
+			return false;
+		at = end + 1;
+	}
+	return true;
+}
+
 static bool
 is_dropped(const struct maker *m, const char *entry)
 {
@@ -147,6 +168,9 @@ is_dropped(const struct maker *m, const char *entry)
 	for (size_t i = 0; i < COUNT(given); i++)
 		if (span_is(name, given[i].name))
 			return true;
+	if (is_among(name, custom_headers, COUNT(custom_headers)) &&
+	    !passes(span_of(entry + name.len + 1)))
+		return true;
 	return is_among(name, rivals, COUNT(rivals)) || is_among(name, no_proxy, COUNT(no_proxy)) ||
 	       (m->o->isolated && is_among(name, outside, COUNT(outside))) ||
 	       holds_secret(m, entry);

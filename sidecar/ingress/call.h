@@ -45,6 +45,7 @@ struct call {
 	char trace_id[TRACE_ID_LEN + 1]; /* of a valid traceparent, or empty */
 	struct meter meter;              /* of the answer's body */
 	bool whole;                      /* the answer has ended, and not broken off */
+	bool had_all;                    /* the agent has its last event: it may leave */
 	enum meter_result metered;
 	struct usage usage; /* as far as it was said; all of it when that is METER_KNOWN */
 };

@@ -341,7 +341,7 @@ static void
 call_more(struct conn *c, uint32_t got)
 {
 	if ((got & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-		conn_abort(c, c->answer_done ? NULL : "client_gone");
+		conn_abort(c, c->answer_done || c->call->had_all ? NULL : "client_gone");
 	else if ((got & EPOLLIN) != 0 && upload_wants(c))
 		upload_read(c);
 	else

@@ -53,7 +53,8 @@ requests(struct buf *b, const struct ingress *in)
 	       "Calls that are over. target and operation are empty where a call was refused "
 	       "before they were known, status where the client left before an answer, and code "
 	       "where the answer was the upstream's; client_gone and error codes beside a status "
-	       "of the upstream's are answers that broke off.");
+	       "of the upstream's are answers that broke off (not a stream whose last event the "
+	       "client had).");
 	for (uint32_t i = 0; i < m->nseries; i++) {
 		const struct metrics_series *s = &m->series[i];
 

@@ -22,13 +22,13 @@ static const struct meter_operation {
 	[OPERATION_COMPLETIONS] = {.plain = &meter_usage_answer, .event = &meter_usage_answer},
 	[OPERATION_RESPONSES] = {.plain = &meter_usage_answer, .event = &meter_usage_response},
 	[OPERATION_EMBEDDINGS] = {.plain = &meter_usage_answer, .input_only = true},
-	[OPERATION_RERANK] = {.plain = &meter_usage_answer, .input_only = true},
+	[OPERATION_RERANK] = {.plain = &meter_usage_rerank, .input_only = true},
 	[OPERATION_MESSAGES] = {.plain = &meter_usage_answer, .event = &meter_usage_message},
 	[OPERATION_CONVERSE] = {.plain = &meter_usage_answer},
 	[OPERATION_CONVERSE_STREAM] = {.plain = &meter_usage_answer,
 				       .frames = true,
 				       .kind = METER_CONVERSE},
-	[OPERATION_INVOKE] = {.plain = &meter_usage_answer},
+	[OPERATION_INVOKE] = {.plain = &meter_usage_invoke},
 	[OPERATION_INVOKE_STREAM] = {.plain = &meter_usage_answer,
 				     .frames = true,
 				     .kind = METER_INVOKE},
@@ -134,6 +134,15 @@ finish(struct meter *m, bool whole)
 		meter_usage_add(&m->sum, &m->as.json.found);
 	else if (m->form == FORM_SSE && whole)
 		meter_sse_end(&m->as.sse, &m->sum);
+}
+
+bool
+meter_is_over(const struct meter *m)
+{
+	if (m->form == FORM_FRAMES)
+		return m->sum.last && !m->as.frames.broken;
+	return m->form == FORM_SSE &&
+	       (m->as.sse.done || (m->as.sse.root == &meter_usage_response && m->sum.last));
 }
 
 /*

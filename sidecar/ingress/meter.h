@@ -47,6 +47,9 @@ void meter_begin(struct meter *m, const struct route *route, unsigned status,
 /* The next bytes of the body. */
 void meter_feed(struct meter *m, struct span piece);
 
+/* Whether the last event of a stream has come, on which many agents hang up (llm.md 1.6). */
+bool meter_is_over(const struct meter *m);
+
 /*
  * No more will come. whole: the upstream ended the body itself. *out is what was said, be it
  * all (METER_KNOWN) or what a stream or the head said before it broke off; of half a document,

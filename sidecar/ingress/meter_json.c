@@ -96,6 +96,10 @@ in_name(struct meter_json *j, const char *p, const char *end)
 	for (size_t i = 0; i < here->n; i++)
 		if (span_is((struct span){j->word, j->word_len}, here->members[i].name))
 			j->member = &here->members[i];
+	if (j->member != NULL && j->member->kind == METER_MARK) {
+		j->found.mark = true;
+		j->member = NULL;
+	}
 	return stop + 1;
 }
 

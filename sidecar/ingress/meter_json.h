@@ -15,13 +15,18 @@
 #include "base/span.h"
 
 enum {
-	METER_DEPTH = 128,    /* levels of what is skipped, as in scan.h */
-	METER_PATH_MAX = 4,   /* levels of what is looked at */
-	METER_WORD_MAX = 36,  /* the longest name that is looked for, and then some */
-	METER_NUMBERS_MAX = 9 /* that can be looked for at a time */
+	METER_DEPTH = 128,     /* levels of what is skipped, as in scan.h */
+	METER_PATH_MAX = 4,    /* levels of what is looked at */
+	METER_WORD_MAX = 36,   /* the longest name that is looked for, and then some */
+	METER_NUMBERS_MAX = 10 /* that can be looked for at a time */
 };
 
-enum meter_kind { METER_OBJECT, METER_NUMBER, METER_TEXT };
+enum meter_kind {
+	METER_OBJECT,
+	METER_NUMBER,
+	METER_TEXT,
+	METER_MARK, /* whatever its value is */
+};
 
 /* A member of an object: its name, and what its value must be (null: as if it were not there). */
 struct meter_member {
@@ -46,6 +51,7 @@ struct meter_numbers {
 	uint16_t seen;
 	bool bad;  /* something else than a count stood where one is due, or two different ones */
 	bool last; /* an object that says so was there */
+	bool mark; /* a METER_MARK was there */
 };
 
 /* Takes the inside of a METER_TEXT, in pieces. A text with escapes is bad. */

@@ -7,6 +7,7 @@
  * OpenAI's input holds what came from the cache (CACHED of PROMPT); Anthropic's and Bedrock's
  * stands beside it (INPUT, CACHE_READ, CACHE_WRITE). OpenAI's Responses say input_tokens like
  * Anthropic, but their cached tokens in the details, so that the two cannot be taken for another.
+ * Some gateways (new-api) say OpenAI's PROMPT and COMPLETION and zeros in INPUT and OUTPUT.
  */
 enum number {
 	PROMPT,
@@ -18,6 +19,7 @@ enum number {
 	CACHED,
 	CACHED_WRITE,
 	REASONING,
+	COMPLETION,
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -37,6 +39,10 @@ enum number {
 	{                                                                                          \
 		name, METER_TEXT, 0, false, NULL                                                   \
 	}
+#define MARK(name)                                                                                 \
+	{                                                                                          \
+		name, METER_MARK, 0, false, NULL                                                   \
+	}
 
 static const struct meter_member input_details_members[] = {
 	NUMBER("cached_tokens", CACHED),
@@ -54,7 +60,7 @@ static const struct meter_object output_details = {output_details_members,
 
 static const struct meter_member usage_members[] = {
 	NUMBER("prompt_tokens", PROMPT),
-	NUMBER("completion_tokens", OUTPUT),
+	NUMBER("completion_tokens", COMPLETION),
 	NUMBER("input_tokens", INPUT),
 	NUMBER("output_tokens", OUTPUT),
 	NUMBER("total_tokens", TOTAL),
@@ -78,6 +84,24 @@ static const struct meter_object usage = {usage_members, COUNT(usage_members)};
 
 static const struct meter_member answer_members[] = {INTO("usage", usage)};
 const struct meter_object meter_usage_answer = {answer_members, COUNT(answer_members)};
+
+static const struct meter_member billed_members[] = {NUMBER("total_tokens", TOTAL)};
+static const struct meter_object billed = {billed_members, COUNT(billed_members)};
+
+static const struct meter_member meta_members[] = {
+	INTO("tokens", usage),
+	INTO("billed_units", billed),
+};
+static const struct meter_object meta = {meta_members, COUNT(meta_members)};
+
+static const struct meter_member rerank_members[] = {INTO("usage", usage), INTO("meta", meta)};
+const struct meter_object meter_usage_rerank = {rerank_members, COUNT(rerank_members)};
+
+static const struct meter_member invoke_members[] = {
+	INTO("usage", usage), MARK("embedding"),      /* Titan's, of a text or an image */
+	MARK("embeddingsByType"), MARK("embeddings"), /* Cohere's, Nova's */
+};
+const struct meter_object meter_usage_invoke = {invoke_members, COUNT(invoke_members)};
 
 static const struct meter_member closing_members[] = {LAST("usage", usage)};
 const struct meter_object meter_usage_metadata = {closing_members, COUNT(closing_members)};
@@ -122,6 +146,7 @@ meter_usage_add(struct meter_numbers *sum, const struct meter_numbers *later)
 	sum->seen = (uint16_t)(sum->seen | later->seen);
 	sum->bad = sum->bad || later->bad;
 	sum->last = sum->last || later->last;
+	sum->mark = sum->mark || later->mark;
 }
 
 bool
@@ -133,6 +158,9 @@ meter_usage_sum(const struct meter_numbers *sum, bool input_only, struct usage *
 	*out = (struct usage){0};
 	if (sum->bad)
 		return false;
+	input_only = input_only || sum->mark;
+	if (has(sum, COMPLETION))
+		u.output = v[COMPLETION];
 	u.cache_read = has(sum, CACHED) ? v[CACHED] : v[CACHE_READ];
 	u.cache_write = has(sum, CACHED_WRITE) ? v[CACHED_WRITE] : v[CACHE_WRITE];
 	if (has(sum, PROMPT))
@@ -148,6 +176,6 @@ meter_usage_sum(const struct meter_numbers *sum, bool input_only, struct usage *
 		 v[TOTAL] > u.input + u.output)
 		u.output = v[TOTAL] - u.input;
 	*out = u;
-	return (has(sum, OUTPUT) || input_only) &&
+	return (has(sum, OUTPUT) || has(sum, COMPLETION) || input_only) &&
 	       (has(sum, PROMPT) || has(sum, INPUT) || (has(sum, TOTAL) && input_only));
 }

@@ -19,6 +19,8 @@ struct usage {
 
 /* The documents in which usage is looked for. */
 extern const struct meter_object meter_usage_answer;     /* usage */
+extern const struct meter_object meter_usage_rerank;     /* the same, or LiteLLM's meta */
+extern const struct meter_object meter_usage_invoke;     /* usage, or vectors: no output then */
 extern const struct meter_object meter_usage_response;   /* response.usage: Responses' events */
 extern const struct meter_object meter_usage_message;    /* Anthropic's: message.usage, or usage */
 extern const struct meter_object meter_usage_metadata;   /* usage: Converse's last event */

@@ -279,9 +279,11 @@ relay_out(struct conn *c)
 	uint64_t before = c->call->bytes_out;
 
 	if (!conn_send(c)) {
-		conn_abort(c, "client_gone");
+		conn_abort(c, c->call->had_all ? NULL : "client_gone");
 		return;
 	}
+	if (c->out.len == 0 && meter_is_over(&c->call->meter))
+		c->call->had_all = true;
 	/* However slowly it reads: the time that it has is between two reads. */
 	if (c->call->bytes_out > before)
 		timer_stop(c->in->loop, &c->timer);

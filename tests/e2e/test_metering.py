@@ -11,7 +11,7 @@ from fakes import openai_answers as answers
 from fakes.agent import CHAT, HELLO, STREAM, Agent, Closed
 from fakes.apibase import SSE, Act, refusal
 from fakes.sidekey import Sidekey
-from fakes.wire import wait_for
+from fakes.wire import Connection, head_bytes, wait_for
 from fakes.world import World
 
 MODEL = "gpt-4o"
@@ -329,6 +329,47 @@ def test_break_behind_the_last_event(world: World, sidekey: Sidekey, agent: Agen
         list(agent.pieces(agent.read_head()))
     assert bytes(agent.received).endswith(piece)
     assert used(sidekey) == KNOWN
+
+
+STOP = answers.event({"type": "message_stop"}, "message_stop")
+DELTA = answers.event({"type": "message_delta", "usage": {"output_tokens": 3}}, "message_delta")
+DONE = b"data: [DONE]\n\n"
+COMPLETED = answers.event(
+    {"type": "response.completed", "response": answers.response({})}, "response.completed"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "stream", "code"),
+    [
+        (CHAT, b'data: {"choices":[]}\n\n' + DONE, ""),
+        (CHAT, b'data: {"choices":[]}\n\n', "client_gone"),
+        (CHAT, DONE[:-1], "client_gone"),
+        ("/v1/responses", COMPLETED, ""),
+        ("/v1/messages", DELTA + STOP, ""),
+        ("/v1/messages", DELTA, "client_gone"),
+    ],
+    ids=["DONE", "before DONE", "within it", "completed", "message_stop", "before message_stop"],
+)
+def test_agent_that_leaves_on_the_last_event(
+    plain_world: World, start, path: str, stream: bytes, code: str
+) -> None:
+    """As the SDKs do, before the upstream ends the stream (reference/llm.md 1.6): it is no loss."""
+
+    async def play(connection: Connection) -> None:
+        connection.send(head_bytes(200, [*SSE, ("Transfer-Encoding", "chunked")]))
+        connection.chunk(stream)
+        await connection.sleep(5)
+
+    plain_world.api.script(Act(play=play))
+    target = plain_world.target(provider="litellm")
+    sidekey = start(plain_world.config(target), plain_world.env())
+    with Agent(sidekey.port) as agent:
+        agent.begin("POST", path, {"model": MODEL, "max_tokens": 9, "messages": [], "stream": True})
+        assert next(agent.pieces(agent.read_head())) == stream
+    wait_for(lambda: plain_world.api.last().gone_at is not None, 3, "upstream sees it")
+    wait_for(lambda: sidekey.calls(), 5, "the call's log line")
+    assert [(c["status"], c["code"]) for c in sidekey.calls()] == [(200, code)]
 
 
 # ---- includeUsage ----

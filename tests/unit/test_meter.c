@@ -192,6 +192,11 @@ static const struct headers {
 	{"7", "9", "[1]", true, 7, 9, "a body of another form"},
 	{"7", "9", FIVE, true, 2, 3, "the body knows better: it tells cached tokens apart"},
 	{"7", NULL, "{}", false, 7, 0, "one of two"},
+	{"7", NULL, "{\"embedding\":[0.5],\"inputTextTokenCount\":7}", true, 7, 0,
+	 "Titan's vectors, which are no output"},
+	{"7", NULL, "{\"id\":\"x\",\"embeddings\":{\"float\":[[1]]}}", true, 7, 0, "Cohere's"},
+	{"7", NULL, "{\"x\":{\"embedding\":[1]}}", false, 7, 0, "vectors elsewhere"},
+	{NULL, NULL, "{\"embedding\":[1]}", false, 0, 0, "vectors alone"},
 	{"-7", "9", "{}", false, 0, 0, "not a count"},
 	{"7", "9999999999999", "{}", false, 0, 0, "not a count of this world"},
 	{NULL, NULL, "{}", false, 0, 0, "neither"},
@@ -223,6 +228,39 @@ invoke_headers(void **state)
 	}
 }
 
+/* ---- rerank: LiteLLM puts what its providers say into `meta` ---- */
+
+static const struct reranked {
+	const char *body;
+	bool known;
+	uint64_t input, output;
+	const char *why;
+} reranked[] = {
+	{"{\"results\":[],\"usage\":{\"total_tokens\":7}}", true, 7, 0, "Jina's, Voyage's"},
+	{"{\"results\":[],\"meta\":{\"api_version\":null,\"billed_units\":{\"search_units\":1,"
+	 "\"total_tokens\":7},\"tokens\":{\"input_tokens\":7,\"output_tokens\":0}}}",
+	 true, 7, 0, "LiteLLM's"},
+	{"{\"meta\":{\"billed_units\":{\"total_tokens\":7},\"tokens\":null}}", true, 7, 0,
+	 "a total alone"},
+	{"{\"meta\":{\"billed_units\":{\"search_units\":1}}}", false, 0, 0, "by searches"},
+	{"{\"results\":[{\"meta\":{\"tokens\":{\"input_tokens\":7}}}]}", false, 0, 0, "elsewhere"},
+};
+
+static void
+rerank(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(reranked); i++) {
+		const struct reranked *r = &reranked[i];
+		struct answer a = {DIALECT_OPENAI, "/rerank", JSON_TYPE, span_of(r->body), false};
+		struct usage u = {0};
+
+		if (metering(&a, &u) != (r->known ? METER_KNOWN : METER_UNKNOWN) ||
+		    u.input != r->input || u.output != r->output)
+			fail_msg("%s", r->why);
+	}
+}
+
 static void
 before_the_head(void **state)
 {
@@ -248,9 +286,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(recorded_answers),
-		cmocka_unit_test(operations_and_types),
-		cmocka_unit_test(invoke_headers),
+		cmocka_unit_test(recorded_answers), cmocka_unit_test(operations_and_types),
+		cmocka_unit_test(invoke_headers),   cmocka_unit_test(rerank),
 		cmocka_unit_test(before_the_head),
 	};
 

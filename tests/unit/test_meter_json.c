@@ -162,6 +162,14 @@ caches(void **state)
 		{"\"prompt_tokens\":12,\"completion_tokens\":1,\"total_tokens\":17,"
 		 "\"completion_tokens_details\":{\"reasoning_tokens\":4}",
 		 {.input = 12, .output = 5, .reasoning = 4}},
+		/* new-api's: fields that it never fills stand beside those of OpenAI's. */
+		{"\"prompt_tokens\":1459,\"completion_tokens\":91,\"total_tokens\":1550,"
+		 "\"prompt_tokens_details\":{\"cached_tokens\":0},\"input_tokens\":0,"
+		 "\"output_tokens\":0,\"input_tokens_details\":null",
+		 {.input = 1459, .output = 91}},
+		{"\"output_tokens\":0,\"input_tokens\":736,\"prompt_tokens\":736,"
+		 "\"completion_tokens\":535",
+		 {.input = 736, .output = 535}},
 		{"\"prompt_tokens\":9,\"completion_tokens\":3,\"total_tokens\":105",
 		 {.input = 9, .output = 96}}, /* Gemini's */
 	};
