@@ -141,8 +141,7 @@ meter_is_over(const struct meter *m)
 {
 	if (m->form == FORM_FRAMES)
 		return m->sum.last && !m->as.frames.broken;
-	return m->form == FORM_SSE &&
-	       (m->as.sse.done || (m->as.sse.root == &meter_usage_response && m->sum.last));
+	return m->form == FORM_SSE && m->as.sse.done;
 }
 
 /*
@@ -156,7 +155,7 @@ is_final(const struct meter *m, bool whole)
 	case FORM_JSON:
 		return whole || meter_json_done(&m->as.json);
 	case FORM_SSE:
-		/* Responses say it once; chat and messages perhaps several times. */
+		/* A response's is of its last event; of chat and messages there may be several. */
 		return (m->sum.last || m->as.sse.root == &meter_usage_answer) &&
 		       (m->as.sse.root == &meter_usage_response || whole || m->as.sse.done);
 	case FORM_FRAMES:

@@ -8,13 +8,20 @@
 
 #include "ingress/meter_sse.h"
 
-static const char field[] = "data:", mark[] = "[DONE]", stop_type[] = "message_stop";
+static const char field[] = "data:", mark[] = "[DONE]";
 
 enum {
 	FIELD_LEN = sizeof(field) - 1,
 	MARK_LEN = sizeof(mark) - 1,
-	STOP_LEN = sizeof(stop_type) - 1,
 	MARK_NOT = 0xff,
+};
+
+/* The last event's type, in a stream of messages or of a response. */
+static const char *const closing[] = {
+	"message_stop",
+	"response.completed",
+	"response.incomplete",
+	"response.failed",
 };
 
 enum step {
@@ -41,8 +48,20 @@ static void
 take_type(void *arg, struct span piece)
 {
 	struct meter_sse *s = arg;
+	size_t room = sizeof(s->type) - s->type_len, n = piece.len < room ? piece.len : room;
 
-	match(&s->typed, stop_type, STOP_LEN, piece);
+	if (n > 0)
+		memcpy(s->type + s->type_len, piece.ptr, n);
+	s->type_len = (uint8_t)(s->type_len + n);
+}
+
+static bool
+is_closing(const struct meter_sse *s)
+{
+	for (size_t i = 0; i < sizeof(closing) / sizeof(closing[0]); i++)
+		if (span_is((struct span){s->type, s->type_len}, closing[i]))
+			return true;
+	return false;
 }
 
 static void
@@ -50,16 +69,20 @@ event_begin(struct meter_sse *s)
 {
 	meter_json_init(&s->json, s->root, take_type, s);
 	s->data = false;
-	s->marked = s->typed = 0;
+	s->marked = s->type_len = 0;
 }
 
 static void
 event_end(struct meter_sse *s, struct meter_numbers *sum)
 {
+	bool closes = is_closing(s) && meter_json_done(&s->json);
+
 	if (!s->data)
 		return;
-	s->done = s->done || s->marked == MARK_LEN ||
-		  (s->typed == STOP_LEN && meter_json_done(&s->json));
+	s->done = s->done || s->marked == MARK_LEN || closes;
+	/* Some gateways begin a response with zeros, which may still grow. */
+	if (s->root == &meter_usage_response && !closes)
+		s->json.found.last = false;
 	/* Data that is no JSON says nothing of usage: some servers keep alive with such. */
 	if (meter_json_done(&s->json))
 		meter_usage_add(sum, &s->json.found);

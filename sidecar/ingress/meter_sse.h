@@ -8,16 +8,19 @@
 
 #include "ingress/meter_usage.h"
 
+enum { METER_TYPE_MAX = 20 }; /* of an event's type: the longest that counts, and more */
+
 struct meter_sse {
 	const struct meter_object *root;
-	struct meter_json json; /* of the event that is coming */
-	uint8_t step;           /* of meter_sse.c's own */
-	uint8_t matched;        /* bytes of "data:" that the line began with */
-	uint8_t marked;         /* bytes of "[DONE]" that the data is so far */
-	uint8_t typed;          /* the same of "message_stop" and the event's type */
-	bool after_cr;          /* an LF that comes now belongs to the line before */
-	bool data;              /* the event has a line of it */
-	bool done; /* OpenAI's [DONE] or Anthropic's message_stop came, the last event */
+	struct meter_json json;    /* of the event that is coming */
+	uint8_t step;              /* of meter_sse.c's own */
+	uint8_t matched;           /* bytes of "data:" that the line began with */
+	uint8_t marked;            /* bytes of "[DONE]" that the data is so far */
+	uint8_t type_len;          /* METER_TYPE_MAX: it is none of those that count */
+	char type[METER_TYPE_MAX]; /* of the event */
+	bool after_cr;             /* an LF that comes now belongs to the line before */
+	bool data;                 /* the event has a line of it */
+	bool done; /* the last event came: [DONE], message_stop, response.completed or its like */
 };
 
 void meter_sse_init(struct meter_sse *s, const struct meter_object *root);

@@ -106,7 +106,10 @@ const struct meter_object meter_usage_invoke = {invoke_members, COUNT(invoke_mem
 static const struct meter_member closing_members[] = {LAST("usage", usage)};
 const struct meter_object meter_usage_metadata = {closing_members, COUNT(closing_members)};
 
-static const struct meter_member response_members[] = {INTO("response", meter_usage_metadata)};
+static const struct meter_member response_members[] = {
+	INTO("response", meter_usage_metadata),
+	TEXT("type"),
+};
 const struct meter_object meter_usage_response = {response_members, COUNT(response_members)};
 
 static const struct meter_member message_members[] = {

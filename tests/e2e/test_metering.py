@@ -334,6 +334,10 @@ def test_break_behind_the_last_event(world: World, sidekey: Sidekey, agent: Agen
 STOP = answers.event({"type": "message_stop"}, "message_stop")
 DELTA = answers.event({"type": "message_delta", "usage": {"output_tokens": 3}}, "message_delta")
 DONE = b"data: [DONE]\n\n"
+ZEROS = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}  # as some gateways begin
+CREATED = answers.event(
+    {"type": "response.created", "response": {"usage": ZEROS}}, "response.created"
+)
 COMPLETED = answers.event(
     {"type": "response.completed", "response": answers.response({})}, "response.completed"
 )
@@ -345,11 +349,12 @@ COMPLETED = answers.event(
         (CHAT, b'data: {"choices":[]}\n\n' + DONE, ""),
         (CHAT, b'data: {"choices":[]}\n\n', "client_gone"),
         (CHAT, DONE[:-1], "client_gone"),
-        ("/v1/responses", COMPLETED, ""),
+        ("/v1/responses", CREATED + COMPLETED, ""),
+        ("/v1/responses", CREATED, "client_gone"),
         ("/v1/messages", DELTA + STOP, ""),
         ("/v1/messages", DELTA, "client_gone"),
     ],
-    ids=["DONE", "before DONE", "within it", "completed", "message_stop", "before message_stop"],
+    ids=["DONE", "before DONE", "within it", "completed", "created", "message_stop", "before message_stop"],
 )
 def test_agent_that_leaves_on_the_last_event(
     plain_world: World, start, path: str, stream: bytes, code: str

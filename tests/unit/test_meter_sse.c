@@ -20,6 +20,7 @@
 #define STOP "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
 #define RESPONSE(type, usage)                                                                      \
 	"event: " type "\ndata: {\"type\":\"" type "\",\"response\":{\"usage\":" usage "}}\n\n"
+#define ZEROS "{\"input_tokens\":0,\"output_tokens\":0,\"total_tokens\":0}"
 #define THREE "{\"input_tokens\":1,\"output_tokens\":2,\"total_tokens\":3}"
 
 static const struct row {
@@ -73,6 +74,16 @@ static const struct row {
 	 "the agent left after the last event"},
 	{RESPONSES, RESPONSE("response.failed", "null"), false, false, 0, 0, "failed"},
 	{RESPONSES, LAST, false, false, 0, 0, "where Responses do not have it"},
+	{RESPONSES, RESPONSE("response.created", ZEROS), true, false, 0, 0,
+	 "zeros to begin with, and the agent left"},
+	{RESPONSES, RESPONSE("response.in_progress", THREE), false, false, 1, 2,
+	 "said on the way, and never in the end"},
+	{RESPONSES, RESPONSE("response.created", ZEROS) RESPONSE("response.completed", THREE), true,
+	 true, 1, 2, "zeros to begin with"},
+	{RESPONSES, RESPONSE("response.completed.x", THREE), true, false, 1, 2,
+	 "not quite its name"},
+	{RESPONSES, RESPONSE("response.complete", THREE), true, false, 1, 2, "nor this"},
+	{RESPONSES, "data: {\"response\":{\"usage\":" THREE "}}\n\n", true, false, 1, 2, "no name"},
 
 	{MESSAGES, START DELTA("7") "data: {\"type\":\"message_stop\"}\n\n", false, true, 15, 7,
 	 "as Anthropic does it"},
