@@ -290,11 +290,14 @@ went_elsewhere(struct exchange *x, enum verdict v, bool sent)
 
 /* ---- a budget that is spent (design section 6) ---- */
 
-/* Holds back an answer whose body may say that another try is in vain: its head has to say it. */
+/*
+ * Holds back an answer whose body may say that another try is in vain: its head has to say it. Of a
+ * call that is not signed it may be LiteLLM's, which has a /bedrock, too.
+ */
 static bool
 hold_budget(struct exchange *x, struct judgement as, const struct frame_head *head)
 {
-	if (!refusal_may_be_budget(head) || is_of_aws(x) ||
+	if (!refusal_may_be_budget(head) || x->target->plan->is_signed ||
 	    held_head(&x->held, as, head, false) != 0)
 		return false;
 	x->state = EXCHANGE_SPENT;

@@ -64,6 +64,19 @@ def test_a_budget_that_is_spent(
     assert plain_agent.chat().status == 200
 
 
+@pytest.mark.parametrize("status", [400, 429])
+def test_a_budget_that_is_spent_behind_bedrock(plain_world: World, start, status: int) -> None:
+    """LiteLLM's /bedrock says it in its own words; Anthropic's SDK for Bedrock heeds the header."""
+    base = plain_world.target()["apiBase"].removesuffix("/v1") + "/bedrock"
+    target = plain_world.target(provider="bedrock", region="us-east-1", apiBase=base)
+    sidekey = start(plain_world.config(target), plain_world.env())
+    plain_world.api.script(Act(status, (JSON,), json.dumps(BUDGET).encode()))
+    with Agent(sidekey.port) as agent:
+        answer = agent.call("POST", "/model/m/invoke", {"messages": []})
+    assert (answer.status, answer.json()) == (status, BUDGET), "as it came"
+    assert answer.header("x-should-retry") == "false"
+
+
 @pytest.mark.parametrize("said", [None, "true", "false"])
 def test_other_limits_are_as_they_came(
     plain_world: World, plain_agent: Agent, said: str | None
