@@ -22,12 +22,14 @@ enum setting {
 	TOKEN_FILE,
 	MFA_SERIAL,
 	PROCESS,
+	LOGIN,
 	SSO_SESSION,
 	SSO_START_URL,
 	SSO_REGION,
 	SSO_ACCOUNT,
 	SSO_ROLE,
-	SETTINGS,
+	PLACES, /* the first of enum profile_place */
+	SETTINGS = PLACES + PROFILE_PLACES,
 };
 
 static const char *const settings[SETTINGS] = {
@@ -44,12 +46,23 @@ static const char *const settings[SETTINGS] = {
 	[TOKEN_FILE] = "web_identity_token_file",
 	[MFA_SERIAL] = "mfa_serial",
 	[PROCESS] = "credential_process",
+	[LOGIN] = "login_session",
 	[SSO_SESSION] = "sso_session",
 	[SSO_START_URL] = "sso_start_url",
 	[SSO_REGION] = "sso_region",
 	[SSO_ACCOUNT] = "sso_account_id",
 	[SSO_ROLE] = "sso_role_name",
+	[PLACES + PROFILE_FIPS] = "use_fips_endpoint",
+	[PLACES + PROFILE_DUAL_STACK] = "use_dualstack_endpoint",
+	[PLACES + PROFILE_ENDPOINT] = "endpoint_url",
+	[PLACES + PROFILE_SERVICES] = "services",
 };
+
+const char *
+profile_place_name(enum profile_place p)
+{
+	return settings[PLACES + p];
+}
 
 static const char *const texts[] = {
 	[PROFILE_OK] = "the profile is good",
@@ -63,6 +76,8 @@ static const char *const texts[] = {
 		"credential_source, a key its secret, web_identity_token_file a role_arn, "
 		"IAM Identity Center its account, role, region and start URL",
 	[PROFILE_PROCESS] = "the profile has credential_process, and no program is ever run",
+	[PROFILE_LOGIN] = "the profile has login_session, which is of `aws login`: its sign-in is "
+			  "not read",
 	[PROFILE_MFA] = "the profile has mfa_serial, and there is nobody to ask for the code",
 	[PROFILE_NOTHING] = "the profile says nothing of an identity",
 };
@@ -206,6 +221,9 @@ take_keys(struct profile *p, const struct section *from)
 {
 	for (enum setting s = KEY_ID; s <= TOKEN; s++)
 		p->all.values[s] = from->values[s];
+	/* `aws configure set aws_session_token ""` is how one is taken out */
+	if (p->all.values[TOKEN].len == 0)
+		p->all.values[TOKEN] = (struct span){NULL, 0};
 }
 
 static bool
@@ -342,6 +360,8 @@ start_profile(const struct files *f, const struct profile *p, struct profile_cha
 		return start_web_identity(p, out);
 	if (says(p, SSO_ACCOUNT) || says(p, SSO_ROLE))
 		return start_sso(f, p, out, culprit);
+	if (says(p, LOGIN) && !p->keys_are_first)
+		return PROFILE_LOGIN;
 	if (says(p, PROCESS) && !p->keys_are_first)
 		return PROFILE_PROCESS;
 	if (!p->says_keys)
@@ -425,6 +445,18 @@ step_role(struct walk *w, const struct profile *p, struct span *next)
 	return PROFILE_OK;
 }
 
+static void
+take_place(struct profile_chain *c, const struct profile *p)
+{
+	const struct span *said = &p->all.values[PLACES];
+
+	c->region = p->all.values[REGION];
+	for (size_t i = 0; i < PROFILE_PLACES; i++)
+		c->places[i] = i == PROFILE_FIPS || i == PROFILE_DUAL_STACK
+				       ? span_iis(said[i], "true")
+				       : said[i].len > 0;
+}
+
 static enum profile_fault
 walk_from(struct walk *w, struct span name)
 {
@@ -440,7 +472,7 @@ walk_from(struct walk *w, struct span name)
 		if (!p.all.there)
 			return PROFILE_UNKNOWN;
 		if (w->chain.nroles == 0)
-			w->chain.region = p.all.values[REGION];
+			take_place(&w->chain, &p);
 		if (is_role(w, &p))
 			fault = step_role(w, &p, &next);
 		else

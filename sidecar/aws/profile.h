@@ -24,6 +24,18 @@ enum profile_source {
 /* role_arn upon role_arn: AWS itself sets no bound, and nobody needs more. */
 enum { PROFILE_ROLES_MAX = 5 };
 
+/* What a profile may say of where AWS is, which only the SDKs heed. */
+enum profile_place {
+	PROFILE_FIPS,       /* use_fips_endpoint = true */
+	PROFILE_DUAL_STACK, /* use_dualstack_endpoint = true */
+	PROFILE_ENDPOINT,   /* endpoint_url */
+	PROFILE_SERVICES,   /* services, which names a section of endpoints */
+	PROFILE_PLACES,
+};
+
+/* The key's name in the files. */
+const char *profile_place_name(enum profile_place p);
+
 struct profile_role {
 	struct span arn, external_id, session_name; /* the last two may be empty */
 	uint32_t duration_s;                        /* 0: not said */
@@ -39,7 +51,8 @@ struct profile_chain {
 	struct span sso_start_url, sso_region, sso_account, sso_role;
 	struct profile_role roles[PROFILE_ROLES_MAX]; /* then assumed, in this order */
 	size_t nroles;
-	struct span region; /* of the profile that was asked for; may be empty */
+	struct span region;          /* of the profile that was asked for; may be empty */
+	bool places[PROFILE_PLACES]; /* which of these it says */
 };
 
 enum profile_fault {
@@ -50,6 +63,7 @@ enum profile_fault {
 	PROFILE_TOO_DEEP,   /* more than PROFILE_ROLES_MAX roles */
 	PROFILE_INCOMPLETE, /* role_arn without a source, a key without its secret, … */
 	PROFILE_PROCESS,    /* credential_process: no program is ever run */
+	PROFILE_LOGIN,      /* login_session: aws login keeps it in a form of its own */
 	PROFILE_MFA,        /* mfa_serial: there is nobody to ask */
 	PROFILE_NOTHING,    /* the profile says nothing of an identity */
 };

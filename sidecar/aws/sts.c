@@ -117,6 +117,16 @@ add_arn(struct buf *out, size_t list, const struct arn *a, struct span service,
 /* What one reference adds to a statement's list that began at list; often nothing. 0 or -1. */
 typedef int element_fn(const struct reference *r, size_t list, struct buf *out);
 
+/* Whether the name ends as Secrets Manager's ARNs do: in a hyphen and six letters or digits. */
+static bool
+has_suffix(struct span secret)
+{
+	const size_t n = 7;
+	struct span end = span_cut(secret, secret.len > n ? secret.len - n : 0, secret.len);
+
+	return end.len == n && end.ptr[0] == '-' && span_is_alnum(span_cut(end, 1, n), "");
+}
+
 static int
 add_secret(const struct reference *r, size_t list, struct buf *out)
 {
@@ -129,6 +139,9 @@ add_secret(const struct reference *r, size_t list, struct buf *out)
 	if (r->kind != REFERENCE_SECRETS_MANAGER)
 		return 0;
 	if (buf_add_char(out, '"') != 0 || buf_add_span(out, r->secret) != 0)
+		return -1;
+	/* IAM compares whole ARNs; so many question marks are no other secret's */
+	if (!has_suffix(r->secret) && buf_add_str(out, "-??????") != 0)
 		return -1;
 	return end_element(out, list, start);
 }

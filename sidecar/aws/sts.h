@@ -30,8 +30,8 @@ enum { STS_POLICY_MAX = 2048 };
  * env: and file: are skipped. 0; -1 when none is left, one is no reference, the policy would be
  * over STS_POLICY_MAX, or out is full, which is then as it was.
  *
- * It cannot know two names: the secret behind an AgentCore provider of type EXTERNAL, and the six
- * characters that an ARN of Secrets Manager was written without. Both are denied under it.
+ * It cannot know the name of the secret behind an AgentCore provider of type EXTERNAL, which is
+ * denied under it.
  */
 int sts_policy_for(const struct span *references, size_t n, struct buf *out);
 

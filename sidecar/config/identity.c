@@ -64,6 +64,9 @@ choose(struct identity_choice *ch)
 		note(ch, &tried, i, found);
 	}
 	ch->out->tried = projector_take(ch->pr, &tried);
+	if (any && found == IDENTITY_FOUND && ch->want->profile.len > 0 && ch->profile.len == 0)
+		ch->out->in_vain = SPAN("is not looked at, since another source comes before it: "
+					"say credentials: profile as well");
 	return found;
 }
 

@@ -212,6 +212,32 @@ take_source(struct identity_choice *ch, const struct files *f, const struct prof
 	}
 }
 
+/*
+ * What the SDKs would heed and we do not, as one sentence: an environment that says the same, or
+ * that such is not to be heeded, makes it good.
+ */
+static void
+note_places(struct identity_choice *ch, const struct profile_chain *chain)
+{
+	static const struct {
+		const char *instead, *settled; /* what to set; what says it otherwise when it is */
+	} ways[PROFILE_PLACES] = {
+		[PROFILE_FIPS] = {"AWS_USE_FIPS_ENDPOINT", "AWS_USE_FIPS_ENDPOINT"},
+		[PROFILE_DUAL_STACK] = {"AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"},
+		[PROFILE_ENDPOINT] = {"aws.endpoints", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"},
+		[PROFILE_SERVICES] = {"aws.endpoints", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"},
+	};
+	struct buf text;
+
+	buf_init(&text, PROJECT_TEXT_MAX);
+	for (size_t i = 0; i < PROFILE_PLACES; i++)
+		if (chain->places[i] && projector_variable(ch->pr, ways[i].settled).len == 0)
+			(void)buf_addf(&text, "%s%s (set %s)",
+				       text.len > 0 ? ", " : "says what sidekey does not heed: ",
+				       profile_place_name((enum profile_place)i), ways[i].instead);
+	ch->out->in_vain = projector_take(ch->pr, &text);
+}
+
 static enum identity_found
 take_chain(struct identity_choice *ch, const struct files *f, const struct profile_chain *chain)
 {
@@ -223,6 +249,7 @@ take_chain(struct identity_choice *ch, const struct files *f, const struct profi
 		ch->out->roles[ch->out->nroles++] = role_of_profile(ch, &chain->roles[i]);
 	}
 	ch->region = copy(ch, chain->region);
+	note_places(ch, chain);
 	return found;
 }
 
@@ -261,8 +288,9 @@ find_in(struct identity_choice *ch, struct files *f, bool asked_for)
 		return take_chain(ch, f, &chain);
 	return refuse(ch, f->config.len > 0 ? f->config : f->credentials,
 		      culprit.len > 0 ? culprit : ch->profile,
-		      fault == PROFILE_PROCESS ? "use a profile with a role, keys or a sign-in"
-					       : NULL,
+		      fault == PROFILE_PROCESS || fault == PROFILE_LOGIN
+			      ? "use a profile with a role, keys or a sign-in of aws sso login"
+			      : NULL,
 		      profile_fault_text(fault));
 }
 

@@ -32,6 +32,7 @@ struct plan_role { /* one that is assumed */
 struct plan_identity {
 	struct span name;        /* "aws", or "targets.NAME.aws" */
 	uint8_t source;          /* enum identity_source */
+	struct span in_vain;     /* of the profile, for check and the log; not for the keeper */
 	struct span tried;       /* what decided for the source: looked for, found or not */
 	struct plan_endpoint at; /* of the container endpoint, IMDS or the sign-in's portal */
 	struct span path;        /* of the container endpoint, with its query */

@@ -6,6 +6,7 @@
 #include "config/warning.h"
 
 #include "aws/arn.h"
+#include "config/plan_identity.h"
 #include "config/signing.h"
 #include "config/url.h"
 
@@ -215,6 +216,17 @@ warn_callers(const struct teller *to, const struct config *c)
 			     c->callers.items[i].name.ptr);
 }
 
+static void
+warn_profiles(const struct teller *to, const struct keeper_plan *k)
+{
+	for (size_t i = 0; i < k->nidentities; i++) {
+		const struct plan_identity *id = &k->identities[i];
+
+		if (id->in_vain.len > 0)
+			warn(to, id->in_vain.ptr, "%.*s.profile", (int)id->name.len, id->name.ptr);
+	}
+}
+
 void
 warnings_tell(const struct config *c, const struct plans *p, warning_fn *tell, void *arg)
 {
@@ -225,4 +237,5 @@ warnings_tell(const struct config *c, const struct plans *p, warning_fn *tell, v
 	warn_undecided(&to, &p->ingress);
 	warn_fields(&to, c);
 	warn_callers(&to, c);
+	warn_profiles(&to, &p->keeper);
 }

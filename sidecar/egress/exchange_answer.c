@@ -322,6 +322,8 @@ on_head(void *arg, const struct frame_head *head)
 	struct judgement as = refusal_judge(head, x->target->plan->access);
 
 	x->status = head->status;
+	if (x->inject.loan != NULL && refusal_names_signature(head))
+		as.refusal = REFUSAL_FORBIDDEN;
 	if (throttle_is_failure(head->status)) {
 		spread_failed(&x->spread, x->e, VERDICT_OK,
 			      throttle_retry_ms(head, loop_wall_ms() / 1000));

@@ -116,6 +116,24 @@ held_take(const struct held *h, struct pool *room, struct frame_head *head)
 	return pack_read(&frame_head_type, buf_span(&h->head), room, head);
 }
 
+static bool
+is_of_keys(const struct aws_error *e)
+{
+	return e->class == AWS_ERROR_CREDENTIALS || e->class == AWS_ERROR_CLOCK;
+}
+
+bool
+refusal_names_signature(const struct frame_head *head)
+{
+	struct span type = http_value(head->fields, head->nfields, "x-amzn-errortype");
+	struct aws_error e;
+
+	if (head->status != 400 || type.len == 0)
+		return false;
+	aws_error_read_rest(head->status, type, (struct span){NULL, 0}, &e);
+	return is_of_keys(&e);
+}
+
 bool
 refusal_is_of_signature(const struct held *h, uint64_t *date_s)
 {
@@ -130,7 +148,7 @@ refusal_is_of_signature(const struct held *h, uint64_t *date_s)
 	(void)date_from_http(http_value(head.fields, head.nfields, "date"), date_s);
 	aws_error_read_rest(head.status, http_value(head.fields, head.nfields, "x-amzn-errortype"),
 			    buf_span(&h->body), &e);
-	return e.class == AWS_ERROR_CREDENTIALS || e.class == AWS_ERROR_CLOCK;
+	return is_of_keys(&e);
 }
 
 bool

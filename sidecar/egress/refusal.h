@@ -54,6 +54,11 @@ int held_head(struct held *h, struct judgement as, const struct frame_head *head
 /* 0, or -1: no more than a body frame is held. */
 int held_body(struct held *h, struct span piece);
 /*
+ * Whether the head of an answer to a signed call names such a fault with a status that others use
+ * for the request itself: AWS's type decides, since statuses differ (reference/aws.md 1.3).
+ */
+bool refusal_names_signature(const struct frame_head *head);
+/*
  * Whether one of AWS's is about the signature or its keys, and not about what they may do; *date_s
  * is its Date, where it has one.
  */

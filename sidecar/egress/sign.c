@@ -34,12 +34,12 @@ sign_token(const struct signer *s)
 	return span_cut(line, token_name.len, line.len);
 }
 
-/* A hop may change any other (aws.md 5.1, rule 3). */
+/* All of AWS's own are due; a hop may change any other (aws.md 5.1, rule 3). */
 static bool
 is_signed(struct span name)
 {
 	return span_iis(name, "host") || span_iis(name, "content-type") ||
-	       span_istarts(name, SPAN("x-amzn-bedrock-"));
+	       span_istarts(name, SPAN("x-amz-")) || span_istarts(name, SPAN("x-amzn-bedrock-"));
 }
 
 static size_t

@@ -25,9 +25,11 @@ put_right(const struct asking *asking, const struct aws_error *e, const struct f
 {
 	struct store_context *c = asking->d->c;
 
-	if (e->class == AWS_ERROR_CLOCK)
-		return skew_learn(&c->skew, a->date);
-	return e->class == AWS_ERROR_CREDENTIALS && identity_renew(c->identity, asking->generation);
+	if (e->class == AWS_ERROR_CLOCK && skew_learn(&c->skew, a->date))
+		return true;
+	/* Where the clocks agree, it is the secret key that is wrong. */
+	return (e->class == AWS_ERROR_CLOCK || e->class == AWS_ERROR_CREDENTIALS) &&
+	       identity_renew(c->identity, asking->generation);
 }
 
 static void

@@ -358,6 +358,14 @@ def test_a_session_that_is_revoked_is_replaced_without_an_error(
     assert len(sts.issuer.issued) == 2
 
 
+def test_the_type_decides_and_not_the_status(run, bedrock: Bedrock, sts: Sts) -> None:
+    sidekey = run(role_of(sts, "invoke"))
+    bedrock.fail(error("ExpiredTokenException", 400), 1)
+    assert converse(sidekey) == f"I am {MODEL}"
+    assert bedrock.outcomes() == ["ExpiredTokenException", "ok"]
+    assert len(sts.issuer.issued) == 2
+
+
 class Stranger(Bedrock):
     """A gateway that is nobody's but its owner's: it says that it does not know the first keys."""
 

@@ -206,6 +206,32 @@ def test_profile_s_role(cloud: Cloud, begin, arrange) -> None:
     assert askers(cloud) == {TOP}
 
 
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+def test_variable_that_names_the_profile(cloud: Cloud, begin, name: str) -> None:
+    cloud.write_shared("", "[default]\nregion = us-east-1\n" + cloud.keys_profile("dev"))
+    assert chat(begin({name: "dev"})).status == 200
+    assert askers(cloud) == {own(cloud)}
+
+
+def test_what_a_profile_says_of_a_place_is_told(cloud: Cloud, begin, tmp_path: Path) -> None:
+    """The SDKs would go to another host for it: check and the log say that sidekey does not."""
+    cloud.write_shared("", cloud.keys_profile("dev") + "use_fips_endpoint = true\n")
+    told = "use_fips_endpoint (set AWS_USE_FIPS_ENDPOINT)"
+    assert told in check(cloud, tmp_path, {"AWS_PROFILE": "dev"}).stdout
+    sidekey = begin({"AWS_PROFILE": "dev"})
+    said = sidekey.records(msg="a part of the configuration is of no use", path="aws.profile")
+    assert len(said) == 1 and told in said[0]["why"]
+    assert chat(sidekey).status == 200
+
+
+def test_login_session_is_not_passed_over(cloud: Cloud, tmp_path: Path) -> None:
+    """`aws login` writes it into [default]: the instance's role is not taken in its place."""
+    cloud.write_shared("[default]\nlogin_session = arn:aws:iam::123456789012:user/me\n")
+    result = check(cloud, tmp_path, {})
+    assert result.returncode == 2 and "aws login" in result.stdout, result.stdout
+    assert not cloud.imds.calls
+
+
 def test_shared_files_elsewhere(cloud: Cloud, begin) -> None:
     profile_chain(cloud)
     (cloud.home / ".aws").rename(cloud.home / "elsewhere")

@@ -9,7 +9,7 @@ import pytest
 from fakes.agent import chat
 from fakes.awsservice import Fault, error, throttle
 from fakes.cloud import Cloud
-from fakes.iam import Role, role_arn
+from fakes.iam import Role, iso, role_arn
 from fakes.sidekey import SANITIZED, Sidekey
 from fakes.wire import Server, wait_for
 
@@ -252,6 +252,38 @@ def test_keys_of_a_file_are_read_again(cloud: Cloud, begin) -> None:
     fetched = cloud.world.store.fetches()
     wait_for(lambda: cloud.world.store.fetches() > fetched, 10, "the new keys")
     assert chat(sidekey).status == 200
+
+
+def test_secret_key_that_was_wrong(cloud: Cloud, begin) -> None:
+    """The clocks agree, so that it is not the time: the file that was put right is read again."""
+    wrong = cloud.keys_profile().replace(cloud.world.principal.secret_key, "w" * 40)
+    cloud.write_shared("", wrong)
+    sidekey = begin(wait=False)
+    wait_for(lambda: '"InvalidSignatureException"' in sidekey.text(), 10, sidekey.text())
+    cloud.write_shared("", cloud.keys_profile())
+    sidekey.wait_ready(HEAL_SECONDS)
+    assert chat(sidekey).status == 200
+
+
+def test_environment_s_keys_end(cloud: Cloud, begin) -> None:
+    """By AWS_CREDENTIAL_EXPIRATION: nobody is asked any more, and the log says what to do."""
+    env = {**cloud.keys(), "AWS_CREDENTIAL_EXPIRATION": iso(time.time() + SHORT)}
+    sidekey = begin(env)
+    assert chat(sidekey).status == 200
+    over = "have expired, and nothing renews them: restart with new ones"
+    wait_for(lambda: over in sidekey.text(), SHORT + 20, sidekey.text())
+    asked = len(cloud.world.store.calls)
+    time.sleep(2.5)
+    assert len(cloud.world.store.calls) <= asked + 1, "but for what was on its way"
+    assert chat(sidekey).status == 200, "what is held is used on"
+
+
+def test_environment_s_keys_are_over(cloud: Cloud, begin) -> None:
+    env = {**cloud.keys(), "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T01:00:00+01:00"}
+    sidekey = begin(env, wait=False)
+    wait_for(lambda: '"ExpiredToken"' in sidekey.text(), 10, sidekey.text())
+    wait_for(lambda: chat(sidekey).code == "credential_refused", 10, sidekey.text())
+    assert not cloud.world.store.calls
 
 
 def test_profile_that_holds_no_keys_any_more(cloud: Cloud, begin) -> None:

@@ -50,6 +50,54 @@ static const struct {
 	 AWS_ERROR_CREDENTIALS},
 };
 
+/* Every row of aws.md 1.3 and 4.5 that says of a class: whatever the status is. */
+static void
+knows_each_type(void **state)
+{
+	static const struct {
+		enum aws_error_class class;
+		const char *types[20];
+	} rows[] = {
+		{AWS_ERROR_THROTTLED,
+		 {"Throttling", "ThrottlingException", "ThrottledException",
+		  "RequestThrottledException", "TooManyRequestsException",
+		  "ProvisionedThroughputExceededException", "TransactionInProgressException",
+		  "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException",
+		  "RequestThrottled", "SlowDown", "PriorRequestNotComplete",
+		  "EC2ThrottledException"}},
+		{AWS_ERROR_TRANSIENT,
+		 {"RequestTimeout", "RequestTimeoutException", "InternalServiceError",
+		  "InternalFailure", "InternalServerError", "InternalServerException",
+		  "IDPCommunicationError"}},
+		{AWS_ERROR_CREDENTIALS,
+		 {"UnrecognizedClientException", "InvalidClientTokenId", "ExpiredToken",
+		  "ExpiredTokenException", "IncompleteSignature", "InvalidIdentityToken",
+		  "UnauthorizedException"}},
+		{AWS_ERROR_CLOCK,
+		 {"InvalidSignatureException", "SignatureDoesNotMatch", "RequestExpired",
+		  "RequestTimeTooSkewed"}},
+		{AWS_ERROR_DENIED,
+		 {"ResourceNotFoundException", "InvalidParameterException",
+		  "InvalidRequestException", "DecryptionFailure", "AccessDeniedException",
+		  "ValidationException", "ParameterNotFound", "ParameterVersionNotFound",
+		  "InvalidKeyId", "IDPRejectedClaim", "RegionDisabledException",
+		  "MalformedPolicyDocument", "PackedPolicyTooLarge", "AccessDenied"}},
+	};
+	static const unsigned statuses[] = {400, 403, 404, 429, 500, 503};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		for (size_t j = 0; rows[i].types[j] != NULL; j++)
+			for (size_t k = 0; k < COUNT(statuses); k++) {
+				struct aws_error e;
+
+				aws_error_set(statuses[k], span_of(rows[i].types[j]),
+					      (struct span){NULL, 0}, &e);
+				if (e.class != rows[i].class)
+					fail_msg("%s: %d", rows[i].types[j], (int)e.class);
+			}
+}
+
 static void
 decides_by_type(void **state)
 {
@@ -139,6 +187,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decides_by_type),
+		cmocka_unit_test(knows_each_type),
 		cmocka_unit_test(reads_the_header),
 		cmocka_unit_test(names_the_principal_alone),
 	};

@@ -460,6 +460,43 @@ test_what_profiles_say(void **state)
 	remove_home(&h);
 }
 
+/* What check and the log warn of: the SDKs would do as it says. */
+static void
+test_what_is_said_in_vain(void **state)
+{
+	static const char config[] = "[default]\nuse_fips_endpoint = true\nservices = s\n"
+				     "aws_access_key_id = A\naws_secret_access_key = b\n";
+	static const char ignore[] = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true";
+	static const char id[] = "AWS_ACCESS_KEY_ID=a", secret[] = "AWS_SECRET_ACCESS_KEY=b";
+	static const struct {
+		const char *text, *env[2], *says;
+	} cases[] = {
+		{KEY, {OFF, OFF}, "heed: use_fips_endpoint (set AWS_USE_FIPS_ENDPOINT), services"},
+		{KEY, {OFF, "AWS_USE_FIPS_ENDPOINT=false"}, "heed: services (set aws.endpoints)"},
+		{KEY, {"AWS_USE_FIPS_ENDPOINT=true", ignore}, NULL},
+		{KEY, {id, secret}, NULL},
+		{KEY "aws: {profile: x}", {id, secret}, "say credentials: profile"},
+		{KEY "aws: {profile: x, credentials: environment}", {id, secret}, NULL},
+	};
+	struct home h;
+
+	(void)state;
+	make_home(&h, config, "");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *env[] = {h.config_row,    h.credentials_row, h.home_row,
+				     cases[i].env[0], cases[i].env[1],   NULL};
+		struct fixture f;
+		struct span said;
+
+		assert_int_equal(open_fixture(&f, cases[i].text, env), 0);
+		said = f.p.keeper.identities[0].in_vain;
+		if (cases[i].says == NULL ? said.len > 0 : !span_has(said, span_of(cases[i].says)))
+			fail_msg("case %zu: %.*s", i, (int)said.len, said.ptr);
+		close_fixture(&f);
+	}
+	remove_home(&h);
+}
+
 static void
 test_bad_profiles(void **state)
 {
@@ -469,6 +506,7 @@ test_bad_profiles(void **state)
 		{KEY, "AWS_PROFILE=nowhere", "profile nowhere"},
 		{KEY, "AWS_PROFILE=loop", "profile "},
 		{KEY, "AWS_PROFILE=run", "profile run"},
+		{KEY, "AWS_DEFAULT_PROFILE=run", "profile run"},
 		{KEY, "AWS_PROFILE=named", "profile named"}, /* there is no container */
 		{KEY "aws: {profile: default}", "X=", "profile default"},
 		{KEY "aws: {credentials: profile}", "X=", "profile default"},
@@ -552,6 +590,7 @@ main(void)
 		cmocka_unit_test(test_target_alone),
 		cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_what_profiles_say),
+		cmocka_unit_test(test_what_is_said_in_vain),
 		cmocka_unit_test(test_bad_profiles),
 		cmocka_unit_test(test_foreign_files),
 		cmocka_unit_test(test_no_key_in_the_plan),

@@ -41,6 +41,9 @@ describe(const struct profile_chain *c, struct buf *out)
 		describe_role(&c->roles[i], out);
 	if (c->region.len > 0)
 		assert_int_equal(buf_addf(out, " @%.*s", (int)c->region.len, c->region.ptr), 0);
+	for (size_t i = 0; i < PROFILE_PLACES; i++)
+		if (c->places[i])
+			assert_int_equal(buf_addf(out, " !%s", profile_place_name(i)), 0);
 }
 
 #define KEYS              "aws_access_key_id = AKIA1\naws_secret_access_key = s/+=\n"
@@ -82,6 +85,16 @@ static const struct {
 	{"[default]\nother = a\n [profile x]\n role_arn = evil\n" KEYS, "", "default",
 	 "keys default"}, /* a header that is indented is a value */
 	{"[other]\n" ROLE("x", "y") "[default]\n" KEYS, "", "default", "keys default"},
+	/* what of a place is not heeded, of the profile that is asked for alone */
+	{"[default]\nuse_fips_endpoint = True\nservices = s\n" KEYS "[services s]\nsts =\n"
+	 "  endpoint_url = http://x\n",
+	 "[default]\nuse_dualstack_endpoint = true\n", "default",
+	 "keys default !use_fips_endpoint !use_dualstack_endpoint !services"},
+	{"[default]\nuse_fips_endpoint = false\nuse_dualstack_endpoint =\nendpoint_url =\n" KEYS,
+	 "", "default", "keys default"},
+	{"[default]\nendpoint_url = https://x\n" ROLE("a", "b") "[profile b]\n"
+								"use_fips_endpoint = true\n" KEYS,
+	 "", "default", "keys b > a !endpoint_url"},
 	/* roles */
 	{"[default]\n" ROLE("a", "b") "external_id = e\nrole_session_name = n\n"
 				      "duration_seconds = 900\n[profile b]\n" KEYS,
@@ -117,8 +130,10 @@ static const struct {
 	 "", "default", "sso s https://d-1.awsapps.com/start eu-west-1 123456789012 reader"},
 	{"[default]\n" ROLE("a", "b") "[profile b]\n" SSO SITE, "", "default",
 	 "sso https://d-1.awsapps.com/start eu-west-1 123456789012 reader > a"},
+	{"[default]\n" KEYS "aws_session_token =\n", "", "default", "keys default"},
 	/* a program is behind the keys of the credentials file, and before those of config */
 	{"[default]\ncredential_process = p\n", "[default]\n" KEYS, "default", "keys default"},
+	{"[default]\nlogin_session = x\n", "[default]\n" KEYS, "default", "keys default"},
 };
 
 static void
@@ -239,6 +254,13 @@ static const struct {
 	 "default"},
 	{"[default]\n" ROLE("a", "b") "[profile b]\ncredential_process = p\n", "", "default",
 	 PROFILE_PROCESS, "b"},
+	{"[default]\nlogin_session = arn:aws:iam::1:user/u\n", "", "default", PROFILE_LOGIN,
+	 "default"},
+	{"[default]\nlogin_session = x\n" KEYS, "", "default", PROFILE_LOGIN, "default"},
+	{"[default]\nlogin_session = x\ncredential_process = p\n", "", "default", PROFILE_LOGIN,
+	 "default"},
+	{"[default]\n" ROLE("a", "b") "[profile b]\nlogin_session = x\n", "", "default",
+	 PROFILE_LOGIN, "b"},
 	{"[default]\n" ROLE("a", "b") "mfa_serial = m\n[profile b]\n" KEYS, "", "default",
 	 PROFILE_MFA, "default"},
 	{"[default]\n" ROLE("a", "b") "[profile b]\nmfa_serial = m\n" ROLE("b", "c"), "[c]\n" KEYS,
@@ -279,7 +301,7 @@ takes_the_keys_of_one_file(void **state)
 		 "[default]\n" KEYS, "AKIA1 s/+= "},
 		{"[default]\n" KEYS, "[default]\naws_session_token = t\n", "AKIA1 s/+= "},
 		{"[default]\n" KEYS, "[default]\naws_access_key_id = B\n", NULL},
-		{"[default]\n" KEYS "aws_session_token =\n", "", NULL},
+		{"[default]\n" KEYS "aws_session_token =\n", "", "AKIA1 s/+= "}, /* none */
 		{"[default]\n" KEYS "aws_session_token = a b\n", "", NULL},
 		{"[default]\naws_access_key_id =\naws_secret_access_key =\n", "", NULL},
 		{"[default]\n" KEYS "[default]\n", "", NULL},

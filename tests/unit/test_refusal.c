@@ -53,6 +53,36 @@ test_judge(void **state)
 	}
 }
 
+static void
+test_names_signature(void **state)
+{
+	static const struct {
+		uint16_t status;
+		const char *name, *value;
+		bool is;
+	} rows[] = {
+		{400, "x-amzn-ErrorType", "ExpiredTokenException:http://x/", true},
+		{400, "x-amzn-errortype", "aws.auth#IncompleteSignature", true},
+		{400, "x-amzn-errortype", "RequestExpired", true},
+		{400, "x-amzn-errortype", "ValidationException", false},
+		{400, "x-amzn-errortype", "ThrottlingException", false},
+		{400, "x-amzn-errortype", "", false},
+		{400, "x-other", "ExpiredTokenException", false},
+		{200, "x-amzn-errortype", "ExpiredTokenException", false},
+		{403, "x-amzn-errortype", "ExpiredTokenException", false}, /* refusal_judge's */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct http_field field = {span_of(rows[i].name), span_of(rows[i].value)};
+		struct frame_head head = {.status = rows[i].status, .fields = &field};
+
+		head.nfields = 1;
+		if (refusal_names_signature(&head) != rows[i].is)
+			fail_msg("%u %s", rows[i].status, rows[i].value);
+	}
+}
+
 /* Its pages bear the edge's number of the request (Cloudflare's docs, "Cf-Ray"). */
 static void
 test_judge_a_page_of_cloudflare(void **state)
@@ -195,9 +225,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_judge),     cmocka_unit_test(test_judge_a_page_of_cloudflare),
-		cmocka_unit_test(test_is_model),  cmocka_unit_test(test_is_budget),
-		cmocka_unit_test(test_say_retry), cmocka_unit_test(test_held),
+		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_names_signature),
+		cmocka_unit_test(test_judge_a_page_of_cloudflare),
+		cmocka_unit_test(test_is_model),
+		cmocka_unit_test(test_is_budget),
+		cmocka_unit_test(test_say_retry),
+		cmocka_unit_test(test_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,10 @@ static const struct row rows[] = {
 	 "the-token", "X-Amzn-Bedrock-Trace: ENABLED",
 	 "content-type;host;x-amz-date;x-amz-security-token;x-amzn-bedrock-trace",
 	 "5fe06853481a4121215c3f75aad136f00bb766585f887338b34022f6495e1e1c"},
+	{"/model/amazon.nova-lite-v1%3A0/converse", "the-token",
+	 "X-Amz-Source-Account: 123456789012", /* from the configuration: AWS wants it signed */
+	 "content-type;host;x-amz-date;x-amz-security-token;x-amz-source-account",
+	 "e8fc76d1a437741a79eb7a23e3ed937b06bef25c1c484e77f9aea8e52050992d"},
 	{"/model/a:0/invoke?z=1&a=2&a=1", NULL, NULL, "content-type;host;x-amz-date",
 	 "f97b17c2eeab583e31ad75aef7c8471ea8f763c14effbf68144be3b193bb9d86"},
 };
