@@ -134,6 +134,30 @@ refusal_names_signature(const struct frame_head *head)
 	return is_of_keys(&e);
 }
 
+/*
+ * The same of an answer in OpenAI's form, as bedrock-mantle gives it: by error.code or error.type;
+ * and a 401 is about nothing else.
+ */
+static bool
+says_keys(unsigned status, struct span body)
+{
+	static const char *const members[] = {"code", "type"};
+	struct json *doc = json_doc_parse(body);
+	const struct json *error = json_doc_get(doc, "error");
+	bool is = error != NULL && status == 401;
+	struct aws_error e;
+	struct span said;
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]) && !is; i++) {
+		if (!json_doc_string(error, members[i], &said))
+			continue;
+		aws_error_set(status, said, (struct span){NULL, 0}, &e);
+		is = is_of_keys(&e);
+	}
+	json_doc_free(doc);
+	return is;
+}
+
 bool
 refusal_is_of_signature(const struct held *h, uint64_t *date_s)
 {
@@ -148,7 +172,7 @@ refusal_is_of_signature(const struct held *h, uint64_t *date_s)
 	(void)date_from_http(http_value(head.fields, head.nfields, "date"), date_s);
 	aws_error_read_rest(head.status, http_value(head.fields, head.nfields, "x-amzn-errortype"),
 			    buf_span(&h->body), &e);
-	return is_of_keys(&e);
+	return is_of_keys(&e) || (e.type[0] == '\0' && says_keys(head.status, buf_span(&h->body)));
 }
 
 bool

@@ -13,9 +13,11 @@ import openai
 import pytest
 from fakes.bedrock import Mantle
 from fakes.dns import NameServer
+from fakes.iam import Role, role_arn
 from fakes.pki import Authority, server_context
 from fakes.sidekey import Sidekey
 from fakes.sigv4 import read_claim
+from fakes.sts import Sts
 from fakes.wire import wait_for
 from fakes.world import World
 
@@ -52,7 +54,7 @@ def run(names: NameServer, mantle: Mantle, plain_world: World, start, tmp_path: 
     config.write_text(f"nameserver {names.host}\noptions timeout:1 attempts:1\n")
     command = f'mount --bind {config} /etc/resolv.conf && exec "$@"'
 
-    def begin(**changes) -> Sidekey:
+    def begin(more: dict[str, str] | None = None, **changes) -> Sidekey:
         target = {
             "provider": "openai",
             "auth": "sigv4",
@@ -61,7 +63,7 @@ def run(names: NameServer, mantle: Mantle, plain_world: World, start, tmp_path: 
             **changes,
         }
         # The identity thinks itself elsewhere: the host's region is the one that counts.
-        env = plain_world.env(AWS_REGION="us-west-2")
+        env = plain_world.env(AWS_REGION="us-west-2", **(more or {}))
         wrap = ["unshare", "-m", "sh", "-c", command, "sh"]
         return start({"targets": {"mantle": target}}, env, wrap=wrap)
 
@@ -99,6 +101,34 @@ def test_what_it_refuses_is_an_error_of_the_sdk(run, mantle: Mantle, plain_world
         sdk.chat.completions.create(model=MODEL, messages=MESSAGES)
     assert refused.value.code == "ExpiredTokenException"
     assert mantle.outcomes() == ["ExpiredTokenException"]
+
+
+@pytest.mark.parametrize("form", ["AWS's words", "OpenAI's words"])
+def test_a_session_that_is_revoked_is_replaced(
+    run, mantle: Mantle, plain_world: World, form: str
+) -> None:
+    """Its errors are in OpenAI's form: the type stands in error.code, or the status says it all."""
+    if form == "OpenAI's words":
+        mantle.words = {"ExpiredTokenException": ("invalid_api_key", 401)}
+    with Sts(principals=plain_world.store.principals) as sts:
+        role = {"roleArn": sts.add(Role(role_arn("invoke"))).arn}
+        own = {"region": "us-east-1", "assumeRole": role}
+        sidekey = run({"AWS_ENDPOINT_URL_STS": sts.url}, aws=own)
+        sts.issuer.issued[-1].expired = True
+        with openai.OpenAI(base_url=sidekey.base, api_key="none", max_retries=0) as sdk:
+            answer = sdk.chat.completions.create(model=MODEL, messages=MESSAGES)
+        assert answer.choices[0].message.content == SAID
+        assert mantle.outcomes() == ["ExpiredTokenException", "ok"]
+        assert len(sts.issuer.issued) == 2
+
+
+def test_a_clock_that_is_off(run, mantle: Mantle) -> None:
+    mantle.clock_offset = 1800
+    sidekey = run()
+    with openai.OpenAI(base_url=sidekey.base, api_key="none", max_retries=0) as sdk:
+        answer = sdk.chat.completions.create(model=MODEL, messages=MESSAGES)
+    assert answer.choices[0].message.content == SAID
+    assert mantle.outcomes() == ["InvalidSignatureException", "ok"]
 
 
 def test_a_host_that_is_not_the_name_s(run, mantle: Mantle, tmp_path: Path) -> None:

@@ -143,6 +143,10 @@ class Mantle(AwsService):
 
     service = "bedrock-mantle"
 
+    def __init__(self, region: str = "us-east-1", **options) -> None:
+        super().__init__(region, **options)
+        self.words: dict[str, tuple[str, int]] = {}  # said in the place of AWS's types
+
     async def handle(self, request: Request, connection: Connection) -> None:
         if not request.json().get("stream"):
             await super().handle(request, connection)
@@ -166,5 +170,6 @@ class Mantle(AwsService):
         return json.dumps(openai_answers.chat(request.json())).encode()
 
     def refuse(self, connection: Connection, kind: str, message: str, status: int) -> None:
+        kind, status = self.words.get(kind, (kind, status))
         error = {"message": message, "type": kind, "param": None, "code": kind}
-        connection.answer_json(status, {"error": error})
+        connection.answer(status, self.headers(), json.dumps({"error": error}).encode())

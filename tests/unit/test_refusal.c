@@ -83,6 +83,48 @@ test_names_signature(void **state)
 	}
 }
 
+static void
+test_is_of_signature(void **state)
+{
+	static const struct {
+		uint16_t status;
+		const char *body;
+		bool is;
+	} rows[] = {
+		{403, "{\"__type\":\"ExpiredTokenException\"}", true},
+		{403,
+		 "{\"__type\":\"AccessDeniedException\",\"error\":{\"code\":\"ExpiredToken\"}}",
+		 false},
+		{403, "{\"message\":\"ExpiredTokenException\"}", false},
+		{403, "{\"error\":{\"code\":\"ExpiredTokenException\",\"type\":\"x\"}}", true},
+		{403, "{\"error\":{\"code\":null,\"type\":\"InvalidSignatureException\"}}", true},
+		{403, "{\"error\":{\"code\":\"access_denied\",\"type\":\"permission_error\"}}",
+		 false},
+		{401, "{\"error\":{\"code\":\"invalid_api_key\"}}", true},
+		{401, "{\"error\":\"no object\"}", true},
+		{401, "{\"message\":\"no\"}", false},
+		{401, "<html>", false},
+		{403, "", false},
+	};
+	struct http_field field = {SPAN("Date"), SPAN("Sun, 06 Nov 1994 08:49:37 GMT")};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct frame_head head = {.status = rows[i].status, .fields = &field};
+		struct judgement as = {REFUSAL_FORBIDDEN, VERDICT_OK};
+		struct held h = {0};
+		uint64_t date_s = 0;
+
+		head.nfields = 1;
+		assert_int_equal(held_head(&h, as, &head, false), 0);
+		assert_int_equal(held_body(&h, span_of(rows[i].body)), 0);
+		if (refusal_is_of_signature(&h, &date_s) != rows[i].is)
+			fail_msg("%u %s", rows[i].status, rows[i].body);
+		assert_int_equal(date_s, 784111777);
+		held_free(&h);
+	}
+}
+
 /* Its pages bear the edge's number of the request (Cloudflare's docs, "Cf-Ray"). */
 static void
 test_judge_a_page_of_cloudflare(void **state)
@@ -227,6 +269,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_names_signature),
+		cmocka_unit_test(test_is_of_signature),
 		cmocka_unit_test(test_judge_a_page_of_cloudflare),
 		cmocka_unit_test(test_is_model),
 		cmocka_unit_test(test_is_budget),
