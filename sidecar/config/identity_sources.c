@@ -4,6 +4,7 @@
 #include "config/endpoint.h"
 #include "config/form.h"
 #include "config/services.h"
+#include "http/grammar.h"
 
 #define CONTAINER_HOST "http://169.254.170.2"
 #define INSTANCE_V4    "http://169.254.169.254"
@@ -33,14 +34,24 @@ find_pair(struct identity_choice *ch, const char *one, const char *other)
 	return first ? IDENTITY_FOUND : IDENTITY_ABSENT;
 }
 
-/* Has the keeper given the variable at its start, when it is set. */
-static void
-pass_on(struct identity_choice *ch, const char *name)
+/* Has the keeper given the variables at its start, as far as they are set. */
+static enum identity_found
+pass_on(struct identity_choice *ch, const char *const *names, size_t n)
 {
 	struct plans *p = ch->pr->p;
 
-	if (variable(ch, name).ptr != NULL)
-		projector_text(ch->pr, p->env_names, &p->nenv_names, span_of(name));
+	for (size_t i = 0; i < n; i++) {
+		struct span value = variable(ch, names[i]);
+
+		/* Without it the others would be of no use, and nobody would say why. */
+		if (value.len > 0 && !grammar_is_field_value(value))
+			return refuse(ch, names[i],
+				      "ends in a line break, or has another byte that no header "
+				      "may have");
+		if (value.ptr != NULL)
+			projector_text(ch->pr, p->env_names, &p->nenv_names, span_of(names[i]));
+	}
+	return IDENTITY_FOUND;
 }
 
 /* The variable's path, copied, its directory readable to the keeper. False with a fault. */
@@ -63,16 +74,14 @@ take_path(struct identity_choice *ch, const char *name, struct span *out)
 enum identity_found
 identity_find_environment(struct identity_choice *ch)
 {
-	enum identity_found found = find_pair(ch, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+	static const char *const names[] = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+					    "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"};
+	enum identity_found found = find_pair(ch, names[0], names[1]);
 
 	if (found != IDENTITY_FOUND)
 		return found;
 	ch->out->source = IDENTITY_FROM_ENVIRONMENT;
-	pass_on(ch, "AWS_ACCESS_KEY_ID");
-	pass_on(ch, "AWS_SECRET_ACCESS_KEY");
-	pass_on(ch, "AWS_SESSION_TOKEN");
-	pass_on(ch, "AWS_CREDENTIAL_EXPIRATION");
-	return IDENTITY_FOUND;
+	return pass_on(ch, names, sizeof(names) / sizeof(names[0]));
 }
 
 /* ---- web identity ---- */
@@ -131,6 +140,7 @@ target_of(struct span uri)
 enum identity_found
 identity_find_container(struct identity_choice *ch)
 {
+	static const char *const names[] = {"AWS_CONTAINER_AUTHORIZATION_TOKEN"};
 	const char *token = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", *name, *wrong;
 	struct span relative = variable(ch, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
 	struct span uri = container_uri(ch, &name);
@@ -148,8 +158,7 @@ identity_find_container(struct identity_choice *ch)
 	ch->out->source = IDENTITY_FROM_CONTAINER;
 	ch->out->path = target_of(uri);
 	services_take(ch->pr, &url, &ch->out->at);
-	pass_on(ch, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
-	return IDENTITY_FOUND;
+	return pass_on(ch, names, 1);
 }
 
 /* ---- instance ---- */

@@ -297,10 +297,15 @@ def test_shared_file_that_others_may_write(cloud: Cloud, tmp_path: Path, where: 
 
 FULL, TOKEN_FILE = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 WEB, ROLE = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"
+TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 PAIR = {WEB: "/tmp/token", ROLE: role_arn("r")}
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"}
 HALF = [
     ({"AWS_ACCESS_KEY_ID": "AKIAX"}, "AWS_SECRET_ACCESS_KEY"),
     ({"AWS_SECRET_ACCESS_KEY": "x"}, "AWS_ACCESS_KEY_ID"),
+    ({"AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x\n"}, "AWS_SECRET_ACCESS_KEY"),
+    ({**KEYS, "AWS_SESSION_TOKEN": "t\n"}, "AWS_SESSION_TOKEN"),
+    ({FULL: "http://127.0.0.1:9/", TOKEN: "t\n"}, TOKEN),
     ({WEB: "/tmp/token"}, ROLE),
     ({ROLE: role_arn("r")}, WEB),
     ({**PAIR, ROLE: "llm"}, ROLE),
