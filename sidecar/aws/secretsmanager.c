@@ -75,8 +75,6 @@ secretsmanager_pick(const struct secretsmanager_value *v, struct span json_key, 
 {
 	struct span picked = v->text;
 
-	if (v->inner == NULL && json_doc_repeats(v->text))
-		return SECRETSMANAGER_TWICE; /* readers differ on which of the two it is */
 	if (json_key.len > 0 && (v->inner == NULL || !pick_key(v->inner, json_key, &picked)))
 		return SECRETSMANAGER_NO_KEY;
 	if (json_key.len == 0 && v->inner != NULL && !pick_default(v->inner, &picked))
@@ -101,7 +99,6 @@ secretsmanager_fault_text(enum secretsmanager_fault f)
 		[SECRETSMANAGER_NOT_JSON] = "the answer is not GetSecretValue's",
 		[SECRETSMANAGER_BINARY] = "the secret is binary; a string is needed",
 		[SECRETSMANAGER_NO_KEY] = "the secret has no such JSON key with a string",
-		[SECRETSMANAGER_TWICE] = "the secret is a JSON object that has a name twice",
 		[SECRETSMANAGER_AMBIGUOUS] =
 			"the secret is a JSON object with several members; name one: …:NAME:KEY::",
 	};

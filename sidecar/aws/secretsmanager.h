@@ -18,7 +18,6 @@ enum secretsmanager_fault {
 	SECRETSMANAGER_NOT_JSON,  /* the answer is not a GetSecretValue answer */
 	SECRETSMANAGER_BINARY,    /* SecretBinary: a header needs text */
 	SECRETSMANAGER_NO_KEY,    /* the JSON key is not in the secret, or not a string */
-	SECRETSMANAGER_TWICE,     /* a JSON object that has a name twice */
 	SECRETSMANAGER_AMBIGUOUS, /* a JSON object without a key to choose: name one */
 };
 

@@ -52,7 +52,7 @@ parse(struct span text, size_t flags)
 	json_t *doc = NULL;
 
 	if (is_shallow(text))
-		doc = json_loadb(text.ptr, text.len, flags, &error);
+		doc = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | flags, &error);
 	if (doc != NULL && !json_is_object(doc)) {
 		json_decref(doc);
 		return NULL;
@@ -63,25 +63,13 @@ parse(struct span text, size_t flags)
 struct json *
 json_doc_parse(struct span text)
 {
-	return parse(text, JSON_REJECT_DUPLICATES);
+	return parse(text, 0);
 }
 
 struct json *
 json_doc_parse_nul(struct span text)
 {
-	return parse(text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL);
-}
-
-bool
-json_doc_repeats(struct span text)
-{
-	struct json *strict = json_doc_parse_nul(text);
-	struct json *lenient = strict == NULL ? parse(text, JSON_ALLOW_NUL) : NULL;
-	bool repeats = lenient != NULL;
-
-	json_doc_free(strict);
-	json_doc_free(lenient);
-	return repeats;
+	return parse(text, JSON_ALLOW_NUL);
 }
 
 void

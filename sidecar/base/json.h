@@ -22,8 +22,6 @@ void json_setup(void);
 struct json *json_doc_parse(struct span text);
 /* The same, but strings in it may hold a NUL, which whoever takes one must refuse. */
 struct json *json_doc_parse_nul(struct span text);
-/* Whether text is an object but for a name that is in it twice: no document, and no plain text. */
-bool json_doc_repeats(struct span text);
 void json_doc_free(struct json *doc);
 
 /* Borrowed views that live as long as the document. Absent or of another type: NULL, or false. */
