@@ -162,7 +162,7 @@ meter_usage_sum(const struct meter_numbers *sum, bool input_only, struct usage *
 	if (sum->bad)
 		return false;
 	input_only = input_only || sum->mark;
-	if (has(sum, COMPLETION))
+	if (has(sum, COMPLETION) && v[COMPLETION] > u.output)
 		u.output = v[COMPLETION];
 	u.cache_read = has(sum, CACHED) ? v[CACHED] : v[CACHE_READ];
 	u.cache_write = has(sum, CACHED_WRITE) ? v[CACHED_WRITE] : v[CACHE_WRITE];
