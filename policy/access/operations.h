@@ -56,6 +56,7 @@ enum body_kind {
 	BODY_FORM,         /* multipart/form-data: judged as it passes */
 	BODY_FORM_OR_JSON, /* as Content-Type says */
 	BODY_UNTYPED_JSON, /* or nothing: InvokeModel's, whose SDKs need not say what it is */
+	BODY_JSON_IF_ANY,  /* LiteLLM's SDK sends {} where OpenAI's sends nothing */
 };
 
 struct route {

@@ -165,10 +165,18 @@ is_in_utf8(struct span type)
 	return true;
 }
 
+static bool
+has_body(const struct http_request *r)
+{
+	return r->framing == HTTP_CHUNKED || (r->framing == HTTP_LENGTH && r->length > 0);
+}
+
 /* What the body is to be read as, where the route leaves a choice. */
 static enum body_kind
-kind_of(enum body_kind route, const struct http_field *type)
+kind_of(enum body_kind route, const struct http_request *r, const struct http_field *type)
 {
+	if (route == BODY_JSON_IF_ANY)
+		return has_body(r) ? BODY_JSON : BODY_NONE;
 	if (route == BODY_UNTYPED_JSON)
 		return BODY_JSON;
 	if (route != BODY_FORM_OR_JSON)
@@ -221,9 +229,8 @@ check_body_kind(const struct http_request *r, struct decision *d)
 	const struct http_field *coding = http_find(r, "content-encoding");
 	enum verdict v;
 
-	d->body = kind_of(d->route->body, type);
-	if (d->body == BODY_NONE &&
-	    (r->framing == HTTP_CHUNKED || (r->framing == HTTP_LENGTH && r->length > 0)))
+	d->body = kind_of(d->route->body, r, type);
+	if (d->body == BODY_NONE && has_body(r))
 		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
 				     "%s %s takes no body; send it without one.", d->route->method,
 				     d->route->path);

@@ -41,7 +41,8 @@ static bool
 uses_tokens(const struct route *route)
 {
 	return operations[route->operation].plain != NULL && strcmp(route->method, "POST") == 0 &&
-	       route->body != BODY_NONE && !span_ends(span_of(route->path), SPAN("/input_tokens"));
+	       route->body != BODY_NONE && route->body != BODY_JSON_IF_ANY &&
+	       !span_ends(span_of(route->path), SPAN("/input_tokens"));
 }
 
 static enum form

@@ -153,6 +153,22 @@ def test_bodies_that_are_not_the_json_we_take(world: World, agent: Agent, body: 
     assert not world.api.requests
 
 
+def test_a_response_is_cancelled_with_an_empty_object_or_nothing(
+    world: World, agent: Agent
+) -> None:
+    """LiteLLM's SDK sends {}, OpenAI's nothing; what would be more is judged like any body."""
+    path = "/v1/responses/resp_1/cancel"
+    for body, sent in ((None, b""), ({}, b"{}")):
+        assert agent.call("POST", path, body).code is None
+        assert world.api.requests[-1].body == sent
+    heard = len(world.api.requests)
+    answer = agent.call("POST", path, {"api_base": "https://evil.example"})
+    assert (answer.status, answer.code) == (403, "field_not_allowed")
+    answer = agent.call("POST", path, b"{}", [("Content-Type", "text/plain")])
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert len(world.api.requests) == heard
+
+
 @pytest.mark.parametrize(
     "kind",
     [
