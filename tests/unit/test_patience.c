@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -96,6 +97,32 @@ who_cannot_know_is_not_patient(void **state)
 	}
 }
 
+/* As a container's or systemd's filter may. */
+static void
+who_is_forbidden_to_asks_once(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	if (is_emulated())
+		skip();
+	child = fork();
+	if (child == 0) {
+		struct patience *p = begin();
+		scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+		if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sched_setscheduler),
+				     0) != 0 ||
+		    seccomp_load(filter) != 0)
+			_exit(2);
+		_exit(policy_after(p, "900 5000 10\n") == SCHED_OTHER && p->look_at == UINT64_MAX);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+}
+
 static void
 looks_no_more_than_ten_times_a_second(void **state)
 {
@@ -144,6 +171,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_patient_as_long_as_it_hardly_waits),
 		cmocka_unit_test(who_cannot_know_is_not_patient),
+		cmocka_unit_test(who_is_forbidden_to_asks_once),
 		cmocka_unit_test(looks_no_more_than_ten_times_a_second),
 		cmocka_unit_test(a_policy_that_somebody_chose_stays),
 	};
