@@ -114,7 +114,7 @@ static const struct {
 	POST(d, RESPONSES, base "/responses", BODY_JSON, true),                                    \
 		POST(d, RESPONSES, base "/responses/input_tokens", BODY_JSON, true),               \
 		POST(d, RESPONSES, base "/responses/compact", BODY_JSON, true),                    \
-		POST(d, RESPONSES, base "/responses/{id}/cancel", BODY_JSON_IF_ANY, false),        \
+		POST(d, RESPONSES, base "/responses/{id}/cancel", BODY_NO_MEMBERS, false),         \
 		GET(d, RESPONSES, base "/responses/{id}"),                                         \
 		GET(d, RESPONSES, base "/responses/{id}/input_items"),                             \
 		DELETE(d, RESPONSES, base "/responses/{id}"), GET(d, MODELS, base "/models"),      \

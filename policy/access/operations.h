@@ -56,7 +56,7 @@ enum body_kind {
 	BODY_FORM,         /* multipart/form-data: judged as it passes */
 	BODY_FORM_OR_JSON, /* as Content-Type says */
 	BODY_UNTYPED_JSON, /* or nothing: InvokeModel's, whose SDKs need not say what it is */
-	BODY_JSON_IF_ANY,  /* LiteLLM's SDK sends {} where OpenAI's sends nothing */
+	BODY_NO_MEMBERS,   /* nothing, or {}: LiteLLM's SDK sends that where OpenAI's sends none */
 };
 
 struct route {
@@ -67,6 +67,8 @@ struct route {
 	enum body_kind body;
 	bool needs_model; /* its body (JSON or multipart) names a model; with model rules it must */
 };
+
+enum { BODY_NO_MEMBERS_MAX = 2 };
 
 const char *dialect_name(enum dialect d);
 const char *provider_name(enum provider p);

@@ -3,6 +3,7 @@
 
 #include "aws/arn.h"
 #include "aws/service.h"
+#include "base/ascii.h"
 
 /* 0 when all went well; else out is what it was before. */
 static int
@@ -117,20 +118,42 @@ add_arn(struct buf *out, size_t list, const struct arn *a, struct span service,
 /* What one reference adds to a statement's list that began at list; often nothing. 0 or -1. */
 typedef int element_fn(const struct reference *r, size_t list, struct buf *out);
 
-/* Whether the name ends as Secrets Manager's ARNs do: in a hyphen and six letters or digits. */
-static bool
-has_suffix(struct span secret)
+enum suffix { SUFFIX_NONE, SUFFIX_PERHAPS, SUFFIX };
+
+/*
+ * Whether the name ends as Secrets Manager's ARNs do: in a hyphen and six letters or digits. Of
+ * small letters alone they are perhaps a word of the name, as in prod-openai.
+ */
+static enum suffix
+suffix_of(struct span secret)
 {
 	const size_t n = 7;
 	struct span end = span_cut(secret, secret.len > n ? secret.len - n : 0, secret.len);
 
-	return end.len == n && end.ptr[0] == '-' && span_is_alnum(span_cut(end, 1, n), "");
+	if (end.len < n || end.ptr[0] != '-' || !span_is_alnum(span_cut(end, 1, n), ""))
+		return SUFFIX_NONE;
+	for (size_t i = 1; i < n; i++)
+		if (ascii_is_digit(end.ptr[i]) || ascii_is_upper(end.ptr[i]))
+			return SUFFIX;
+	return SUFFIX_PERHAPS;
+}
+
+/* IAM compares whole ARNs: six question marks stand for what this one was written without. */
+static int
+add_whole_secret(struct buf *out, size_t list, struct span arn, const char *rest)
+{
+	size_t start = out->len;
+
+	if (buf_add_char(out, '"') != 0 || buf_add_span(out, arn) != 0 ||
+	    buf_add_str(out, rest) != 0)
+		return -1;
+	return end_element(out, list, start);
 }
 
 static int
 add_secret(const struct reference *r, size_t list, struct buf *out)
 {
-	size_t start = out->len;
+	enum suffix end = suffix_of(r->secret);
 
 	/* which secret AgentCore keeps a key in, only its answer says */
 	if (r->kind == REFERENCE_AGENTCORE)
@@ -138,12 +161,11 @@ add_secret(const struct reference *r, size_t list, struct buf *out)
 			       SPAN("secret:bedrock-agentcore-identity!*"));
 	if (r->kind != REFERENCE_SECRETS_MANAGER)
 		return 0;
-	if (buf_add_char(out, '"') != 0 || buf_add_span(out, r->secret) != 0)
+	if (end != SUFFIX_NONE && add_whole_secret(out, list, r->secret, "") != 0)
 		return -1;
-	/* IAM compares whole ARNs; so many question marks are no other secret's */
-	if (!has_suffix(r->secret) && buf_add_str(out, "-??????") != 0)
-		return -1;
-	return end_element(out, list, start);
+	if (end == SUFFIX)
+		return 0;
+	return add_whole_secret(out, list, r->secret, "-??????");
 }
 
 static int

@@ -31,7 +31,8 @@ enum { STS_POLICY_MAX = 2048 };
  * over STS_POLICY_MAX, or out is full, which is then as it was.
  *
  * It cannot know the name of the secret behind an AgentCore provider of type EXTERNAL, which is
- * denied under it.
+ * denied under it; so is one whose name itself ends like an ARN's last characters ("-2026Q1") and
+ * was written without those.
  */
 int sts_policy_for(const struct span *references, size_t n, struct buf *out);
 

@@ -97,7 +97,7 @@ match(struct span text, const char *pattern, struct civil *c)
 			return -1;
 		if (field == NULL)
 			continue;
-		if (t < '0' || t > '9')
+		if (!ascii_is_digit(t))
 			return -1;
 		*field = *field * 10 + (uint64_t)(t - '0');
 	}

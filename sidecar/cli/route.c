@@ -99,7 +99,7 @@ write_request(struct routed *r, const struct asked *a)
 	form = route != NULL && route->body == BODY_FORM;
 	if (form)
 		write_form(&r->body, a->model);
-	else if (route != NULL && route->body != BODY_NONE && route->body != BODY_JSON_IF_ANY)
+	else if (route != NULL && route->body != BODY_NONE && route->body != BODY_NO_MEMBERS)
 		write_json(&r->body, a->model);
 	(void)buf_addf(&r->head, "%s %s HTTP/1.1\r\nHost: %.*s\r\n", a->method, a->path,
 		       (int)host.len, host.ptr);

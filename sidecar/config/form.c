@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/form.h"
 #include "aws/arn.h"
+#include "base/ascii.h"
 #include "config/url.h"
 #include "http/grammar.h"
 #include "policy/access/operations.h"
@@ -106,7 +107,7 @@ is_role(struct span s)
 	    !span_starts(rest, service) || account.len != 12)
 		return false;
 	for (size_t i = 0; i < account.len; i++)
-		if (account.ptr[i] < '0' || account.ptr[i] > '9')
+		if (!ascii_is_digit(account.ptr[i]))
 			return false;
 	rest = span_cut(rest, service.len + 12, rest.len);
 	return span_starts(rest, role) &&

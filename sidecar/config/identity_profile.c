@@ -212,29 +212,35 @@ take_source(struct identity_choice *ch, const struct files *f, const struct prof
 	}
 }
 
-/*
- * What the SDKs would heed and we do not, as one sentence: an environment that says the same, or
- * that such is not to be heeded, makes it good.
- */
+/* What to set instead of what a profile says. */
+static const char *const instead[PROFILE_PLACES] = {
+	[PROFILE_FIPS] = "AWS_USE_FIPS_ENDPOINT",
+	[PROFILE_DUAL_STACK] = "AWS_USE_DUALSTACK_ENDPOINT",
+	[PROFILE_ENDPOINT] = "aws.endpoints",
+	[PROFILE_SERVICES] = "aws.endpoints",
+};
+
+/* Whether the same is said where we do heed it. */
+static bool
+is_settled(const struct identity_choice *ch, enum profile_place p)
+{
+	if (p == PROFILE_FIPS || p == PROFILE_DUAL_STACK)
+		return projector_variable(ch->pr, instead[p]).len > 0;
+	return services_are_placed(ch->pr);
+}
+
+/* What the SDKs would heed and we do not, as one sentence. */
 static void
 note_places(struct identity_choice *ch, const struct profile_chain *chain)
 {
-	static const struct {
-		const char *instead, *settled; /* what to set; what says it otherwise when it is */
-	} ways[PROFILE_PLACES] = {
-		[PROFILE_FIPS] = {"AWS_USE_FIPS_ENDPOINT", "AWS_USE_FIPS_ENDPOINT"},
-		[PROFILE_DUAL_STACK] = {"AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"},
-		[PROFILE_ENDPOINT] = {"aws.endpoints", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"},
-		[PROFILE_SERVICES] = {"aws.endpoints", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"},
-	};
 	struct buf text;
 
 	buf_init(&text, PROJECT_TEXT_MAX);
 	for (size_t i = 0; i < PROFILE_PLACES; i++)
-		if (chain->places[i] && projector_variable(ch->pr, ways[i].settled).len == 0)
+		if (chain->places[i] && !is_settled(ch, (enum profile_place)i))
 			(void)buf_addf(&text, "%s%s (set %s)",
 				       text.len > 0 ? ", " : "says what sidekey does not heed: ",
-				       profile_place_name((enum profile_place)i), ways[i].instead);
+				       profile_place_name((enum profile_place)i), instead[i]);
 	ch->out->in_vain = projector_take(ch->pr, &text);
 }
 

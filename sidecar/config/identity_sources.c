@@ -46,8 +46,8 @@ pass_on(struct identity_choice *ch, const char *const *names, size_t n)
 		/* Without it the others would be of no use, and nobody would say why. */
 		if (value.len > 0 && !grammar_is_field_value(value))
 			return refuse(ch, names[i],
-				      "ends in a line break, or has another byte that no header "
-				      "may have");
+				      "begins or ends in a blank or a line break, or has a "
+				      "control character in it");
 		if (value.ptr != NULL)
 			projector_text(ch->pr, p->env_names, &p->nenv_names, span_of(names[i]));
 	}

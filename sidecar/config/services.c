@@ -18,10 +18,16 @@ services_take(struct projector *pr, const struct url *url, struct plan_endpoint 
 	projector_number(pr, k->ports, &k->nports, PORTS_MAX, out->port);
 }
 
+static bool
+ignores_variables(struct projector *pr)
+{
+	return span_iis(projector_variable(pr, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true");
+}
+
 static struct span
 endpoint_variable(struct projector *pr, const char *name)
 {
-	if (span_iis(projector_variable(pr, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true"))
+	if (ignores_variables(pr))
 		return (struct span){NULL, 0};
 	return projector_variable(pr, name);
 }
@@ -59,6 +65,17 @@ services_is_at(struct projector *pr, enum service s, const struct url *url)
 
 	return url_parse(own_endpoint(pr, s, &variable), &own) == URL_OK &&
 	       span_ieq(own.host, url->host) && own.port == url->port;
+}
+
+bool
+services_are_placed(struct projector *pr)
+{
+	const char *variable;
+
+	for (unsigned s = 0; s < SERVICES; s++)
+		if (named_endpoint(pr, (enum service)s, &variable).len > 0)
+			return true;
+	return ignores_variables(pr);
 }
 
 static bool

@@ -23,6 +23,9 @@ bool services_url(struct projector *pr, enum service s, struct span region, stru
 /* Whether url has the host and port of the endpoint that is named for s and no other service. */
 bool services_is_at(struct projector *pr, enum service s, const struct url *url);
 
+/* Whether an endpoint is named, of any of them, or it is said that none is to be. */
+bool services_are_placed(struct projector *pr);
+
 /* Takes a URL that has been checked as an endpoint, with its name and port. */
 void services_take(struct projector *pr, const struct url *url, struct plan_endpoint *out);
 

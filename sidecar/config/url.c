@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/ip.h"
 #include "base/num.h"
 #include "config/url.h"
@@ -65,7 +66,7 @@ url_is_name(struct span host)
 			return false;
 	}
 	/* "127.1", "2130706433" and "0x7f000001" are addresses to getaddrinfo. */
-	return label.ptr[0] < '0' || label.ptr[0] > '9';
+	return !ascii_is_digit(label.ptr[0]);
 }
 
 static enum url_fault

@@ -87,12 +87,15 @@ warn_base(const struct teller *to, const struct config_target *t, const struct u
 {
 	char message[MESSAGE_MAX];
 
-	for (size_t i = 0; i < sizeof(ends_of_calls) / sizeof(ends_of_calls[0]); i++)
-		if (span_ends(url->path, span_of(ends_of_calls[i])))
-			warn(to,
-			     "is one call's URL: sidekey adds the path of each call to it; leave "
-			     "out `/chat/completions`, or whatever the call's is",
-			     "targets.%.*s.apiBase", (int)t->name.len, t->name.ptr);
+	for (size_t i = 0; i < sizeof(ends_of_calls) / sizeof(ends_of_calls[0]); i++) {
+		if (!span_ends(url->path, span_of(ends_of_calls[i])))
+			continue;
+		warn(to,
+		     "is one call's URL: sidekey adds the path of each call to it; leave out "
+		     "`/chat/completions`, or whatever the call's is",
+		     "targets.%.*s.apiBase", (int)t->name.len, t->name.ptr);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++) {
 		if (!span_iis(url->host, homes[i].host) ||
 		    span_ends(url->path, span_of(homes[i].end)))

@@ -54,6 +54,9 @@ check_route(const struct egress_target *t, const struct frame_call *call)
 	/* An upstream that does not read it may take it for its connection's next call. */
 	if (route->body == BODY_NONE && (call->chunked || call->body_len > 0))
 		return "a body where none is due";
+	if (route->body == BODY_NO_MEMBERS &&
+	    (call->chunked || call->body_len > BODY_NO_MEMBERS_MAX))
+		return "a body where none is due";
 	if (call->streamed && route->body != BODY_FORM && route->body != BODY_FORM_OR_JSON)
 		return "a stream where a whole body is due";
 	return NULL;

@@ -60,7 +60,8 @@ look(struct patience *p)
 	uint64_t waited, ran, now = loop_now(p->loop);
 
 	p->look_at = now + LOOK_MS;
-	if (read_counts(p->fd, &waited, &ran) != 0) {
+	/* No run: the kernel has the file and does not count. */
+	if (read_counts(p->fd, &waited, &ran) != 0 || ran == 0) {
 		(void)schedule(p, false);
 		p->look_at = UINT64_MAX;
 		return;

@@ -175,7 +175,7 @@ has_body(const struct http_request *r)
 static enum body_kind
 kind_of(enum body_kind route, const struct http_request *r, const struct http_field *type)
 {
-	if (route == BODY_JSON_IF_ANY)
+	if (route == BODY_NO_MEMBERS)
 		return has_body(r) ? BODY_JSON : BODY_NONE;
 	if (route == BODY_UNTYPED_JSON)
 		return BODY_JSON;
@@ -236,6 +236,11 @@ check_body_kind(const struct http_request *r, struct decision *d)
 				     d->route->path);
 	if (d->body == BODY_NONE)
 		return VERDICT_OK;
+	if (d->route->body == BODY_NO_MEMBERS &&
+	    (r->framing == HTTP_CHUNKED || r->length > BODY_NO_MEMBERS_MAX))
+		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,
+				     "%s %s takes no body, or {}; send it without one.",
+				     d->route->method, d->route->path);
 	v = check_type(r, type, d);
 	if (v == VERDICT_OK && coding != NULL && !span_iis(coding->value, "identity"))
 		return decide_refuse(d, VERDICT_MALFORMED_REQUEST,

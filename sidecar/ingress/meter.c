@@ -41,7 +41,7 @@ static bool
 uses_tokens(const struct route *route)
 {
 	return operations[route->operation].plain != NULL && strcmp(route->method, "POST") == 0 &&
-	       route->body != BODY_NONE && route->body != BODY_JSON_IF_ANY &&
+	       route->body != BODY_NONE && route->body != BODY_NO_MEMBERS &&
 	       !span_ends(span_of(route->path), SPAN("/input_tokens"));
 }
 

@@ -18,10 +18,8 @@ enum {
 
 /* The last event's type, in a stream of messages or of a response. */
 static const char *const closing[] = {
-	"message_stop",
-	"response.completed",
-	"response.incomplete",
-	"response.failed",
+	"message_stop",    "response.completed", "response.incomplete",
+	"response.failed", "response.done", /* of some gateways */
 };
 
 enum step {

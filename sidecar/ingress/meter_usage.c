@@ -167,7 +167,7 @@ meter_usage_sum(const struct meter_numbers *sum, bool input_only, struct usage *
 	u.cache_read = has(sum, CACHED) ? v[CACHED] : v[CACHE_READ];
 	u.cache_write = has(sum, CACHED_WRITE) ? v[CACHED_WRITE] : v[CACHE_WRITE];
 	if (has(sum, PROMPT))
-		u.input = v[PROMPT];
+		u.input = v[PROMPT] > v[INPUT] ? v[PROMPT] : v[INPUT];
 	else if (has(sum, INPUT))
 		u.input = v[INPUT] + v[CACHE_READ] + v[CACHE_WRITE];
 	else if (has(sum, TOTAL) && input_only)

@@ -51,7 +51,7 @@ skip_blanks(struct scanner *s)
 static bool
 is_digit(const struct scanner *s, const unsigned char *p)
 {
-	return p < s->end && *p >= '0' && *p <= '9';
+	return p < s->end && ascii_is_digit((char)*p);
 }
 
 /*

@@ -9,6 +9,7 @@
 struct asking {
 	struct document *d;
 	uint32_t generation; /* of the keys that it was signed with */
+	int64_t offset_s;    /* of the clock that it was dated by */
 	void (*answered)(struct document *d, struct span body);
 	void (*denied)(struct document *d);
 };
@@ -25,7 +26,9 @@ put_right(const struct asking *asking, const struct aws_error *e, const struct f
 {
 	struct store_context *c = asking->d->c;
 
-	if (e->class == AWS_ERROR_CLOCK && skew_learn(&c->skew, a->date))
+	/* Of several at a time, the first refused may have said what the time is. */
+	if (e->class == AWS_ERROR_CLOCK &&
+	    (skew_learn(&c->skew, a->date) || c->skew.offset_s != asking->offset_s))
 		return true;
 	/* Where the clocks agree, it is the secret key that is wrong. */
 	return (e->class == AWS_ERROR_CLOCK || e->class == AWS_ERROR_CREDENTIALS) &&
@@ -95,7 +98,8 @@ send_question(struct document *d, const struct store_question *q,
 
 	if (asking == NULL)
 		abort();
-	*asking = (struct asking){d, identity_generation(c->identity), q->answered, q->denied};
+	*asking = (struct asking){d, identity_generation(c->identity), c->skew.offset_s,
+				  q->answered, q->denied};
 	if (call_start(c->fetcher, &call, answered, asking) == 0)
 		return 0;
 	free(asking);

@@ -467,6 +467,8 @@ test_what_is_said_in_vain(void **state)
 	static const char config[] = "[default]\nuse_fips_endpoint = true\nservices = s\n"
 				     "aws_access_key_id = A\naws_secret_access_key = b\n";
 	static const char ignore[] = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true";
+	static const char heeds[] = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false";
+	static const char url[] = "AWS_ENDPOINT_URL_SECRETS_MANAGER=https://vpce.example";
 	static const char id[] = "AWS_ACCESS_KEY_ID=a", secret[] = "AWS_SECRET_ACCESS_KEY=b";
 	static const struct {
 		const char *text, *env[2], *says;
@@ -474,6 +476,8 @@ test_what_is_said_in_vain(void **state)
 		{KEY, {OFF, OFF}, "heed: use_fips_endpoint (set AWS_USE_FIPS_ENDPOINT), services"},
 		{KEY, {OFF, "AWS_USE_FIPS_ENDPOINT=false"}, "heed: services (set aws.endpoints)"},
 		{KEY, {"AWS_USE_FIPS_ENDPOINT=true", ignore}, NULL},
+		{KEY, {"AWS_USE_FIPS_ENDPOINT=true", url}, NULL},
+		{KEY, {"AWS_USE_FIPS_ENDPOINT=true", heeds}, "heed: services"},
 		{KEY, {id, secret}, NULL},
 		{KEY "aws: {profile: x}", {id, secret}, "say credentials: profile"},
 		{KEY "aws: {profile: x, credentials: environment}", {id, secret}, NULL},

@@ -170,6 +170,9 @@ caches(void **state)
 		{"\"output_tokens\":0,\"input_tokens\":736,\"prompt_tokens\":736,"
 		 "\"completion_tokens\":535",
 		 {.input = 736, .output = 535}},
+		{"\"prompt_tokens\":0,\"completion_tokens\":0,\"input_tokens\":100,"
+		 "\"output_tokens\":50,\"total_tokens\":150",
+		 {.input = 100, .output = 50}},
 		{"\"prompt_tokens\":9,\"completion_tokens\":3,\"total_tokens\":105",
 		 {.input = 9, .output = 96}}, /* Gemini's */
 	};

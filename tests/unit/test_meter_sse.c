@@ -72,6 +72,7 @@ static const struct row {
 	 false, true, 1, 2, "as OpenAI does it"},
 	{RESPONSES, RESPONSE("response.incomplete", THREE), true, true, 1, 2,
 	 "the agent left after the last event"},
+	{RESPONSES, RESPONSE("response.done", THREE), true, true, 1, 2, "as some gateways end"},
 	{RESPONSES, RESPONSE("response.failed", "null"), false, false, 0, 0, "failed"},
 	{RESPONSES, LAST, false, false, 0, 0, "where Responses do not have it"},
 	{RESPONSES, RESPONSE("response.created", ZEROS), true, false, 0, 0,

@@ -82,8 +82,8 @@ is_patient_as_long_as_it_hardly_waits(void **state)
 static void
 who_cannot_know_is_not_patient(void **state)
 {
-	static const char *const counts[] = {"",           "900\n",         "900 5000\n",
-					     "900 x 10\n", "900 5000 -1\n", "900 5000 10"};
+	static const char *const counts[] = {"",        "900\n",         "900 5000\n", "900 x 10\n",
+					     "0 0 0\n", "900 5000 -1\n", "900 5000 10"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(counts); i++) {

@@ -125,6 +125,11 @@ static const struct {
 	 POLICY(SECRETS(Q(SM("us-east-1", "AbCdEf-??????")) "," Q(
 		 SM("us-east-1", "a-b+cdef-??????")) "," Q(SM("us-east-1", "a-bcdefgh-??????")))
 			VIA(Q("secretsmanager.us-east-1.amazonaws.com")))},
+	/* small letters may be either: both are let through */
+	{{SM("us-east-1", "prod-openai")},
+	 POLICY(SECRETS(
+		 Q(SM("us-east-1", "prod-openai")) "," Q(SM("us-east-1", "prod-openai-??????")))
+			VIA(Q("secretsmanager.us-east-1.amazonaws.com")))},
 	{{"file:/run/key", SSM("prod/key"), SM("eu-west-1", "a/b-AbCdEf")},
 	 POLICY(SECRETS(Q(SM("eu-west-1", "a/b-AbCdEf"))) PARAMETERS(Q(SSM("prod/key"))) VIA(Q(
 		 "ssm.eu-west-1.amazonaws.com") "," Q("secretsmanager.eu-west-1.amazonaws.com")))},
