@@ -468,7 +468,6 @@ test_what_is_said_in_vain(void **state)
 				     "aws_access_key_id = A\naws_secret_access_key = b\n";
 	static const char ignore[] = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true";
 	static const char heeds[] = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false";
-	static const char url[] = "AWS_ENDPOINT_URL_SECRETS_MANAGER=https://vpce.example";
 	static const char id[] = "AWS_ACCESS_KEY_ID=a", secret[] = "AWS_SECRET_ACCESS_KEY=b";
 	static const struct {
 		const char *text, *env[2], *says;
@@ -476,7 +475,7 @@ test_what_is_said_in_vain(void **state)
 		{KEY, {OFF, OFF}, "heed: use_fips_endpoint (set AWS_USE_FIPS_ENDPOINT), services"},
 		{KEY, {OFF, "AWS_USE_FIPS_ENDPOINT=false"}, "heed: services (set aws.endpoints)"},
 		{KEY, {"AWS_USE_FIPS_ENDPOINT=true", ignore}, NULL},
-		{KEY, {"AWS_USE_FIPS_ENDPOINT=true", url}, NULL},
+		{KEY, {"AWS_USE_FIPS_ENDPOINT=true", "AWS_ENDPOINT_URL=https://v.example"}, NULL},
 		{KEY, {"AWS_USE_FIPS_ENDPOINT=true", heeds}, "heed: services"},
 		{KEY, {id, secret}, NULL},
 		{KEY "aws: {profile: x}", {id, secret}, "say credentials: profile"},
@@ -539,14 +538,11 @@ static void
 test_foreign_files(void **state)
 {
 	struct home h;
-	const char *env[] = {NULL, NULL, NULL, "AWS_PROFILE=base", NULL};
+	const char *env[] = {h.config_row, h.credentials_row, h.home_row, "AWS_PROFILE=base", NULL};
 	struct fixture f;
 
 	(void)state;
 	make_home(&h, profiles, secrets);
-	env[0] = h.config_row;
-	env[1] = h.credentials_row;
-	env[2] = h.home_row;
 	assert_int_equal(chmod(h.credentials, 0622), 0);
 	assert_int_equal(open_fixture(&f, KEY, env), -1);
 	assert_string_equal(f.faults.items[0].file, h.credentials);
@@ -562,15 +558,13 @@ static void
 test_no_key_in_the_plan(void **state)
 {
 	struct home h;
-	const char *env[] = {NULL, NULL, NULL, "AWS_PROFILE=chain", NULL};
+	const char *env[] = {h.config_row, h.credentials_row, h.home_row, "AWS_PROFILE=chain",
+			     NULL};
 	struct fixture f;
 	struct buf packed;
 
 	(void)state;
 	make_home(&h, profiles, secrets);
-	env[0] = h.config_row;
-	env[1] = h.credentials_row;
-	env[2] = h.home_row;
 	assert_int_equal(open_fixture(&f, KEY, env), 0);
 	buf_init(&packed, 1 << 20);
 	assert_int_equal(pack_write(&keeper_plan_type, &f.p.keeper, &packed), 0);
