@@ -79,6 +79,18 @@ check_bodies(struct span value)
 	buf_free(&out);
 }
 
+/* How often six question marks stand for what an ARN was written without, at its end. */
+static size_t
+suffixes(struct span s)
+{
+	const struct span marks = SPAN("-??????\"");
+	size_t n = 0;
+
+	for (size_t i = 0; i + marks.len <= s.len; i++)
+		n += span_eq(span_cut(s, i, i + marks.len), marks);
+	return n;
+}
+
 /* The references are the lines. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -101,7 +113,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		json_doc_free(doc);
 		/* the one star alone is KMS's, and the one behind a name is AgentCore's */
 		assert(memmem(out.ptr, out.len, "/*", 2) == NULL);
-		assert(memmem(out.ptr, out.len, "?", 1) == NULL);
+		assert(count(buf_span(&out), '?') == 6 * suffixes(buf_span(&out)));
 	} else {
 		assert(out.len == 0);
 	}

@@ -43,7 +43,9 @@ describe(const struct profile_chain *c, struct buf *out)
 		assert_int_equal(buf_addf(out, " @%.*s", (int)c->region.len, c->region.ptr), 0);
 	for (size_t i = 0; i < PROFILE_PLACES; i++)
 		if (c->places[i])
-			assert_int_equal(buf_addf(out, " !%s", profile_place_name(i)), 0);
+			assert_int_equal(
+				buf_addf(out, " !%s", profile_place_name((enum profile_place)i)),
+				0);
 }
 
 #define KEYS              "aws_access_key_id = AKIA1\naws_secret_access_key = s/+=\n"
