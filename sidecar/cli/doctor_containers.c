@@ -19,7 +19,7 @@
 #define POD_V4    "169.254.170.23"
 #define POD_V6    "fd00:ec2::23"
 #define POD_PATH  "/v1/credentials"
-#define POD_TOKEN "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount/token"
+#define POD_TOKEN "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token"
 #define LINE      "Authorization: "
 
 enum { ASK_MS = 2000, LINE_BYTES = 64 * 1024, HOST_BYTES = 64, PATH_BYTES = 2048, ENDPOINTS = 4 };

@@ -24,7 +24,7 @@ static const struct {
 	{SECRETS "eks.amazonaws.com/serviceaccount/token",
 	 "no role annotation on the account (or eks.amazonaws.com/skip-containers), and a "
 	 "projected token in sidekey's container alone"},
-	{SECRETS "pods.eks.amazonaws.com/serviceaccount/token",
+	{SECRETS "pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token",
 	 "a projected token in sidekey's container alone"},
 };
 

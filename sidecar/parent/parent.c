@@ -20,6 +20,7 @@
 #include "ingress/limits.h"
 #include "parent/environ.h"
 #include "parent/listeners.h"
+#include "parent/notify.h"
 #include "parent/settings.h"
 #include "parent/succession.h"
 #include "policy/box/boxes.h"
@@ -34,6 +35,7 @@ struct parent {
 	struct settings *opened;           /* whose listeners are open, for good */
 	struct settings *running, *coming; /* of the serving and of the coming generation */
 	int listeners[LISTENERS_MAX];
+	int notify; /* to systemd, until it knows; -1: nobody asked */
 	struct succession generations;
 	struct watch signals;
 	struct timer deadline;            /* of the end */
@@ -231,6 +233,7 @@ on_serving(void *arg)
 	p->coming = NULL;
 	log_setup(log->format, log->level, "parent");
 	on_standing(p, generation_state(p->generations.serving));
+	notify_ready(take_fd(&p->notify));
 	if (p->again)
 		reload(p);
 }
@@ -400,6 +403,21 @@ open_all(struct parent *p)
 	return bad;
 }
 
+/* Under exec it is not we who are the service. */
+static void
+open_notify(struct parent *p)
+{
+	const char *where = p->source.env.get(p->source.env.arg, "NOTIFY_SOCKET");
+
+	p->notify = -1;
+	if (where == NULL || p->options.config != NULL)
+		return;
+	p->notify = notify_open(where);
+	if (p->notify < 0)
+		log_say(LOG_WARN, "who NOTIFY_SOCKET names cannot be told that sidekey serves",
+			LOG_C("why", strerrordesc_np(errno)));
+}
+
 /* After the first roles are there, so that they do not live under two filters. */
 static int
 enter_box(struct parent *p)
@@ -472,6 +490,7 @@ parent_serve(const struct parent_options *o)
 	status = read_first(&p);
 	if (status != 0)
 		return status;
+	open_notify(&p);
 	raise_file_limit(p.opened->plans.ingress.connections);
 	p.loop = loop_new();
 	if (start(&p) != 0)

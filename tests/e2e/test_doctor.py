@@ -669,10 +669,17 @@ def test_pod_identity_is_found_by_the_token(scene: Scene) -> None:
 ON_RUN = "mount -t tmpfs none /run; mkdir -p"
 
 
-@pytest.mark.parametrize("kind", ["kubernetes.io", "eks.amazonaws.com", "pods.eks.amazonaws.com"])
-def test_a_token_that_is_mounted(scene: Scene, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        ("kubernetes.io", "token"),
+        ("eks.amazonaws.com", "token"),
+        ("pods.eks.amazonaws.com", "eks-pod-identity-token"),
+    ],
+)
+def test_a_token_that_is_mounted(scene: Scene, kind: str, file: str) -> None:
     folder = f"/run/secrets/{kind}/serviceaccount"
-    before = f"{ON_RUN} {folder}; echo {TOKEN} >{folder}/token"
+    before = f"{ON_RUN} {folder}; echo {TOKEN} >{folder}/{file}"
     assert kind in scene.look_as_agent(before=before).found("mounted_token")
 
 

@@ -5,6 +5,7 @@ inside of it, with the secrets in systemd's credentials."""
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from fakes.agent import HELLO, Agent
 from fakes.apibase import ApiBase
-from fakes.sidekey import ROLES, ROOT, environment, program, run
+from fakes.sidekey import ROLES, ROOT, Sidekey, environment, program, run
 from fakes.wire import free_port, wait_for
 
 pytestmark = pytest.mark.once
@@ -152,3 +153,50 @@ def test_the_example_of_its_readme_is_a_configuration(tmp_path: Path) -> None:
     env = {"CREDENTIALS_DIRECTORY": "/run/credentials/sidekey.service"}
     done = run("check", "-c", str(file), env=env)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
+def test_systemd_is_told_when_it_serves(tmp_path: Path, start, abstract: bool) -> None:
+    """Type=notify: READY=1 once, when the agent's port answers, be the secrets there or not."""
+    assert "Type=notify\n" in UNIT.read_text()
+    name = f"sidekey-{tmp_path.name}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, ApiBase(key=KEY) as api:
+        notify.bind(f"\0{name}" if abstract else name)
+        notify.settimeout(10)
+        target = {
+            "provider": "openaiCompatible",
+            "apiBase": api.base,
+            "allowPlaintext": True,
+            "apiKey": f"file:{tmp_path}/missing",
+        }
+        where = f"@{name}" if abstract else name
+        sidekey = start({"targets": {"a": target}}, {"NOTIFY_SOCKET": where}, wait=False)
+        assert notify.recv(64) == b"READY=1"
+        with Agent(sidekey.port) as agent:
+            assert agent.chat().status == 503
+        sidekey.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(sidekey.records(msg="boxed")) > len(ROLES), 10, "a reload")
+        notify.settimeout(1)
+        with pytest.raises(TimeoutError):
+            notify.recv(64)
+
+
+def test_systemd_is_told_nothing_of_a_bad_configuration(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(tmp_path / "notify"))
+        notify.settimeout(1)
+        env = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        sidekey = Sidekey({"targets": {"a": {"apiBase": "http://x"}}}, tmp_path, env, wait=False)
+        sidekey.start()
+        assert sidekey.wait_end() == 2
+        with pytest.raises(TimeoutError):
+            notify.recv(64)
+
+
+@pytest.mark.parametrize("where", ["relative", "@", "/", "vsock:2:1", "/nowhere/notify", "/" * 200])
+def test_a_service_manager_that_cannot_be_told(tmp_path: Path, start, where: str) -> None:
+    """It starts all the same, and says so."""
+    config = {"targets": {"a": {"apiBase": "https://x.invalid", "apiKey": "none"}}}
+    sidekey = start(config, {"NOTIFY_SOCKET": where}, wait=False)
+    wait_for(lambda: sidekey.records(msg="listening"), 10, "the start")
+    assert sidekey.records(level="warn")[0]["msg"].startswith("who NOTIFY_SOCKET names")

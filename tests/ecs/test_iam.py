@@ -37,6 +37,7 @@ PROFILE = (
 )
 CLAUDE = "arn:aws:bedrock:us-west-2::foundation-model/anthropic.claude-sonnet-4-20250514-v1:0"
 NOVA = f"arn:aws:bedrock:{REGION}::foundation-model/amazon.nova-lite-v1:0"
+COUNT = "bedrock:CountTokens"
 READ, ASSUME, INVOKE = "secretsmanager:GetSecretValue", "sts:AssumeRole", "bedrock:InvokeModel"
 ADMIN = f"arn:aws:iam::{ACCOUNT}:role/admin"
 STRANGER = "arn:aws:iam::999999999999:role/thief"
@@ -99,6 +100,10 @@ READER_LAYOUT = [
     ("invoke", "bedrock:InvokeModelWithResponseStream", PROFILE, {}, ALLOWED),
     ("invoke", INVOKE, CLAUDE, THROUGH, ALLOWED),
     ("invoke", INVOKE, CLAUDE, {}, IMPLICIT),
+    ("invoke", COUNT, NOVA, {}, ALLOWED),
+    ("invoke", COUNT, CLAUDE, {}, ALLOWED),
+    ("invoke", COUNT, NOVA.replace("lite", "pro"), {}, IMPLICIT),
+    ("task", COUNT, NOVA, {}, IMPLICIT),
     ("invoke", INVOKE, CLAUDE, {"bedrock__InferenceProfileArn": PROFILE + "x"}, IMPLICIT),
     ("invoke", INVOKE, NOVA.replace("lite", "pro"), {}, IMPLICIT),
     ("invoke", READ, KEY, {}, IMPLICIT),

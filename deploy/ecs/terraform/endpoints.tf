@@ -49,7 +49,7 @@ locals {
     }] : []
     "bedrock-runtime" = local.reader && local.bedrock ? [{
       role     = local.role_arns.invoke
-      actions  = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+      actions  = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream", "bedrock:CountTokens"]
       resource = concat(var.model_arns, keys(var.inference_profiles), flatten(values(var.inference_profiles)))
     }] : []
   }

@@ -102,6 +102,12 @@ locals {
         Action   = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
         Resource = concat(var.model_arns, keys(var.inference_profiles))
       }] : [],
+      length(var.model_arns) + length(var.inference_profiles) > 0 ? [{
+        Sid      = "CountTheirTokens"
+        Effect   = "Allow"
+        Action   = "bedrock:CountTokens"
+        Resource = concat(var.model_arns, keys(var.inference_profiles), flatten(values(var.inference_profiles)))
+      }] : [],
       [for i, profile in keys(var.inference_profiles) : {
         Sid       = "TheModelsBehindProfile${i}ThroughItAlone"
         Effect    = "Allow"
