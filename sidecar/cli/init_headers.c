@@ -4,6 +4,7 @@
 #include "cli/init_headers.h"
 
 #include "aws/arn.h"
+#include "config/literal.h"
 #include "config/preset.h"
 #include "http/grammar.h"
 #include "policy/access/headers.h"
@@ -98,6 +99,19 @@ is_usable(const struct source_place *in, const struct yaml_item *m, const char *
 	return true;
 }
 
+/* Headers of providers and SDKs that hold names and dates, which look like keys and are none. */
+static const char *const open_headers[] = {"anthropic-beta", "openai-beta", "openai-organization",
+					   "openai-project"};
+
+static bool
+looks_secret(struct span header, struct span value)
+{
+	for (size_t i = 0; i < sizeof(open_headers) / sizeof(open_headers[0]); i++)
+		if (span_iis(header, open_headers[i]))
+			return literal_has_key(value);
+	return source_is_secret(value);
+}
+
 static void
 add_value(const struct source_place *in, const struct yaml_item *m, struct draft_target *t)
 {
@@ -109,7 +123,7 @@ add_value(const struct source_place *in, const struct yaml_item *m, struct draft
 	if (!is_usable(in, m, name))
 		return;
 	value = cut_scheme(m->text, &scheme);
-	if (scheme.len == 0 && !holds_secrets(m->key) && !source_is_secret(value) &&
+	if (scheme.len == 0 && !holds_secrets(m->key) && !looks_secret(m->key, value) &&
 	    !source_is_variable(value, &unused) && source_may_be_copied(value) &&
 	    grammar_is_field_value(value)) {
 		add(in, m, t, value);

@@ -433,6 +433,29 @@ read_group(const struct deployment *first, struct draft_target *t)
 		remark_order(first);
 }
 
+/* A model that is not carried over is one of a * rule's, if there is one, which is told of each. */
+static void
+remark_wildcard(const struct source_place *in, const struct yaml_item *root)
+{
+	const struct yaml_item *list = source_member(root, "model_list");
+	const char *name = source_name(in->draft, source_text(in->map, "model_name"));
+
+	for (const struct yaml_item *m = list->first; m != NULL; m = m->next) {
+		struct span other = source_text(m, "model_name");
+
+		if (m == in->map || span_find(other, 0, '*') == other.len)
+			continue;
+		source_note(in, "model_name",
+			    draft_text(in->draft,
+				       "%s was left out, and a rule with * may fit it: its calls "
+				       "then go where that one's go",
+				       name)
+				    .ptr,
+			    "write a rule of its own for it, or take the one with * out");
+		return;
+	}
+}
+
 static void
 read_entry(struct draft *d, const struct yaml_item *root, const struct yaml_item *entry, size_t i)
 {
@@ -445,8 +468,10 @@ read_entry(struct draft *d, const struct yaml_item *root, const struct yaml_item
 	snprintf(path, sizeof(path), "model_list[%zu]", i);
 	if (draft_rule_find(d, source_text(entry, "model_name")) != NULL)
 		return; /* it was read with the first of its name */
-	if (!read_deployment(&p, &t))
+	if (!read_deployment(&p, &t)) {
+		remark_wildcard(&in, root);
 		return;
+	}
 	remarks_params(&(struct source_place){d, p.params, p.path});
 	read_group(&p, &t);
 	target = draft_target(d, &t, p.upstream->prefix);

@@ -314,8 +314,8 @@ decide_head(const struct ingress *in, const struct ingress_listener *l,
 		return decide_refuse(
 			d, VERDICT_ROUTE_NOT_FOUND,
 			"No operation has this path in the %s dialect; the base URL is "
-			"http://HOST:PORT/v1 for an OpenAI client, and http://HOST:PORT/bedrock "
-			"for an AWS SDK.",
+			"http://HOST:PORT/v1 for an OpenAI client, http://HOST:PORT for "
+			"Anthropic's, and http://HOST:PORT/bedrock for an AWS SDK.",
 			dialect_name(d->dialect));
 	v = check_enabled(in, d);
 	if (v == VERDICT_OK && !l->is_admin)

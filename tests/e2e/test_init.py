@@ -235,6 +235,16 @@ def test_patterns_that_no_rule_can_say_are_left_out(make, name, model) -> None:
     assert "model_list[0].model_name: its pattern" in made.said
 
 
+@pytest.mark.parametrize("wildcard", [True, False])
+def test_a_model_that_is_left_out_may_be_another_rule_s(make, wildcard) -> None:
+    """Of each by its name: prompts for a model of one's own would go to the provider."""
+    left = [entry("local", "ollama/llama3"), entry("vertex", "vertex_ai/gemini-2.5-pro")]
+    made = make({"model_list": [*left, entry("*" if wildcard else "gpt-4o", "openai/gpt-4o")]})
+    for n, name in enumerate(("local", "vertex")):
+        said = f"model_list[{n}].model_name: {name} was left out, and a rule with * may fit it"
+        assert (said in made.said) == wildcard
+
+
 def test_a_credential_of_the_list(make) -> None:
     values = {"api_key": "os.environ/TEAM_KEY", "api_base": "https://t.openai.azure.com"}
     made = make(
@@ -326,6 +336,19 @@ def test_headers_and_their_secrets(make) -> None:
     }
     for secret in (SECRET, "hunter2", "0123456789abcdef", "deadbeef"):
         assert secret not in made.text + made.said
+
+
+def test_headers_that_look_like_keys(make) -> None:
+    """Names and dates of providers' own; a key in their place is one all the same."""
+    headers = {
+        "anthropic-beta": "context-1m-2025-08-07",
+        "OpenAI-Organization": "org-AbCdEfGhIjKlMnOp12345678",
+        "OpenAI-Project": SECRET,
+    }
+    made = make({"model_list": [entry("m", "openai/m", api_base="https://gw.example", extra_headers=headers)]})
+    (target,) = made.targets.values()
+    assert target["headers"] == {**headers, "OpenAI-Project": "${env:NEW_OPENAI_PROJECT}"}
+    assert SECRET not in made.text + made.said
 
 
 def test_a_literal_key_never_becomes_the_key_of_another_host(make) -> None:

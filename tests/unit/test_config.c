@@ -306,6 +306,9 @@ static const struct {
 	{"a:\n\tb: 1\n", "t:2:1: found character that cannot start any token (indent with blanks"},
 	{"a: @x\n", "(a value that begins with @, % or ` needs quotes)"},
 	{"a: [{match: *, target: a}]\n", "(a value that begins with * needs quotes)"},
+	{"a:\n  b: 1\n c: 2\n", "did not find expected key (indent this line as its neighbours"},
+	{"a:\n  - b\n  c: 2\n", "did not find expected '-' indicator (indent this line as its"},
+	{"a: \"b\nc: d\n", "unexpected end of stream (a quote further up is not closed)"},
 	{"a: [x\n", "t:2:1: did not find expected ',' or ']'\n"},
 };
 
