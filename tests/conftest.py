@@ -11,7 +11,7 @@ SECONDS = 60
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "once: means nothing under the sanitizers, run without")
+    config.addinivalue_line("markers", "once: means nothing under the sanitizers, or all but waits there; run without")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     # The SDKs of the tests must not go through a proxy of the machine, nor find a real identity.

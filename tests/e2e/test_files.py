@@ -186,6 +186,7 @@ class Opens:
         return time.monotonic() - self.last
 
 
+@pytest.mark.once
 def test_a_file_at_rest_is_not_read_again(plain_world: World, start, key_file: Path) -> None:
     sidekey = begin(plain_world, start, key_file)
     opens = Opens(key_file)

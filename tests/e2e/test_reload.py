@@ -317,6 +317,7 @@ def test_started_stays_true(world: World, start) -> None:
 
 
 @pytest.mark.timeout(150)
+@pytest.mark.once
 def test_store_that_is_away(world: World, sidekey: Sidekey) -> None:
     """The running one has its secrets; one that cannot get them does not take its place."""
     world.store.stop()
@@ -493,6 +494,7 @@ def test_generations_have_a_limit(world: World, sidekey: Sidekey, slow: Act) -> 
 # ---- signals that meet ----
 
 
+@pytest.mark.once
 def test_second_reload_follows(world: World, stalled: Sidekey) -> None:
     """Asked for while one is under way, however often: one more, with what the file says then."""
     for _ in range(3):

@@ -289,6 +289,7 @@ def test_a_refusal_too_long_to_be_one(plain_world: World, plain_sidekey: Sidekey
     assert len(plain_world.store.calls) == asked
 
 
+@pytest.mark.once
 def test_a_refusal_that_never_ends_is_not_held(plain_world: World, plain_sidekey) -> None:
     plain_world.api.script(Act(401, JSON, b"x" * 100, drip=0.1))
     with Agent(plain_sidekey.port) as agent:

@@ -40,6 +40,7 @@ def answers(sidekey: Sidekey, status: int, code: str | None) -> None:
     wait_for(lambda: (a := chat(sidekey)).status == status and a.code == code, HEAL_SECONDS)
 
 
+@pytest.mark.once
 def test_a_day_without_the_store(plain_world: World, begin) -> None:
     world = plain_world
     sidekey, clock = begin(world)
@@ -61,6 +62,7 @@ def test_a_day_without_the_store(plain_world: World, begin) -> None:
     assert chat(sidekey).status == 200
 
 
+@pytest.mark.once
 def test_a_no_keeps_the_value_for_a_day(plain_world: World, begin) -> None:
     world = plain_world
     sidekey, clock = begin(world)
@@ -76,6 +78,7 @@ def test_a_no_keeps_the_value_for_a_day(plain_world: World, begin) -> None:
     assert chat(sidekey).status == 200
 
 
+@pytest.mark.once
 def test_a_store_that_never_ends_an_answer(plain_world: World, begin) -> None:
     """The value goes at maxStale though the refresh that is under way has not failed yet."""
     world = plain_world
