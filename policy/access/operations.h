@@ -68,7 +68,7 @@ struct route {
 	bool needs_model; /* its body (JSON or multipart) names a model; with model rules it must */
 };
 
-enum { BODY_NO_MEMBERS_MAX = 2 };
+enum { BODY_NO_MEMBERS_MAX = 2 }; /* bytes: nobody can hide a request in {} */
 
 const char *dialect_name(enum dialect d);
 const char *provider_name(enum provider p);
