@@ -430,19 +430,26 @@ on_done(void *arg, enum verdict v, bool sent)
 
 const struct transfer_events exchange_answer = {on_head, on_data, on_more, on_done};
 
-void
-exchange_held_too_long(struct exchange *x)
+/* Of several secrets one may be here, be it that the store keeps silent of the others. */
+static void
+looked_too_long(struct exchange *x)
 {
-	if (exchange_is_held(x)) {
-		/* An endless body: it is passed on as it comes. */
-		if (!let_go(x))
-			exchange_broken(&x->broken);
+	look_leave(&x->target->look, &x->look);
+	if (send_again(x))
 		return;
-	}
 	if (look_late(&x->target->look, &x->look, loop_now(x->e->loop)))
 		log_say(LOG_WARN,
 			"an upstream refused our credentials, and the store did not say in time "
 			"whether it has newer ones; the refusal is passed on",
 			LOG_S("target", x->target->plan->name));
 	give_up(x);
+}
+
+void
+exchange_held_too_long(struct exchange *x)
+{
+	if (!exchange_is_held(x))
+		looked_too_long(x);
+	else if (!let_go(x)) /* an endless body: it is passed on as it comes */
+		exchange_broken(&x->broken);
 }

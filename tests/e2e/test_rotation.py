@@ -330,6 +330,23 @@ def test_slow_store(plain_world: World, plain_sidekey: Sidekey) -> None:
     )
 
 
+@pytest.mark.parametrize("stuck", ["Access pair", "key"])
+def test_what_is_here_is_used_though_the_rest_is_slow(
+    plain_world: World, plain_sidekey: Sidekey, stuck: str
+) -> None:
+    """Of two secrets one has been rotated, and the store is silent of the other."""
+    world = plain_world
+    arn, rotate = {
+        "Access pair": (world.access_arn, rotate_key),
+        "key": (world.key_arn, rotate_access),
+    }[stuck]
+    world.store.fail(Fault("stall", only=arn))
+    rotate(world)
+    assert chat(plain_sidekey).status == 200
+    assert len(world.api.executed) == 1
+    assert [r for r in plain_sidekey.records(level="warn") if "in time" in r["msg"]] == []
+
+
 def test_store_down(plain_world: World, plain_sidekey: Sidekey) -> None:
     plain_world.store.stop()
     plain_world.api.key = "revoked"

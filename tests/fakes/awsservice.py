@@ -35,7 +35,7 @@ class Fault:
     status: int = 500
     message: str = "injected"
     location: str = "http://127.0.0.1:9/"
-    only: str = ""  # strikes requests whose "METHOD TARGET" begins so
+    only: str = ""  # strikes requests for what begins so, as asked() has it
 
 
 def error(kind: str, status: int = 400, message: str = "injected") -> Fault:
@@ -122,10 +122,10 @@ class Faulty(Server):
         self.calls.append(Call(arn, self.asked(request), outcome, time.monotonic()))
 
     def _fault_for(self, request: Request) -> Fault | None:
-        line = f"{request.method} {request.target}"
-        if self.faults and line.startswith(self.faults[0].only):
+        wanted = self.asked(request)
+        if self.faults and wanted.startswith(self.faults[0].only):
             return self.faults.popleft()
-        if self.standing and line.startswith(self.standing.only):
+        if self.standing and wanted.startswith(self.standing.only):
             return self.standing
         return None
 
