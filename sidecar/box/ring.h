@@ -13,7 +13,7 @@
 #include "base/span.h"
 
 /* Small enough that both rings stay in a core's cache. A power of two: places count on and wrap. */
-enum { RING_BYTES = 64 * 1024, RING_LINE = 64 };
+enum { RING_BYTES = 256 * 1024, RING_LINE = 64 };
 
 struct ring_pages {                              /* shared; all zero at first */
 	_Alignas(RING_LINE) atomic_uint written; /* bytes since the start; the writer's */

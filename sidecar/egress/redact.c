@@ -29,6 +29,7 @@ enum {
 	WINDOW_MIN = 4 * 1024,
 	MATCHES = 16,
 	PART = 32, /* of a secret: so many bytes are told to be right only all at once */
+	BLOCK = 32,
 };
 
 __extension__ typedef unsigned __int128 product;
@@ -64,12 +65,12 @@ struct redactor {
 	size_t nforms;
 	struct guise *forms;
 	struct sieve sieves[SIEVES];
-	size_t held_min;      /* bytes in which every form, with all its escapes, has room … */
-	size_t held_max;      /* … and that are held at most, so that not each byte is a search */
-	size_t reach;         /* held_min without escapes: no form is longer */
-	bool may_belong[256]; /* bytes that a form, or an escape in it, is made of */
-	char *window;         /* text without its escapes; wiped after use … */
-	uint32_t *from;       /* … and where each byte of it came from */
+	size_t held_min;  /* bytes in which every form, with all its escapes, has room … */
+	size_t held_max;  /* … and that are held at most, so that not each byte is a search */
+	size_t reach;     /* held_min without escapes: no form is longer */
+	bool all_visible; /* the bytes that a form, or an escape in it, is made of */
+	char *window;     /* text without its escapes; wiped after use … */
+	uint32_t *from;   /* … and where each byte of it came from */
 	size_t window_size;
 };
 
@@ -153,6 +154,12 @@ is_visible(unsigned char c)
 }
 
 static bool
+is_blank_or_beyond(unsigned char c)
+{
+	return c == ' ' || c == '\t' || c > '~' + 1;
+}
+
+static bool
 is_all_visible(struct span secret)
 {
 	for (size_t i = 0; i < secret.len; i++)
@@ -171,13 +178,31 @@ is_all_visible(struct span secret)
 static void
 choose_bytes(struct redactor *r)
 {
-	bool all_visible = true;
-
+	r->all_visible = true;
 	for (size_t i = 0; i < r->nforms; i++)
-		all_visible = all_visible && is_all_visible(r->forms[i].secret);
-	for (unsigned c = 0; c < 256; c++)
-		r->may_belong[c] = is_visible((unsigned char)c) ||
-				   (!all_visible && (c == ' ' || c == '\t' || c > '~' + 1));
+		r->all_visible = r->all_visible && is_all_visible(r->forms[i].secret);
+}
+
+static bool
+may_belong(const struct redactor *r, char c)
+{
+	return is_visible((unsigned char)c) ||
+	       (!r->all_visible && is_blank_or_beyond((unsigned char)c));
+}
+
+/* No way out before the end: the compiler takes many bytes at once. */
+static bool
+all_may_belong(const struct redactor *r, const char *block)
+{
+	unsigned strangers = 0, blanks = 0;
+
+	for (size_t i = 0; i < BLOCK; i++) {
+		unsigned char c = (unsigned char)block[i];
+
+		strangers += !is_visible(c) & !is_blank_or_beyond(c);
+		blanks += is_blank_or_beyond(c);
+	}
+	return strangers == 0 && (blanks == 0 || !r->all_visible);
 }
 
 /* In coarse steps, so that the bound does not tell how long the longest secret is. */
@@ -428,9 +453,9 @@ find_run(const struct redactor *r, struct span text, size_t at, size_t *start, s
 {
 	size_t last = at;
 
-	while (at > 0 && r->may_belong[(unsigned char)text.ptr[at - 1]])
+	while (at > 0 && may_belong(r, text.ptr[at - 1]))
 		at--;
-	while (last < text.len && r->may_belong[(unsigned char)text.ptr[last]])
+	while (last < text.len && may_belong(r, text.ptr[last]))
 		last++;
 	*start = at;
 	*end = last;
@@ -473,9 +498,12 @@ redact_text(const struct redactor *r, char *text, size_t n, struct redactions *f
 static size_t
 to_hold(const struct redact *s, struct span piece)
 {
+	const char *end = piece.ptr + piece.len;
 	size_t run = 0;
 
-	while (run < piece.len && s->r->may_belong[(unsigned char)piece.ptr[piece.len - 1 - run]])
+	while (run + BLOCK <= piece.len && all_may_belong(s->r, end - run - BLOCK))
+		run += BLOCK;
+	while (run < piece.len && may_belong(s->r, end[-1 - (ptrdiff_t)run]))
 		run++;
 	if (run == piece.len)
 		run += s->held.len;

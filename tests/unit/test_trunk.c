@@ -9,7 +9,8 @@
 #include "box/trunk.h"
 #include "box/trunk_pages.h"
 
-enum { STREAMS = 3, RECORD = sizeof(struct record) };
+/* GREEDY: so many, each with as much as its other end takes, fill a ring. */
+enum { GREEDY = RING_BYTES / STREAM_WINDOW, STREAMS = GREEDY + 2, RECORD = sizeof(struct record) };
 
 struct end { /* of a stream */
 	struct stream stream;
@@ -233,7 +234,7 @@ as_many_as_there_are(void **state)
 	stream_close(&near[1].stream);
 	assert_true(stream_open(w.trunks[TRUNK_INGRESS], &more.stream, &events));
 	rounds(&w, 2);
-	assert_int_equal(nfar, 3); /* egress had no fourth */
+	assert_int_equal(nfar, STREAMS); /* egress had no more */
 	assert_false(stream_is_open(&more.stream));
 	assert_null(lost_why);
 	world_free(&w);
@@ -278,25 +279,29 @@ is_served(struct stream *s)
 		stream_send(s, &e->rest, 0);
 }
 
-/* A stream that never ends does not keep the others from the ring. */
+/* Streams that never end, enough of them to fill the ring, do not keep the others from it. */
 static void
 everybody_in_turn(void **state)
 {
+	enum { FIRST = GREEDY, SECOND };
 	static const struct stream_events greedy = {came, is_served, closed};
 	struct world w = world_new(true, true);
 
 	(void)state;
-	assert_true(stream_open(w.trunks[TRUNK_INGRESS], &near[0].stream, &greedy));
-	open_near(&w, 1);
-	open_near(&w, 2);
-	say(&near[0], 2 * STREAM_WINDOW);
-	say(&near[1], 100);
-	say(&near[2], 100);
-	assert_int_equal(near[1].rest.len, 100); /* no room */
+	for (int i = 0; i < GREEDY; i++)
+		assert_true(stream_open(w.trunks[TRUNK_INGRESS], &near[i].stream, &greedy));
+	open_near(&w, FIRST);
+	open_near(&w, SECOND);
+	for (int i = 0; i < GREEDY; i++)
+		say(&near[i], 2 * STREAM_WINDOW);
+	say(&near[FIRST], 100);
+	say(&near[SECOND], 100);
+	assert_int_equal(near[FIRST].rest.len, 100); /* no room */
 	rounds(&w, 4);
-	assert_int_equal(far[1].came.len, 100);
-	assert_int_equal(far[2].came.len, 100);
-	assert_true(near[0].rest.len > STREAM_WINDOW);
+	assert_int_equal(far[FIRST].came.len, 100);
+	assert_int_equal(far[SECOND].came.len, 100);
+	for (int i = 0; i < GREEDY; i++)
+		assert_true(near[i].rest.len > STREAM_WINDOW);
 	world_free(&w);
 }
 
