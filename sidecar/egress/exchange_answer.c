@@ -82,6 +82,16 @@ exchange_broken(struct later *l)
 	exchange_fail(x, VERDICT_UPSTREAM_INVALID);
 }
 
+static bool
+has_newer(const struct exchange *x)
+{
+	if (x->inject.loan != NULL &&
+	    signers_is_newer(x->e->signers, exchange_target(x), x->inject.loan->version))
+		return true;
+	return vault_is_newer(x->e->vault, x->inject.secrets) ||
+	       x->tls_version != x->target->tls_version;
+}
+
 /*
  * The held refusal goes on as it came, and what still comes of it follows. There is room: nothing
  * of this call's is on the way yet, and what is held is bounded accordingly.
@@ -100,6 +110,8 @@ let_go(struct exchange *x)
 	bad = held_take(&x->held, &room, &head);
 	if (bad == 0 && refusal_may_be_budget(&head) && refusal_is_budget(buf_span(&x->held.body)))
 		refusal_say_retry(&head, false, fields);
+	else if (bad == 0 && x->held.as.refusal != REFUSAL_NONE && has_newer(x))
+		refusal_say_retry(&head, true, fields); /* of a body that is kept nowhere */
 	if (bad == 0)
 		bad = pass_head(x, &head);
 	if (x->held.body.len > 0 && pass_data(x, buf_span(&x->held.body)) != OUTLET_TAKEN)
@@ -124,16 +136,6 @@ give_up(struct exchange *x)
 		end(x);
 	else
 		exchange_broken(&x->broken);
-}
-
-static bool
-has_newer(const struct exchange *x)
-{
-	if (x->inject.loan != NULL &&
-	    signers_is_newer(x->e->signers, exchange_target(x), x->inject.loan->version))
-		return true;
-	return vault_is_newer(x->e->vault, x->inject.secrets) ||
-	       x->tls_version != x->target->tls_version;
 }
 
 /* Sends the call once more with what there is now. False: there is nothing newer. */
@@ -257,7 +259,7 @@ hold_throttle(struct exchange *x, struct judgement as, const struct frame_head *
 
 	if (throttle_by_head(head, is_of_aws(x)) == THROTTLE_NO || x->inlet.streamed || !readable ||
 	    !spread_has_next(&x->spread, x->e, true) || !is_sound(head) ||
-	    held_head(&x->held, as, head, false) != 0)
+	    held_head(&x->held, as, head) != 0)
 		return false;
 	x->state = EXCHANGE_SPARED;
 	timer_set(x->e->loop, &x->timer, HOLD_MS);
@@ -298,7 +300,7 @@ static bool
 hold_budget(struct exchange *x, struct judgement as, const struct frame_head *head)
 {
 	if (!refusal_may_be_budget(head) || x->target->plan->is_signed ||
-	    held_head(&x->held, as, head, false) != 0)
+	    held_head(&x->held, as, head) != 0)
 		return false;
 	x->state = EXCHANGE_SPENT;
 	timer_set(x->e->loop, &x->timer, HOLD_MS);
@@ -333,7 +335,7 @@ on_head(void *arg, const struct frame_head *head)
 	if (x->target->plan->redact && !outlet_reads(head))
 		return VERDICT_UPSTREAM_INVALID;
 	if (as.refusal != REFUSAL_NONE && may_hold(x) && is_sound(head) &&
-	    held_head(&x->held, as, head, x->inlet.streamed) == 0) {
+	    held_head(&x->held, as, head) == 0) {
 		x->state = EXCHANGE_HELD;
 		timer_set(x->e->loop, &x->timer, HOLD_MS);
 		return as.verdict;

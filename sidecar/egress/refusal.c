@@ -87,16 +87,11 @@ refusal_say_retry(struct frame_head *head, bool retry, struct http_field to[stat
 }
 
 int
-held_head(struct held *h, struct judgement as, const struct frame_head *head, bool retry)
+held_head(struct held *h, struct judgement as, const struct frame_head *head)
 {
-	struct http_field fields[HTTP_FIELDS_MAX];
-	struct frame_head told = *head;
-
-	if (retry)
-		refusal_say_retry(&told, true, fields);
 	buf_init(&h->head, HEAD_BYTES_MAX);
 	buf_init(&h->body, FRAME_BODY_MAX);
-	if (pack_write(&frame_head_type, &told, &h->head) != 0) {
+	if (pack_write(&frame_head_type, head, &h->head) != 0) {
 		held_free(h);
 		return -1;
 	}

@@ -49,8 +49,8 @@ struct held {
 	struct buf body;
 };
 
-/* Starts to hold. retry: the answer tells the client to try again. 0, or -1: it is too large. */
-int held_head(struct held *h, struct judgement as, const struct frame_head *head, bool retry);
+/* Starts to hold. 0, or -1: it is too large. */
+int held_head(struct held *h, struct judgement as, const struct frame_head *head);
 /* 0, or -1: no more than a body frame is held. */
 int held_body(struct held *h, struct span piece);
 /*

@@ -244,6 +244,8 @@ allow_reuse(struct transfer *t)
 {
 	curl_off_t sent = -1;
 
+	if (t->lane->target->pool_idle_ms < 1000)
+		return; /* which libcurl's seconds cannot say */
 	if (t->length >= 0 && curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK)
 		return;
 	if (t->length >= 0 ? sent == t->length : t->given)

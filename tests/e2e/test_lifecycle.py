@@ -354,6 +354,17 @@ def test_an_upstream_connection_is_not_used_beyond_its_time(world: World, start)
         assert world.api.connections == before + 1
 
 
+def test_an_upstream_connection_that_may_hardly_wait(world: World, start) -> None:
+    """Less than libcurl's second: each call has a connection of its own."""
+    sidekey = start(world.config(world.target(timeouts={"poolIdle": "100ms"})), world.env())
+    with Agent(sidekey.port) as agent:
+        assert agent.chat().status == 200
+        before = world.api.connections
+        time.sleep(0.2)
+        assert agent.chat().status == 200
+        assert world.api.connections == before + 1
+
+
 def test_connections_have_a_limit(world: World, start) -> None:
     """Beyond limits.connections somebody is told so or waits; those that are in work on."""
     sidekey = start(world.config(limits={"connections": 4}), world.env())

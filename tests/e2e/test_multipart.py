@@ -450,6 +450,19 @@ def test_a_rotated_key_is_asked_for_once(plain_world: World, media: Sidekey) -> 
     assert len(plain_world.api.executed) == 2
 
 
+@pytest.mark.parametrize("kind", ["auth_error", "key_model_access_denied"])
+@pytest.mark.parametrize("said", [None, "false"])
+def test_a_refusal_that_no_newer_key_cures(plain_world: World, media, kind: str, said) -> None:
+    """It is passed on as it came: nobody is told to upload it again."""
+    error = json.dumps({"error": {"message": "no", "type": kind, "code": "401"}}).encode()
+    told = (("x-should-retry", said),) if said else ()
+    plain_world.api.script(Act(401, (("Content-Type", "application/json"), *told), error))
+    with Agent(media.port) as agent:
+        refused = send(agent, MODEL + file(b"x" * 100000) + END)
+    assert (refused.status, refused.header("x-should-retry")) == (401, said)
+    assert refused.body == error
+
+
 # ---- targets whose calls are signed ----
 
 

@@ -116,7 +116,7 @@ test_is_of_signature(void **state)
 		uint64_t date_s = 0;
 
 		head.nfields = 1;
-		assert_int_equal(held_head(&h, as, &head, false), 0);
+		assert_int_equal(held_head(&h, as, &head), 0);
 		assert_int_equal(held_body(&h, span_of(rows[i].body)), 0);
 		if (refusal_is_of_signature(&h, &date_s) != rows[i].is)
 			fail_msg("%u %s", rows[i].status, rows[i].body);
@@ -237,7 +237,7 @@ test_held(void **state)
 	struct pool room;
 
 	(void)state;
-	assert_int_equal(held_head(&h, as, &head, false), 0);
+	assert_int_equal(held_head(&h, as, &head), 0);
 	assert_int_equal(held_body(&h, SPAN("{}")), 0);
 	assert_int_equal(held_body(&h, (struct span){large, sizeof(large) - 2}), 0);
 	assert_int_equal(held_body(&h, SPAN("x")), -1);
@@ -250,16 +250,8 @@ test_held(void **state)
 	held_free(&h);
 	assert_int_equal(h.as.refusal, REFUSAL_NONE);
 
-	assert_int_equal(held_head(&h, as, &head, true), 0);
-	pool_over(&room, space, sizeof(space));
-	assert_int_equal(held_take(&h, &room, &back), 0);
-	assert_int_equal(back.nfields, 2);
-	assert_true(span_is(back.fields[1].name, "x-should-retry"));
-	assert_true(span_is(back.fields[1].value, "true"));
-	held_free(&h);
-
 	field.value = (struct span){large, 40 * 1024};
-	assert_int_equal(held_head(&h, as, &head, false), -1);
+	assert_int_equal(held_head(&h, as, &head), -1);
 	assert_int_equal(h.as.refusal, REFUSAL_NONE);
 }
 
