@@ -83,6 +83,7 @@ call_start(struct fetcher *f, const struct call *c, fetch_fn *done, void *arg)
 				  .addresses = c->addresses,
 				  .naddresses = c->naddresses,
 				  .path = c->path,
+				  .timeout_ms = c->timeout_ms,
 				  .body = c->body};
 	auto_buf struct buf lines = {0}, host = {0};
 

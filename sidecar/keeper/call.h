@@ -22,6 +22,7 @@ struct call {
 	struct call_keys keys;       /* a key_id that is empty: the call is not signed */
 	struct span region, service; /* the signature's scope */
 	uint64_t now_s;              /* AWS's time */
+	uint32_t timeout_ms;         /* of all of it; 0: ten seconds */
 };
 
 /* Signs and starts; done is called once, later. 0 or -1 (it cannot be built). */

@@ -86,7 +86,7 @@ log_failure(struct slot *s, const struct store_failure *f)
 static void
 end(struct document *d)
 {
-	d->fetching = d->waiting = d->tried_again = false;
+	d->fetching = d->waiting = d->tried_again = d->asked_twice = false;
 }
 
 void
@@ -177,6 +177,16 @@ store_again(struct document *d)
 	if (d->tried_again)
 		return false;
 	d->tried_again = true;
+	start(d);
+	return true;
+}
+
+bool
+store_ask_twice(struct document *d)
+{
+	if (d->asked_twice)
+		return false;
+	d->asked_twice = true;
 	start(d);
 	return true;
 }

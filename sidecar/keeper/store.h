@@ -40,6 +40,7 @@ struct document {
 	bool fetching;    /* the store is being asked … */
 	bool waiting;     /* … or will be, once the identity is there */
 	bool tried_again; /* what stood in the way once was put right */
+	bool asked_twice; /* for the first question got lost */
 };
 
 struct store {
@@ -83,6 +84,8 @@ void store_failed(struct document *d, const struct store_failure *f);
 
 /* Identity or clock are another now: starts once more. False when that was done already. */
 bool store_again(struct document *d);
+/* The same of a question that got lost, or met a service that was out of order for a moment. */
+bool store_ask_twice(struct document *d);
 
 /* ---- for the keeper ---- */
 

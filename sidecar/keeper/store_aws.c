@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 
 #include "keeper/store_aws.h"
 
 #include "aws/error.h"
 #include "keeper/call.h"
+
+/*
+ * A question that gets lost is asked once more, as AWS's SDKs do: calls that were refused wait 3 s
+ * for a newer secret (design section 4), and a lost one must not make a rotation their error.
+ */
+enum { FIRST_MS = 2 * 1000, SECOND_MS = 8 * 1000 };
 
 struct asking {
 	struct document *d;
@@ -59,9 +66,17 @@ refused(const struct asking *asking, const struct fetch_answer *a)
 				   .principal = e.principal};
 	if (!d->tried_again && put_right(asking, &e, a) && store_again(d))
 		return;
+	if (e.class == AWS_ERROR_TRANSIENT && store_ask_twice(d))
+		return;
 	if (f.kind == SLOT_DENIED && asking->denied != NULL)
 		asking->denied(d);
 	store_failed(d, &f);
+}
+
+static bool
+got_lost(const char *fault)
+{
+	return strcmp(fault, "TimedOut") == 0 || strcmp(fault, "Broken") == 0;
 }
 
 static void
@@ -70,6 +85,8 @@ answered(void *arg, const struct fetch_answer *a)
 	struct asking asking = *(struct asking *)arg;
 
 	free(arg);
+	if (a->fault != NULL && got_lost(a->fault) && store_ask_twice(asking.d))
+		return;
 	if (a->fault != NULL)
 		unanswered(asking.d, a->fault);
 	else if (a->status != 200)
@@ -93,7 +110,8 @@ send_question(struct document *d, const struct store_question *q,
 			    .keys = identity_keys(c->identity),
 			    .region = d->slots[0]->reference.arn.region,
 			    .service = span_of(service_signing_name(q->service)),
-			    .now_s = skew_now_s(&c->skew)};
+			    .now_s = skew_now_s(&c->skew),
+			    .timeout_ms = d->asked_twice ? SECOND_MS : FIRST_MS};
 	struct asking *asking = malloc(sizeof(*asking));
 
 	if (asking == NULL)

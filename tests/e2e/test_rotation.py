@@ -2,7 +2,9 @@
 """Goal: a rotated key is no agent's error, and a refusal that no new key cures is passed on."""
 
 import json
+import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ import pytest
 from fakes import load
 from fakes.agent import HELLO, STREAM, Agent, Closed
 from fakes.apibase import Act
-from fakes.secretsmanager import Fault
+from fakes.secretsmanager import Fault, error
 from fakes.sidekey import SANITIZED, Sidekey
 from fakes.wire import wait_for
 from fakes.world import World
@@ -345,6 +347,32 @@ def test_what_is_here_is_used_though_the_rest_is_slow(
     assert chat(plain_sidekey).status == 200
     assert len(world.api.executed) == 1
     assert [r for r in plain_sidekey.records(level="warn") if "in time" in r["msg"]] == []
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("stall"), Fault("drop"), Fault("truncate"), error("InternalServiceError", 500)]
+)
+def test_a_question_that_gets_lost(plain_world: World, plain_sidekey: Sidekey, fault) -> None:
+    """The store's first answers do not come, or are none: it is asked once more within the 3 s."""
+    world = plain_world
+    documents = 2
+    world.store.fail(fault, documents)
+    rotate_key(world)
+    assert chat(plain_sidekey).status == 200
+    assert len(world.api.executed) == 1 and not world.store.faults
+    assert [r for r in plain_sidekey.records(level="warn") if "fetched" in r["msg"]] == []
+
+
+def test_a_look_meets_a_question_that_got_lost(plain_world: World, plain_sidekey: Sidekey) -> None:
+    """SIGUSR1 asks, and is not answered; the rotation comes while that is waited for."""
+    world = plain_world
+    documents, asked = 2, len(world.store.calls)
+    world.store.fail(Fault("stall"), documents)
+    os.kill(plain_sidekey.pid, signal.SIGUSR1)
+    wait_for(lambda: len(world.store.calls) == asked + documents, 10, "it is asked")
+    rotate_key(world)
+    assert chat(plain_sidekey).status == 200
+    assert len(world.api.executed) == 1
 
 
 def test_store_down(plain_world: World, plain_sidekey: Sidekey) -> None:
