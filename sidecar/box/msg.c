@@ -104,6 +104,7 @@ static const struct pack_field target_fields[] = {
 	PACK_FIELD_BOOL(msg_target, usable),
 	PACK_FIELD_BOOL(msg_target, resolved),
 	PACK_FIELD_U8(msg_target, signing, SIGNING_STATES - 1),
+	PACK_FIELD_SPAN(msg_target, error_type, SIGNING_ERROR_SIZE),
 	PACK_FIELD_U8(msg_target, tls, TLS_FAULTS - 1),
 	PACK_FIELD_U64(msg_target, certificate_expiry),
 };

@@ -113,6 +113,7 @@ struct msg_target {
 	bool usable;
 	bool resolved;
 	uint8_t signing;             /* enum signing_state */
+	struct span error_type;      /* why there is nothing to sign with; else empty */
 	uint8_t tls;                 /* enum tls_fault of the material that came last */
 	uint64_t certificate_expiry; /* seconds since 1970; 0: no client certificate */
 };

@@ -24,6 +24,8 @@ struct msg_refused {
 	uint64_t date_s;  /* the Date of the answer; 0: it had none */
 };
 
+enum { SIGNING_ERROR_SIZE = 80 }; /* of a copy of error_type */
+
 /* Egress on what it can sign with, for MSG_TARGET. */
 enum signing_state { SIGNING_GOOD, SIGNING_AWAITED, SIGNING_REFUSED, SIGNING_STATES };
 

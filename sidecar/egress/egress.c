@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "egress/egress.h"
@@ -54,11 +56,13 @@ report(struct role_egress *r, struct target *t)
 {
 	struct header_set *set = vault_headers(r->e.vault, (size_t)(t - r->e.targets));
 	enum signing_state signing = signers_state(r->e.signers, (size_t)(t - r->e.targets));
+	const char *error = signers_error(r->e.signers, (size_t)(t - r->e.targets));
 	struct msg_target m = {
 		.target = (uint16_t)(t - r->e.targets),
 		.usable = set != NULL && t->lane != NULL && signing == SIGNING_GOOD,
 		.resolved = target_is_resolved(t),
 		.signing = (uint8_t)signing,
+		.error_type = span_of(error),
 		.tls = (uint8_t)t->tls_fault,
 		.certificate_expiry = t->certificate_expiry,
 	};
@@ -67,13 +71,14 @@ report(struct role_egress *r, struct target *t)
 	if (t->plan->ndeployments > 0)
 		return; /* ingress makes of theirs what it is */
 	if (t->reported && t->was_usable == m.usable && t->was_resolved == m.resolved &&
-	    t->was_signing == signing && t->was_tls == t->tls_fault &&
-	    t->was_expiry == m.certificate_expiry)
+	    t->was_signing == signing && strcmp(t->was_error, error) == 0 &&
+	    t->was_tls == t->tls_fault && t->was_expiry == m.certificate_expiry)
 		return;
 	t->reported = true;
 	t->was_usable = m.usable;
 	t->was_resolved = m.resolved;
 	t->was_signing = signing;
+	snprintf(t->was_error, sizeof(t->was_error), "%s", error);
 	t->was_tls = t->tls_fault;
 	t->was_expiry = m.certificate_expiry;
 	(void)channel_send(r->ingress, MSG_TARGET, &m, -1);

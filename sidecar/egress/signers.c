@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct held_keys {
 	uint32_t version;
 	int64_t offset_s; /* AWS's clock less ours */
 	bool denied;
+	char error_type[SIGNING_ERROR_SIZE]; /* why there are none, or "" */
 };
 
 struct signers {
@@ -145,6 +147,8 @@ signers_take(struct signers *s, const struct msg_signing *m)
 		forget(h);
 	h->version = m->version;
 	h->denied = m->denied;
+	snprintf(h->error_type, sizeof(h->error_type), "%.*s", (int)m->error_type.len,
+		 m->error_type.len > 0 ? m->error_type.ptr : "");
 	if (m->key.len == 0)
 		return NULL;
 	h->offset_s = (int64_t)m->now_s - wall_s();
@@ -217,6 +221,12 @@ signers_state(struct signers *s, size_t target)
 	if (loan != NULL)
 		return SIGNING_GOOD;
 	return s->items[target].denied ? SIGNING_REFUSED : SIGNING_AWAITED;
+}
+
+const char *
+signers_error(const struct signers *s, size_t target)
+{
+	return s->items[target].error_type;
 }
 
 bool

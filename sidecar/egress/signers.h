@@ -38,6 +38,8 @@ void signers_release(struct signer_loan *loan);
 
 /* What can be said of target, whose calls are signed or not. */
 enum signing_state signers_state(struct signers *s, size_t target);
+/* The type of the keeper's failure to get keys for it; "" when there are, or none is known. */
+const char *signers_error(const struct signers *s, size_t target);
 /* Whether there is something newer to sign with than that version. */
 bool signers_is_newer(const struct signers *s, size_t target, uint32_t version);
 

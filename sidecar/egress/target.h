@@ -25,6 +25,7 @@ struct target {
 	uint64_t refused_s;       /* and its Date, or 0 */
 	bool reported, was_usable, was_resolved; /* what ingress was told last */
 	enum signing_state was_signing;
+	char was_error[SIGNING_ERROR_SIZE];
 	enum tls_fault was_tls;
 	uint64_t was_expiry;
 };

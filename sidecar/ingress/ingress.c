@@ -197,7 +197,9 @@ take_target(struct ingress *in, const struct msg_target *m)
 				  (enum signing_state)m->signing,
 				  m->certificate_expiry,
 				  v->cools_until_ms,
-				  (enum tls_fault)m->tls};
+				  (enum tls_fault)m->tls,
+				  ""};
+	copy_text(v->error_type, sizeof(v->error_type), m->error_type);
 	if (whole_of(in, m->target) != m->target)
 		sum_up(in, whole_of(in, m->target));
 }

@@ -41,6 +41,7 @@ struct target_view {
 	uint64_t certificate_expiry;
 	uint64_t cools_until_ms; /* loop_lived_ms: a deployment that failed; 0: it did not */
 	enum tls_fault tls;      /* of what came last; usable all the same by what was before */
+	char error_type[SIGNING_ERROR_SIZE]; /* why there is nothing to sign with, or "" */
 };
 
 /* A call's id is made of the digest of both. */

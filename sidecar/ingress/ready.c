@@ -100,7 +100,8 @@ ready_add_targets(struct buf *b, const struct ingress *in)
 		(void)buf_addf(b, ":{\"state\":\"%s\",\"required\":%s,\"resolved\":%s",
 			       target_is_usable(in, i) ? "usable" : "unusable",
 			       t->required ? "true" : "false", v->resolved ? "true" : "false");
-		add_text(b, ",\"error\":", tls_fault_name(v->tls));
+		add_text(b, ",\"error\":",
+			 v->tls != TLS_FAULT_NONE ? tls_fault_name(v->tls) : v->error_type);
 		if (v->certificate_expiry != 0)
 			(void)buf_addf(b, ",\"certificate_expiry_seconds\":%" PRId64,
 				       (int64_t)v->certificate_expiry - now);

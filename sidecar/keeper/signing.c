@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct told {
 	bool any;
 	bool usable;
 	bool denied;
+	char error_type[SIGNING_ERROR_SIZE];
 	uint32_t version, generation;
 	int64_t offset_s;
 	char day[DAY_LEN]; /* the last that a key was sent for */
@@ -143,7 +145,15 @@ tell_lost(struct channel *egress, struct signed_target *t)
 	t->told.any = true;
 	t->told.usable = false;
 	t->told.denied = f->is_denial;
+	snprintf(t->told.error_type, sizeof(t->told.error_type), "%s", f->type);
 	(void)channel_send(egress, MSG_SIGNING, &m, -1);
+}
+
+/* Calls are refused by whether somebody said no; /readyz has the type. */
+static bool
+is_other_fault(const struct told *told, const struct acquire_fault *f)
+{
+	return told->denied != f->is_denial || strcmp(told->error_type, f->type) != 0;
 }
 
 /* While other keys are being acquired egress goes on with those that it has, if it has any. */
@@ -151,12 +161,12 @@ static void
 look(const struct signing *s, struct channel *egress, struct signed_target *t)
 {
 	enum identity_state state = identity_get(t->identity);
-	bool denied = identity_fault(t->identity)->is_denial;
 
 	if (state == IDENTITY_READY)
 		tell_ready(s, egress, t);
 	else if (state == IDENTITY_FAILED &&
-		 (!t->told.any || t->told.usable || t->told.denied != denied))
+		 (!t->told.any || t->told.usable ||
+		  is_other_fault(&t->told, identity_fault(t->identity))))
 		tell_lost(egress, t);
 }
 

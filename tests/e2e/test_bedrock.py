@@ -103,6 +103,11 @@ def raw(sidekey: Sidekey, path: str = "/model/m/converse"):
         return agent.call("POST", path, {"messages": HELLO})
 
 
+def error_of(sidekey: Sidekey) -> str | None:
+    """What /readyz has against the target b."""
+    return json.loads(sidekey.admin("/readyz")[1])["targets"]["b"].get("error")
+
+
 # ---- every operation ----
 
 
@@ -329,7 +334,29 @@ def test_no_identity_at_all(plain_world: World, bedrock: Bedrock, start) -> None
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
     assert refused.value.response["ResponseMetadata"]["RetryAttempts"] == 0
     assert sidekey.readiness() == 503
+    assert error_of(sidekey) == "NoIdentity"
     assert bedrock.requests == []
+
+
+def test_readyz_says_why_nothing_signs(
+    plain_world: World, bedrock: Bedrock, sts: Sts, start
+) -> None:
+    """And says it anew when the reason changes; the agent learns of it only what to do."""
+    config = {
+        "targets": {"b": target(bedrock, **role_of(sts, "invoke"))},
+        "secrets": {"failureTtl": "1s"},
+    }
+    sts.fail(error("RegionDisabledException", 403))
+    sidekey = start(config, environment(plain_world, sts), wait=False)
+    sidekey.wait_listening()
+    for kind in ("RegionDisabledException", "ExpiredToken", "ThrottlingException"):
+        sts.fail(error(kind, 403))
+        wait_for(lambda k=kind: error_of(sidekey) == k, 15, kind)
+        assert sidekey.readiness() == 503
+        assert kind.encode() not in raw(sidekey).body
+    sts.fail(None)
+    sidekey.wait_ready(30)
+    assert error_of(sidekey) is None
 
 
 def test_an_identity_that_comes_late(

@@ -161,11 +161,16 @@ keys_are_taken_back(void **state)
 	assert_false(can_sign(TAKEN_BACK));
 	assert_false(signers_is_newer(s, TAKEN_BACK, 1));
 	assert_int_equal(signers_state(s, TAKEN_BACK), SIGNING_AWAITED);
-	lost = (struct msg_signing){.target = TAKEN_BACK, .version = 3, .denied = true};
+	lost = (struct msg_signing){.target = TAKEN_BACK,
+				    .version = 3,
+				    .denied = true,
+				    .error_type = SPAN("AccessDenied")};
 	assert_null(signers_take(s, &lost));
 	assert_int_equal(signers_state(s, TAKEN_BACK), SIGNING_REFUSED);
+	assert_string_equal(signers_error(s, TAKEN_BACK), "AccessDenied");
 	assert_null(put(TAKEN_BACK, 4, 0, 0));
 	assert_int_equal(signers_state(s, TAKEN_BACK), SIGNING_GOOD);
+	assert_string_equal(signers_error(s, TAKEN_BACK), "");
 }
 
 static void
