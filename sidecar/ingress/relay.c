@@ -218,6 +218,7 @@ answer_failed(struct conn *c, enum verdict v)
 	/* Only a call that was lost on its way may have been worked on all the same. */
 	if (v != VERDICT_UPSTREAM_BROKEN && v != VERDICT_UPSTREAM_TIMEOUT)
 		meter_forget(&c->call->meter);
+	buf_free(&c->down); /* of this answer: the next call's begins with nothing */
 	if (!c->call->end_sent)
 		conn_stream_close(c); /* it still waits for the rest of the body */
 	conn_refuse(c, v, NULL, !upload_is_open(c));

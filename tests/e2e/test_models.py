@@ -430,8 +430,13 @@ def test_exact_rules_hide_all_else(four: Four, start) -> None:
             (("Content-Type", "application/json"),),
             b'{"data":["gpt-5-secret' * 200_000,
         ),
+        Act(  # its end comes with a piece of a frame before it
+            200,
+            (("Content-Type", "application/json"),),
+            b'{"models":["' + b"gpt-5-secret" * 11_000 + b'"]}',
+        ),
     ],
-    ids=["object", "cut", "no data", "array", "text", "gzip", "4 MB"],
+    ids=["object", "cut", "no data", "array", "text", "gzip", "4 MB", "130 KB"],
 )
 def test_a_list_that_cannot_be_read_is_not_shown(four, sidekey: Sidekey, act: Act) -> None:
     four.apis["openai"].script(act)
