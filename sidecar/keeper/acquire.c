@@ -50,7 +50,7 @@ acquire_start(struct acquire *a)
 		return;
 	a->running = true;
 	a->step = 0;
-	a->tried_again = a->asked = false;
+	a->tried_again = a->waited = false;
 	a->principal[0] = '\0';
 	run(a);
 }
@@ -68,7 +68,10 @@ acquire_resume(struct acquire *a)
 static void
 waited(struct timer *t)
 {
-	acquire_resume(ev_owner(t, struct acquire, timer));
+	struct acquire *a = ev_owner(t, struct acquire, timer);
+
+	a->waited = true;
+	acquire_resume(a);
 }
 
 void
@@ -87,7 +90,7 @@ acquire_got(struct acquire *a, const struct call_keys *keys, uint64_t expires_s)
 		return;
 	}
 	a->step++;
-	a->tried_again = a->asked = false;
+	a->tried_again = a->waited = false;
 	run(a);
 }
 
@@ -150,7 +153,7 @@ acquire_again(struct acquire *a)
 static void
 stall(struct acquire *a)
 {
-	a->stalled = a->asked = true;
+	a->stalled = true;
 	timer_set(a->seams->loop, &a->timer, NAME_MS);
 }
 
@@ -162,7 +165,7 @@ acquire_addresses(struct acquire *a, const struct plan_endpoint *at,
 
 	if (n > 0 && a->fault.type[0] != '\0')
 		names_again(a->seams->names, at);
-	if (n == 0 && a->asked)
+	if (n == 0 && a->waited)
 		acquire_failed(a, false, "NameNotResolved", "the name %.*s has no address",
 			       (int)at->host.len, at->host.ptr);
 	else if (n == 0)

@@ -37,12 +37,12 @@ struct acquire {
 	const struct plan_identity *plan;
 	void (*done)(struct acquire *a, bool good);
 	bool running;
-	size_t step;         /* 0: the source; n: its nth role */
-	bool tried_again;    /* this step, for the clock or for a token */
-	bool stalled, asked; /* this step waits for the addresses of a name; it did before */
-	struct timer timer;  /* for how long */
-	struct keys keys;    /* of the last step that was done; of the caller's after the end */
-	char principal[256]; /* the ARN of the role's session, or "" */
+	size_t step;          /* 0: the source; n: its nth role */
+	bool tried_again;     /* this step, for the clock or for a token */
+	bool stalled, waited; /* this step waits for the addresses of a name; it did, in vain */
+	struct timer timer;   /* for how long */
+	struct keys keys;     /* of the last step that was done; of the caller's after the end */
+	char principal[256];  /* the ARN of the role's session, or "" */
 	struct acquire_fault fault;
 	struct secret *session; /* IMDSv2's token */
 };
@@ -53,7 +53,7 @@ void acquire_init(struct acquire *a, struct acquire_seams *seams, const struct p
 /* Begins, unless that is under way; done is called once, now or later. */
 void acquire_start(struct acquire *a);
 
-/* Addresses have come: goes on where one waits for them. */
+/* Addresses have come, perhaps of another name: goes on where one waits for them. */
 void acquire_resume(struct acquire *a);
 
 /* ---- for the steps ---- */

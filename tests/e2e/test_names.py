@@ -25,7 +25,7 @@ from fakes.sts import Sts
 from fakes.wire import wait_for
 from fakes.world import World
 
-UPSTREAM, STORE = "upstream.test", "store.test"
+UPSTREAM, STORE, SIGN_IN = "upstream.test", "store.test", "sts.test"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 MOVED_SECONDS = 2.0
 
@@ -224,6 +224,32 @@ def test_identity_by_name(names: NameServer, world: World, start, wrap) -> None:
         with Agent(sidekey.port) as agent:
             assert agent.chat().status == 200
         assert [f["Action"] for f in sts.forms] == ["AssumeRole"]
+        assert not sidekey.records(error_type="NameNotResolved")
+
+
+def test_identity_by_the_later_of_two_names(names, world: World, start, wrap) -> None:
+    """The store's address comes first: that STS's is still awaited is no failure either."""
+    if not Path(BUNDLE).exists():
+        pytest.skip("needs the system's bundle, to put a CA for both into it")
+    names.names[SIGN_IN] = "127.0.0.1"
+    names.late.add(SIGN_IN)
+    context = server_context(world.authority.server(STORE, SIGN_IN))
+    with Sts(principals=world.store.principals, tls=context) as sts, SecretsManager(
+        tls=context
+    ) as store:
+        store.principals, store.secrets = world.store.principals, world.store.secrets
+        role = sts.add(Role(role_arn("reader")))
+        env = world.env(
+            AWS_REGION="us-east-1",
+            AWS_ENDPOINT_URL_STS=f"https://{SIGN_IN}:{sts.port}",
+            AWS_ENDPOINT_URL_SECRETS_MANAGER=f"https://{STORE}:{store.port}",
+        )
+        config = world.config(aws={"assumeRole": {"roleArn": role.arn}})
+        sidekey = start(config, env, wrap=wrap, wait=False)
+        wait_for(lambda: {STORE, SIGN_IN} <= names.questions, 10, "both are looked up")
+        time.sleep(0.3)  # the store's is answered
+        names.late.clear()
+        sidekey.wait_ready()
         assert not sidekey.records(error_type="NameNotResolved")
 
 

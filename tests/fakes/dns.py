@@ -40,6 +40,7 @@ class NameServer:
     def __init__(self, names: dict[str, str], host: str = "127.0.77.53") -> None:
         self.names, self.host = names, host
         self.silent = self.cut = False
+        self.late: set[str] = set()  # names that are not answered yet
         self.asked = self.streamed = 0
         self.questions: set[str] = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -71,8 +72,9 @@ class NameServer:
                 if not packet:
                     return
                 self.asked += 1
-                if not self.silent:
-                    self.socket.sendto(self._answer(packet, self.cut), client)
+                answer = self._answer(packet, self.cut)
+                if not self.silent and question(packet)[0] not in self.late:
+                    self.socket.sendto(answer, client)
         except OSError:
             return  # closed
 
