@@ -20,7 +20,7 @@
 enum { ALIVE_MS = 1000, CA_BYTES_MAX = 4 * 1024 * 1024 };
 
 struct role_egress {
-	struct egress e; /* first: serve.c hands it back */
+	struct egress e;
 	struct egress_plan plan;
 	struct channel *parent, *resolver, *keeper, *ingress;
 	struct timer alive;

@@ -258,7 +258,7 @@ hold_throttle(struct exchange *x, struct judgement as, const struct frame_head *
 	bool readable = !x->target->plan->redact || outlet_reads(head);
 
 	if (throttle_by_head(head, is_of_aws(x)) == THROTTLE_NO || x->inlet.streamed || !readable ||
-	    !spread_has_next(&x->spread, x->e, true) || !is_sound(head) ||
+	    !spread_has_next(&x->spread, x->e) || !is_sound(head) ||
 	    held_head(&x->held, as, head) != 0)
 		return false;
 	x->state = EXCHANGE_SPARED;

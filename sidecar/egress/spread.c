@@ -42,10 +42,13 @@ untried(const struct spread *s, struct egress *e, bool resolved)
 	return may;
 }
 
+/* Of those that have an address. answers: and of which an answer is to be expected. */
 static uint32_t
-those_that_answer(const struct spread *s, const struct egress *e, uint32_t may)
+to_follow(const struct spread *s, struct egress *e, bool answers)
 {
-	for (size_t i = 0; i < s->over->balance.n; i++)
+	uint32_t may = s->over == NULL ? 0 : untried(s, e, true);
+
+	for (size_t i = 0; answers && may >> i != 0; i++)
 		if (!balance_may_ask(&s->over->balance, i, loop_now(e->loop)))
 			may &= ~(1U << i);
 	return may;
@@ -82,26 +85,19 @@ spread_begin(struct spread *s, struct egress *e, struct target *target,
 }
 
 bool
-spread_has_next(const struct spread *s, struct egress *e, bool answers)
+spread_has_next(const struct spread *s, struct egress *e)
 {
-	uint32_t may = s->over == NULL ? 0 : untried(s, e, true);
-
-	return (answers && may != 0 ? those_that_answer(s, e, may) : may) != 0;
+	return to_follow(s, e, true) != 0;
 }
 
 struct target *
 spread_next(struct spread *s, struct egress *e, bool answers)
 {
-	uint32_t may;
-	long at;
+	uint32_t may = to_follow(s, e, answers);
 
-	if (!spread_has_next(s, e, answers))
+	if (may == 0)
 		return NULL;
-	may = untried(s, e, true);
-	if (answers)
-		may = those_that_answer(s, e, may);
-	at = balance_pick(&s->over->balance, may, loop_now(e->loop));
-	return go_to(s, e, (size_t)at);
+	return go_to(s, e, (size_t)balance_pick(&s->over->balance, may, loop_now(e->loop)));
 }
 
 bool

@@ -25,11 +25,12 @@ struct target *spread_begin(struct spread *s, struct egress *e, struct target *t
 			    const struct frame_call *call);
 
 /*
- * Another, which is usable and where the call was not; answers: and of which an answer is to be
- * expected (balance_may_ask). NULL: there is none. spread_next goes there.
+ * Goes to another, which is usable and where the call was not; answers: and of which an answer is
+ * to be expected (balance_may_ask). NULL: there is none.
  */
-bool spread_has_next(const struct spread *s, struct egress *e, bool answers);
 struct target *spread_next(struct spread *s, struct egress *e, bool answers);
+/* Whether there is one that answers. */
+bool spread_has_next(const struct spread *s, struct egress *e);
 /* Whether there is time to dial another: time-outs must not add up. */
 bool spread_may_dial(const struct spread *s, const struct egress *e);
 

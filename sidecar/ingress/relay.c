@@ -20,10 +20,7 @@ relay_head(struct conn *c, const struct frame_head *head)
 	/* What is still to come of a request that is answered already is no call. */
 	if (c->in->retiring || c->call->head_len > 0)
 		c->close = true;
-	if (reply_head(&c->out, head, c->minor, call_id(c->call), &c->close, &c->framing) != 0) {
-		c->answer_done = true;
-		return;
-	}
+	(void)reply_head(&c->out, head, c->minor, call_id(c->call), &c->close, &c->framing);
 	call_note_head(c->call, head);
 	c->left = c->framing == REPLY_LENGTH ? head->length : 0;
 	c->head_relayed = true;

@@ -31,7 +31,7 @@ static const char *const ca_bundles[] = {
 };
 
 struct target_rotation {
-	struct rotation rotation; /* first: rotation.c hands it back */
+	struct rotation rotation;
 	struct keeper *k;
 	bool slots_looked; /* and the identity, if the target's calls are signed, has not yet */
 };
@@ -327,7 +327,7 @@ from_egress(void *arg, enum msg_type type, const void *obj, int fd)
 static void
 looked(struct rotation *r)
 {
-	struct target_rotation *t = (struct target_rotation *)r;
+	struct target_rotation *t = ev_owner(r, struct target_rotation, rotation);
 
 	t->slots_looked = true;
 	end_look(t);
