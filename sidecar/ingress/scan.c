@@ -516,3 +516,13 @@ scan_string_text(struct span quoted, char *out, size_t max, size_t *len)
 
 	return unescape(span_cut(quoted, 1, quoted.len - 1), false, out, max, len, &cut) && !cut;
 }
+
+bool
+scan_string_is(struct span quoted, const char *word)
+{
+	char text[SCAN_NAME_MAX + 1];
+	size_t len;
+
+	return scan_string_text(quoted, text, SCAN_NAME_MAX, &len) &&
+	       span_iis((struct span){text, len}, word);
+}

@@ -67,5 +67,7 @@ enum scan_fault scan_json(struct scan *out, struct span document, scan_denies_fn
  * room for max bytes and that. False: it is longer, or holds a NUL or a lone surrogate.
  */
 bool scan_string_text(struct span quoted, char *out, size_t max, size_t *len);
+/* Whether it is word, of at most SCAN_NAME_MAX bytes, in letters of any case. */
+bool scan_string_is(struct span quoted, const char *word);
 
 #endif
