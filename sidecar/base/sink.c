@@ -12,23 +12,12 @@
 #include "base/sink.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 
 static struct {
 	enum { SINK_WRITTEN, SINK_SOCKET, SINK_ASKED } kind;
 	bool torn; /* the last line went out without its end */
 } sink;
-
-static void
-keep_places(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
 
 /* What may be waited for: a disk is not. */
 static bool
@@ -46,7 +35,7 @@ sink_own(void)
 {
 	auto_close int own = -1;
 
-	keep_places();
+	(void)fd_keep_places();
 	(void)fcntl(STDERR_FILENO, F_SETFD, 0); /* in a role, too, nothing else is to come there */
 	if (may_wait())
 		own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -13,7 +13,7 @@
 #include "cli/exec.h"
 
 #include "aws/arn.h"
-#include "base/auto.h"
+#include "base/fd.h"
 #include "cli/ask.h"
 #include "cli/beside.h"
 #include "cli/command.h"
@@ -294,18 +294,6 @@ make_environment(const struct run *r, struct pool *p)
 	return exec_env_make(environ, &o, p);
 }
 
-/* Where the shell has closed one of the first three, none of ours may take its place. */
-static int
-keep_places(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	return fd < 0 ? -1 : close(fd);
-}
-
 /* From here on this process waits, and holds no secret. */
 static int
 run_isolated(struct run *r, char **env)
@@ -355,7 +343,7 @@ cli_exec(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || keep_places() != 0)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || fd_keep_places() != 0)
 		return say("the process could not be prepared", strerrordesc_np(errno));
 	if (r.isolate && isolate_begin(r.command, &r.place) != 0)
 		return EXIT_FAILED;
