@@ -199,7 +199,7 @@ all_may_belong(const struct redactor *r, const char *block)
 	for (size_t i = 0; i < BLOCK; i++) {
 		unsigned char c = (unsigned char)block[i];
 
-		strangers += !is_visible(c) & !is_blank_or_beyond(c);
+		strangers += is_visible(c) || is_blank_or_beyond(c) ? 0 : 1;
 		blanks += is_blank_or_beyond(c);
 	}
 	return strangers == 0 && (blanks == 0 || !r->all_visible);
