@@ -165,6 +165,9 @@ $(B)/unit/%: tests/unit/%.c $(LIBRARY) Makefile
 	@$(CC) $(CPPFLAGS) -Itests/unit $(ALL_C) $(DYNAMIC) -MMD -MP $< $(LIBRARY) \
 		$(LIBS) -lcmocka $(ALL_LD) -fno-lto -o $@
 
+# libcurl's clock is the loop's.
+$(B)/unit/test_dial: LDFLAGS += -Wl,-u,loop_clock_gettime
+
 # It counts the bytes that are compared.
 $(B)/unit/test_redact: LDFLAGS += -Wl,--wrap=guise_at
 

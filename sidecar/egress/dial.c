@@ -9,6 +9,7 @@
 #include "egress/dial.h"
 
 #include "base/buf.h"
+#include "base/ip.h"
 
 bool
 dial_is_ipv6(const struct egress_target *target)
@@ -16,14 +17,34 @@ dial_is_ipv6(const struct egress_target *target)
 	return span_find(target->server_name, 0, ':') < target->server_name.len;
 }
 
-/* "server.name:443:192.0.2.1,[2001:db8::1]" */
-void
-dial_set(struct dial *d, const struct egress_target *target, const struct addresses *a)
+/* Where it is in a; a->n: nowhere. */
+static size_t
+place_of(const struct addresses *a, bool v6, const void *bytes)
 {
+	size_t i = 0;
+
+	while (i < a->n && (a->at[i].v6 != v6 || memcmp(a->at[i].bytes, bytes, v6 ? 16 : 4) != 0))
+		i++;
+	return i;
+}
+
+static void
+move(struct addresses *a, size_t from, size_t to)
+{
+	const struct addresses was = *a;
+
+	memmove(&a->at[to + 1], &was.at[to], (from - to) * sizeof(was.at[0]));
+	a->at[to] = was.at[from];
+}
+
+/* "server.name:443:192.0.2.1,[2001:db8::1]" */
+static void
+make_line(struct dial *d, const struct egress_target *target)
+{
+	const struct addresses *a = &d->addresses;
 	struct buf b;
 	char text[INET6_ADDRSTRLEN];
 
-	d->addresses = *a;
 	d->current++;
 	free(d->line);
 	d->line = NULL;
@@ -41,6 +62,36 @@ dial_set(struct dial *d, const struct egress_target *target, const struct addres
 	if (d->line == NULL)
 		abort();
 	buf_free(&b);
+}
+
+/* The resolver knows nothing of which can be reached: those that stay keep our order. */
+void
+dial_set(struct dial *d, const struct egress_target *target, const struct addresses *a)
+{
+	struct addresses now = *a;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->addresses.n; i++) {
+		size_t at = place_of(&now, d->addresses.at[i].v6, d->addresses.at[i].bytes);
+
+		if (at < now.n && at >= kept)
+			move(&now, at, kept++);
+	}
+	d->addresses = now;
+	make_line(d, target);
+}
+
+void
+dial_reached(struct dial *d, const struct egress_target *target, const char *ip)
+{
+	unsigned char bytes[16];
+	int family = ip_parse(span_of(ip), bytes);
+	size_t at = family == 0 ? 0 : place_of(&d->addresses, family == AF_INET6, bytes);
+
+	if (at == 0 || at == d->addresses.n)
+		return;
+	move(&d->addresses, at, 0);
+	make_line(d, target);
 }
 
 void
@@ -100,9 +151,5 @@ dial_allows(const struct dial *d, const struct egress_target *target,
 		return false;
 	if (ntohs(v6 ? in6->sin6_port : in4->sin_port) != target->port)
 		return false;
-	for (size_t i = 0; i < d->addresses.n; i++)
-		if (d->addresses.at[i].v6 == v6 &&
-		    memcmp(d->addresses.at[i].bytes, bytes, v6 ? 16 : 4) == 0)
-			return true;
-	return false;
+	return place_of(&d->addresses, v6, bytes) < d->addresses.n;
 }

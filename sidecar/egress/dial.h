@@ -35,8 +35,10 @@ struct dial_news {
 /* Whether the target goes by an address of IPv6, which a URL has in brackets. */
 bool dial_is_ipv6(const struct egress_target *target);
 
-/* From now on these. */
+/* From now on these; those that were there before first, and in their order. */
 void dial_set(struct dial *d, const struct egress_target *target, const struct addresses *a);
+/* A connection was made to ip: the next one goes there first. */
+void dial_reached(struct dial *d, const struct egress_target *target, const char *ip);
 void dial_free(struct dial *d);
 
 /* What a transfer that begins now has to bring; to be freed by dial_news_free, after its handle

@@ -185,12 +185,14 @@ static int
 before_request(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
 	struct transfer *t = arg;
+	long made = 0; /* 0: one from the pool, which tells nothing of now */
 
-	(void)ip;
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
 	dial_told(&t->lane->dial, &t->news);
+	if (curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made > 0)
+		dial_reached(&t->lane->dial, t->lane->target, ip);
 	t->unquiet = t->requests == 0 && !multi_is_quiet(t->lane->multi, t->easy);
 	if (t->unquiet)
 		return CURL_PREREQFUNC_ABORT;

@@ -28,6 +28,7 @@ struct sock {
 struct resume {
 	struct resume *next;
 	void *easy;
+	bool was_paused; /* or has no socket: see look_again */
 };
 
 #define POOL_ROWS 256
@@ -210,6 +211,34 @@ is_closed(const struct sock *s)
 	       getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0;
 }
 
+static void
+forget_resume(struct multi *m, const void *easy)
+{
+	for (struct resume **at = &m->resumes; *at != NULL;) {
+		struct resume *r = *at;
+
+		if (r->easy != easy) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		free(r);
+	}
+}
+
+static void
+resume_later(struct multi *m, void *easy, bool was_paused)
+{
+	struct resume *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		abort();
+	forget_resume(m, easy);
+	*r = (struct resume){m->resumes, easy, was_paused};
+	m->resumes = r;
+	loop_later(m->loop, &m->later);
+}
+
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 {
@@ -228,6 +257,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 			return 0;
 		if (is_closed(m->socks[fd])) {
 			sock_forget(m, fd);
+			resume_later(m, easy, false);
 			return 0;
 		}
 		set_pooled(m->socks[fd], m->paused == NULL || !m->paused(easy));
@@ -324,6 +354,18 @@ on_timer(CURLM *curl, long ms, void *arg)
 	return 0;
 }
 
+/*
+ * When an address refuses or is silent, libcurl 7.88 closes its socket and goes on to the next one
+ * in name only: it dials it when it next looks at the transfer, for which it has set no timer. It
+ * looks at what changes its pauses.
+ */
+static void
+look_again(void *easy)
+{
+	curl_easy_pause(easy, CURLPAUSE_RECV);
+	curl_easy_pause(easy, CURLPAUSE_CONT);
+}
+
 static void
 run_resumes(struct later *l)
 {
@@ -333,38 +375,19 @@ run_resumes(struct later *l)
 		struct resume *r = m->resumes;
 
 		m->resumes = r->next;
-		curl_easy_pause(r->easy, CURLPAUSE_CONT);
+		if (r->was_paused)
+			curl_easy_pause(r->easy, CURLPAUSE_CONT);
+		else
+			look_again(r->easy);
 		free(r);
 	}
 	reap(m);
 }
 
-static void
-forget_resume(struct multi *m, const void *easy)
-{
-	for (struct resume **at = &m->resumes; *at != NULL;) {
-		struct resume *r = *at;
-
-		if (r->easy != easy) {
-			at = &r->next;
-			continue;
-		}
-		*at = r->next;
-		free(r);
-	}
-}
-
 void
 multi_unpause(struct multi *m, void *easy)
 {
-	struct resume *r = calloc(1, sizeof(*r));
-
-	if (r == NULL)
-		abort();
-	forget_resume(m, easy);
-	*r = (struct resume){m->resumes, easy};
-	m->resumes = r;
-	loop_later(m->loop, &m->later);
+	resume_later(m, easy, true);
 }
 
 struct multi *

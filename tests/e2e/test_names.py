@@ -6,6 +6,7 @@ A mount namespace gives sidekey a resolv.conf that points at a name server of ou
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -263,6 +264,40 @@ def test_an_address_that_refuses(names: NameServer, world: World, start, wrap) -
             for _ in range(5):
                 assert agent.chat().status == 200
         assert len(api.requests) == 5
+
+
+@contextmanager
+def black_hole(host: str, port: int) -> Iterator[None]:
+    """Its queue is full, so that the kernel drops whoever knocks."""
+    with ExitStack() as ends:
+        server = ends.enter_context(socket.socket())
+        server.bind((host, port))
+        server.listen(0)
+        for _ in range(4):
+            knock = ends.enter_context(socket.socket())
+            knock.setblocking(False)
+            knock.connect_ex((host, port))
+        yield
+
+
+def test_an_address_that_is_dead(names: NameServer, world: World, start, wrap) -> None:
+    """Of two addresses the first says nothing: one call waits for it, and the next ones do not."""
+    names.names[UPSTREAM] = "127.0.0.2 127.0.0.9"  # as getaddrinfo sorts them
+    with upstream(world, "127.0.0.9") as api, black_hole("127.0.0.2", api.port):
+        target = world.target(
+            apiBase=f"https://{UPSTREAM}:{api.port}/v1", timeouts={"connect": "8s"}
+        )
+        sidekey = start(world.config(target), world.env(), wrap=wrap)
+        api.always = Act(close_after=True)
+        took = []
+        with Agent(sidekey.port) as agent:
+            for _ in range(3):
+                began = time.monotonic()
+                assert agent.chat().status == 200
+                took.append(time.monotonic() - began)
+        assert took[0] > 2, "the dead address was not tried first"
+        assert max(took[1:]) < 2, took
+        assert api.connections == 3
 
 
 def test_an_answer_that_was_cut(names: NameServer, world: World, start, wrap) -> None:
