@@ -19,6 +19,7 @@ struct egress {
 	struct vault *vault;
 	struct signers *signers;
 	struct target *targets;
+	size_t nstreams;   /* what the fuzzers see come back to none */
 	uint64_t buffered; /* bytes of request bodies held */
 	void (*look_up)(struct egress *e, const struct target *t); /* ask the resolver again */
 	void (*refused)(struct egress *e, const struct target *t); /* ask the keeper to look */

@@ -38,6 +38,7 @@ serve_drop(struct serve *s)
 	stream_close(&s->stream);
 	buf_free(&s->in);
 	buf_free(&s->out);
+	s->e->nstreams--;
 	free(s);
 }
 
@@ -249,5 +250,6 @@ serve_new(struct egress *e)
 	exchange_init(&s->exchange, e, &events, s);
 	buf_init(&s->in, IN_MAX);
 	buf_init(&s->out, OUT_MAX);
+	e->nstreams++;
 	return &s->stream;
 }

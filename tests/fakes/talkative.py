@@ -68,13 +68,25 @@ class Talkative:
         self.tls.SSL_set_fd(ssl, peer.fileno())
         if self.tls.SSL_accept(ssl) == 1 and self._hears_request(ssl):
             said = self._speech(ssl)
-            self.speaks.set()
-            with contextlib.suppress(OSError):
-                peer.sendall(said)
-                while piece := peer.recv(65536):
-                    self.reply += piece
-            self.ended.set()
+            if not self._is_gone(peer):  # while that was made up
+                self._say(peer, said)
         self.tls.SSL_free(ssl)
+
+    def _say(self, peer: socket.socket, said: bytes) -> None:
+        self.speaks.set()
+        with contextlib.suppress(OSError):
+            peer.sendall(said)
+            while piece := peer.recv(65536):
+                self.reply += piece
+        self.ended.set()
+
+    def _is_gone(self, peer: socket.socket) -> bool:
+        try:
+            return peer.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _hears_request(self, ssl: ctypes.c_void_p) -> bool:
         piece, heard = ctypes.create_string_buffer(65536), b""
