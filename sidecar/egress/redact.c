@@ -68,7 +68,7 @@ struct redactor {
 	size_t held_min;  /* bytes in which every form, with all its escapes, has room … */
 	size_t held_max;  /* … and that are held at most, so that not each byte is a search */
 	size_t reach;     /* held_min without escapes: no form is longer */
-	bool all_visible; /* the bytes that a form, or an escape in it, is made of */
+	bool all_visible; /* all secrets are: nothing else may belong to a form, or an escape */
 	char *window;     /* text without its escapes; wiped after use … */
 	uint32_t *from;   /* … and where each byte of it came from */
 	size_t window_size;

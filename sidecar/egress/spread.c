@@ -48,7 +48,9 @@ to_follow(const struct spread *s, struct egress *e, bool answers)
 {
 	uint32_t may = s->over == NULL ? 0 : untried(s, e, true);
 
-	for (size_t i = 0; answers && may >> i != 0; i++)
+	if (may == 0 || !answers)
+		return may;
+	for (size_t i = 0; i < s->over->balance.n; i++)
 		if (!balance_may_ask(&s->over->balance, i, loop_now(e->loop)))
 			may &= ~(1U << i);
 	return may;

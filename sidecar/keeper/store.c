@@ -171,24 +171,26 @@ start(struct document *d)
 		lacks_identity(d);
 }
 
-bool
-store_again(struct document *d)
+static bool
+start_once_more(struct document *d, bool *done)
 {
-	if (d->tried_again)
+	if (*done)
 		return false;
-	d->tried_again = true;
+	*done = true;
 	start(d);
 	return true;
 }
 
 bool
+store_again(struct document *d)
+{
+	return start_once_more(d, &d->tried_again);
+}
+
+bool
 store_ask_twice(struct document *d)
 {
-	if (d->asked_twice)
-		return false;
-	d->asked_twice = true;
-	start(d);
-	return true;
+	return start_once_more(d, &d->asked_twice);
 }
 
 void
