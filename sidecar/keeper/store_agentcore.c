@@ -14,7 +14,8 @@ enum { BODY_MAX = 8 * 1024, KNOWN_MS = 5 * 60 * 1000 };
 
 struct provider { /* what a document remembers */
 	struct agentcore_secret at;
-	uint64_t until; /* loop_now */
+	uint64_t until;  /* loop_now */
+	bool remembered; /* from an earlier question: it may have been made anew since */
 };
 
 static void
@@ -26,6 +27,17 @@ forget(struct document *d)
 		agentcore_free(&p->at);
 	free(p);
 	d->memory = NULL;
+}
+
+/* The secret is gone, or is not ours: a provider that was made anew has another. */
+static bool
+denied(struct document *d)
+{
+	const struct provider *p = d->memory;
+	bool remembered = p->remembered;
+
+	forget(d);
+	return remembered;
 }
 
 /* ---- the secret ---- */
@@ -67,7 +79,7 @@ ask_secret(struct document *d)
 {
 	const struct provider *p = d->memory;
 
-	store_secret_ask(d, &p->at.secret, &d->slots[0]->plan->behind, secret_answered, forget);
+	store_secret_ask(d, &p->at.secret, &d->slots[0]->plan->behind, secret_answered, denied);
 }
 
 /* ---- the provider ---- */
@@ -119,9 +131,10 @@ ask_provider(struct document *d)
 static void
 start(struct document *d)
 {
-	const struct provider *p = d->memory;
+	struct provider *p = d->memory;
 
 	if (p != NULL && loop_now(d->c->loop) < p->until) {
+		p->remembered = true;
 		ask_secret(d);
 		return;
 	}

@@ -18,7 +18,7 @@ struct asking {
 	uint32_t generation; /* of the keys that it was signed with */
 	int64_t offset_s;    /* of the clock that it was dated by */
 	void (*answered)(struct document *d, struct span body);
-	void (*denied)(struct document *d);
+	bool (*denied)(struct document *d);
 };
 
 static enum slot_failure kind_of(enum aws_error_class class)
@@ -68,8 +68,8 @@ refused(const struct asking *asking, const struct fetch_answer *a)
 		return;
 	if (e.class == AWS_ERROR_TRANSIENT && store_ask_twice(d))
 		return;
-	if (f.kind == SLOT_DENIED && asking->denied != NULL)
-		asking->denied(d);
+	if (f.kind == SLOT_DENIED && asking->denied != NULL && asking->denied(d) && store_again(d))
+		return;
 	store_failed(d, &f);
 }
 

@@ -17,8 +17,11 @@ struct store_question {
 	struct span body;
 	/* Takes the body of a 200 answer, which it may read until it returns; ends the document. */
 	void (*answered)(struct document *d, struct span body);
-	/* Called before the document fails because the service said no; or NULL. */
-	void (*denied)(struct document *d);
+	/*
+	 * Called before the document fails because the service said no; or NULL. Whether what was
+	 * asked for may be out of date, so that to start once more is of use.
+	 */
+	bool (*denied)(struct document *d);
 };
 
 /* Asks on behalf of d, in the region of its reference; ends in answered, or in store_failed. */

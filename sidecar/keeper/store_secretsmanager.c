@@ -9,7 +9,7 @@ enum { BODY_MAX = 8 * 1024 };
 void
 store_secret_ask(struct document *d, const struct reference *secret, const struct plan_endpoint *at,
 		 void (*answered)(struct document *d, struct span body),
-		 void (*denied)(struct document *d))
+		 bool (*denied)(struct document *d))
 {
 	struct store_question q = {.service = SERVICE_SECRETSMANAGER,
 				   .at = at,

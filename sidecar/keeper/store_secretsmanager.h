@@ -10,7 +10,7 @@
 void store_secret_ask(struct document *d, const struct reference *secret,
 		      const struct plan_endpoint *at,
 		      void (*answered)(struct document *d, struct span body),
-		      void (*denied)(struct document *d));
+		      bool (*denied)(struct document *d));
 
 /* Reads the answer; secretsmanager_free it. False: it is of no use, and d has failed. */
 bool store_secret_read(struct document *d, struct span body, struct secretsmanager_value *out);

@@ -105,18 +105,36 @@ def test_an_external_provider(plain_world: World, start, agentcore: AgentCore) -
 def test_a_secret_that_is_gone_is_looked_for_anew(
     plain_world: World, start, agentcore: AgentCore
 ) -> None:
-    """The provider was made again, with another secret."""
+    """The provider was made again, with another secret: no agent's error, and none in the log."""
     world = plain_world
     secret = agentcore.manage("open_ai", world.store, world.key)
     target = target_of(world, agentcore.arn("open_ai"))
-    sidekey = start(world.config(target, **QUICK), env_of(world, agentcore))
+    sidekey = start(world.config(target), env_of(world, agentcore))
     assert chat(sidekey).status == 200
     del world.store.secrets[secret]
     world.api.key = "sk-made-again-" + "5" * 20
     agentcore.manage("open_ai", world.store, world.api.key)
-    sidekey.process.send_signal(signal.SIGUSR1)
-    wait_for(lambda: chat(sidekey).status == 200, 15, "the new secret's key")
+    assert chat(sidekey).status == 200
     assert len(agentcore.calls) == 2
+    assert not sidekey.records(msg="a secret could not be fetched")
+
+
+def test_a_secret_that_stays_gone_is_asked_for_twice(
+    plain_world: World, start, agentcore: AgentCore
+) -> None:
+    """Once as it is remembered, once as the provider says now; then failureTtl counts."""
+    world = plain_world
+    secret = agentcore.manage("open_ai", world.store, world.key)
+    target = target_of(world, agentcore.arn("open_ai"))
+    sidekey = start(world.config(target), env_of(world, agentcore))
+    assert chat(sidekey).status == 200
+    del world.store.secrets[secret]
+    sidekey.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: slot(sidekey).get("error") == "ResourceNotFoundException", 5, "the type")
+    assert len(agentcore.calls) == 2 and len(world.store.calls) == 3
+    sidekey.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: len(world.store.calls) == 4, 5, "what was said just now is not doubted")
+    assert len(agentcore.calls) == 3
 
 
 @pytest.mark.parametrize(
