@@ -78,12 +78,39 @@ forget_sets(struct vault *v, uint16_t slot)
 
 /* Once: with these secrets it stays so. */
 static void
-tell_full(struct vault *v)
+tell_full(struct vault *v, const char *what)
 {
 	if (!v->told)
-		log_say(LOG_ERROR, "the secret pages are full: targets go without a secret",
+		log_say(LOG_ERROR, what,
 			LOG_C("why", "raise RLIMIT_MEMLOCK to 512 KiB, or have fewer secrets"));
 	v->told = true;
+}
+
+/* Whether a call has lines with slot, so that forgetting them frees nothing. */
+static bool
+is_lent(const struct vault *v, uint16_t slot)
+{
+	for (size_t i = 0; i < v->plan->ntargets; i++)
+		if (v->sets[i] != NULL && v->sets[i]->refs > 1 && vault_uses(v, i, slot))
+			return true;
+	return false;
+}
+
+/*
+ * In the place of the value before, and of the lines of it, which are composed anew. A longer one
+ * might not fit there either: the one before is kept then, since it may still be good.
+ */
+static struct secret *
+put_in_place(struct vault *v, uint16_t slot, struct span value)
+{
+	struct secret *before = v->slots[slot].value;
+
+	if (before == NULL || value.len > secret_span(before).len || is_lent(v, slot))
+		return NULL;
+	forget_sets(v, slot);
+	secret_free(before);
+	v->slots[slot].value = NULL;
+	return secret_new(value);
 }
 
 int
@@ -94,8 +121,13 @@ vault_put(struct vault *v, uint16_t slot, uint32_t version, struct span value)
 	if (slot >= v->plan->nslots)
 		return -1;
 	s = secret_new(value);
+	if (s == NULL)
+		s = put_in_place(v, slot, value);
 	if (s == NULL) {
-		tell_full(v);
+		tell_full(v, v->slots[slot].value == NULL
+				     ? "the secret pages are full: targets go without a secret"
+				     : "the secret pages are full: targets go on with a secret as "
+				       "it was before a change");
 		return -1;
 	}
 	secret_free(v->slots[slot].value);
@@ -151,7 +183,7 @@ compose(struct vault *v, const struct egress_header *h, size_t len)
 		return NULL;
 	line = secret_room(len);
 	if (line == NULL) {
-		tell_full(v);
+		tell_full(v, "the secret pages are full: targets go without a secret");
 		return NULL;
 	}
 	at = secret_bytes(line);

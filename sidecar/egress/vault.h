@@ -20,7 +20,8 @@ struct vault *vault_new(const struct egress_plan *plan);
 
 /*
  * Takes a copy of value for slot. 0, or -1 when slot is none, or the secret pages are full, which
- * the log says, once.
+ * the log says, once. In full pages a value that is no longer takes the place of the one before,
+ * unless a call has lines of that; else the one before stays in use.
  */
 int vault_put(struct vault *v, uint16_t slot, uint32_t version, struct span value);
 void vault_drop(struct vault *v, uint16_t slot);

@@ -73,6 +73,60 @@ targets_know_their_slots(void **state)
 	header_set_release(s);
 }
 
+/* Pages without room for another block of a line's size, or of its value's. */
+static size_t
+fill_pages(struct secret **filling, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t len = 2048; len >= 16; len /= 2)
+		while (n < max && (filling[n] = secret_room(len - 16)) != NULL)
+			n++;
+	assert_true(n < max);
+	return n;
+}
+
+/*
+ * A rotation needs no room for both values; while a call has the lines of the old one, or the new
+ * one is longer, there is none to be had, and the old one goes on.
+ */
+static void
+full_pages_take_a_rotation(void **state)
+{
+	static struct secret *filling[8192];
+	const char *old = "sk-1-0123456789-0123456789-0123456789";
+	const char *next = "sk-2-0123456789-0123456789-0123456789";
+	struct header_set *s;
+	char longer[1024];
+	size_t n;
+
+	(void)state;
+	memset(longer, 'x', sizeof(longer));
+	assert_int_equal(vault_put(v, KEY, 1, span_of(old)), 0);
+	s = vault_headers(v, 0);
+	n = fill_pages(filling, COUNT(filling));
+	assert_int_equal(vault_put(v, KEY, 2, span_of(next)), -1);
+	assert_false(vault_is_newer(v, s));
+	header_set_release(s);
+	s = vault_headers(v, 0);
+	assert_string_equal(header_set_line(s, 0) + 22, old);
+	header_set_release(s);
+
+	assert_int_equal(vault_put(v, KEY, 3, span_of(next)), 0);
+	s = vault_headers(v, 0);
+	assert_non_null(s);
+	assert_string_equal(header_set_line(s, 0) + 22, next);
+	header_set_release(s);
+	assert_int_equal(vault_put(v, KEY, 4, (struct span){longer, sizeof(longer)}), -1);
+	s = vault_headers(v, 0);
+	assert_non_null(s);
+	assert_string_equal(header_set_line(s, 0) + 22, next);
+	header_set_release(s);
+	while (n > 0)
+		secret_free(filling[--n]);
+	vault_drop(v, KEY);
+}
+
 /* The request's own lines stay, however many secret ones there are then. */
 static void
 a_request_is_renewed(void **state)
@@ -106,6 +160,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_know_what_they_are_made_of),
 		cmocka_unit_test(targets_know_their_slots),
+		cmocka_unit_test(full_pages_take_a_rotation),
 		cmocka_unit_test(a_request_is_renewed),
 	};
 
