@@ -27,8 +27,7 @@ refusal_judge(const struct frame_head *head, bool access)
 	if (head->status >= 300 && head->status < 400) {
 		if (!is_access_login(http_value(head->fields, head->nfields, "location")))
 			return (struct judgement){REFUSAL_NONE, VERDICT_UPSTREAM_REDIRECT};
-		return (struct judgement){access ? REFUSAL_ACCESS : REFUSAL_NONE,
-					  VERDICT_ACCESS_DENIED_BY_GATEWAY};
+		return (struct judgement){REFUSAL_ACCESS, VERDICT_ACCESS_DENIED_BY_GATEWAY};
 	}
 	if (head->status != 401 && head->status != 403)
 		return j;

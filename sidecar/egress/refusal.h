@@ -22,7 +22,10 @@ struct judgement {
 	enum verdict verdict; /* what the agent gets in place of the answer; OK: the answer */
 };
 
-/* access: Cloudflare Access is in front of the target (reference/llm.md 5.1, design section 6). */
+/*
+ * access: the target has `cloudflareAccess`, so that a page, too, is Access's (reference/llm.md
+ * 5.1, design section 6). A redirect to its login says so itself.
+ */
 struct judgement refusal_judge(const struct frame_head *head, bool access);
 
 /*

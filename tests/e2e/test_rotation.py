@@ -136,6 +136,24 @@ def test_access_pair_is_rotated(plain_world: World, start, name: str) -> None:
     assert len(world.api.requests) == len(world.api.executed) + 1
 
 
+def test_an_access_pair_among_headers_is_rotated(plain_world: World, start) -> None:
+    """Without `cloudflareAccess`: the login page says whose refusal it is."""
+    world = plain_world
+    target = world.target()
+    pair = target.pop("cloudflareAccess")
+    target["headers"] = {
+        **target.get("headers", {}),
+        "CF-Access-Client-Id": f"${{{pair['clientId']}}}",
+        "CF-Access-Client-Secret": f"${{{pair['clientSecret']}}}",
+    }
+    sidekey = start(world.config(target), world.env())
+    world.api.refusals[403] = ACCESS_REFUSALS["login"]
+    assert chat(sidekey).status == 200
+    rotate_access(world)
+    assert chat(sidekey).status == 200
+    assert len(world.api.requests) == len(world.api.executed) + 1
+
+
 def test_all_secrets_at_once(plain_world: World, plain_sidekey: Sidekey) -> None:
     assert chat(plain_sidekey).status == 200
     rotate_access(plain_world)
