@@ -90,6 +90,7 @@ static const struct pack_field slot_fields[] = {
 	PACK_FIELD_SPAN(msg_slot, request_id, 128),
 	PACK_FIELD_SPAN(msg_slot, principal, 256),
 	PACK_FIELD_BOOL(msg_slot, denied),
+	PACK_FIELD_U32(msg_slot, attempts, UINT32_MAX),
 };
 static const struct pack_type slot_type = PACK_TYPE(msg_slot, slot_fields);
 

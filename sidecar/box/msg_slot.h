@@ -25,6 +25,7 @@ struct msg_slot {
 	struct span request_id; /* of that failure: the store's, or empty … */
 	struct span principal;  /* … and the ARN that was denied, or empty */
 	bool denied;            /* that failure was the store's no */
+	uint32_t attempts;      /* to read it that have ended, whatever came of them */
 };
 
 struct msg_digest {

@@ -86,7 +86,18 @@ copy_text(char *to, size_t size, struct span from)
 	snprintf(to, size, "%.*s", (int)from.len, from.len > 0 ? from.ptr : "");
 }
 
-/* Each MSG_SLOT ends one attempt to read the slot. */
+/* A value that is gone at maxStale is told between two attempts to read the slot. */
+static void
+count_attempt(const struct ingress *in, struct slot_view *s, const struct msg_slot *m)
+{
+	if (s->attempts != m->attempts)
+		metrics_refresh(in->metrics, m->slot,
+				m->state == SLOT_FRESH ? REFRESH_SUCCESS
+				: m->denied            ? REFRESH_DENIED
+						       : REFRESH_FAILURE);
+	s->attempts = m->attempts;
+}
+
 static void
 take_slot(struct role_ingress *r, const struct msg_slot *m)
 {
@@ -101,10 +112,7 @@ take_slot(struct role_ingress *r, const struct msg_slot *m)
 	copy_text(s->error_type, sizeof(s->error_type), m->error_type);
 	copy_text(s->request_id, sizeof(s->request_id), m->request_id);
 	copy_text(s->principal, sizeof(s->principal), m->principal);
-	metrics_refresh(in->metrics, m->slot,
-			m->state == SLOT_FRESH ? REFRESH_SUCCESS
-			: m->denied            ? REFRESH_DENIED
-					       : REFRESH_FAILURE);
+	count_attempt(in, s, m);
 	reassess(r);
 }
 

@@ -27,6 +27,7 @@ struct slot_view {
 	enum slot_state state;
 	uint32_t version;
 	uint64_t fetched_ms, next_ms;
+	uint32_t attempts; /* that were counted */
 	char version_id[64];
 	char error_type[64];
 	char request_id[128], principal[256]; /* the store's, and whom it denied; or "" */

@@ -72,6 +72,7 @@ tell_ingress(struct keeper *k, const struct slot *s)
 		.request_id = span_of(s->request_id),
 		.principal = span_of(s->principal),
 		.denied = s->denied,
+		.attempts = s->attempts,
 	};
 
 	(void)channel_send(k->ingress, MSG_SLOT, &m, -1);

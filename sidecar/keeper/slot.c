@@ -156,6 +156,7 @@ settle(struct slot *s, bool changed)
 {
 	s->closed = s->plan->once;
 	s->fetching = s->denied = false;
+	s->attempts++;
 	s->failures = 0;
 	s->state = SLOT_FRESH;
 	s->error_type[0] = s->logged_type[0] = '\0';
@@ -292,6 +293,7 @@ slot_failed(struct slot *s, const struct slot_fault *f)
 	}
 	s->closed = s->closed || (s->plan->once && s->reference.kind == REFERENCE_FILE);
 	s->fetching = false;
+	s->attempts++;
 	s->failures++;
 	s->failed = loop_now(s->owner->loop);
 	keep_fault(s, f);

@@ -49,6 +49,7 @@ struct slot {
 	uint64_t began, failed;       /* loop_now of the last fetch's start, and failure */
 	bool fetching;
 	unsigned failures;
+	uint32_t attempts; /* that have ended */
 	struct timer timer;
 	struct timer age; /* the value is dropped at maxStale, whatever a fetch is doing */
 };

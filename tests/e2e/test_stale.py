@@ -79,6 +79,17 @@ def test_a_no_keeps_the_value_for_a_day(plain_world: World, begin) -> None:
 
 
 @pytest.mark.once
+def test_the_end_of_a_value_is_no_attempt(plain_world: World, begin) -> None:
+    """maxStale passes before the store is asked again: the metric counts questions alone."""
+    world = plain_world
+    sidekey, _ = begin(world, secrets={"ttl": "1s", "maxStale": "3s", "failureTtl": "60s"})
+    world.store.denied.add(world.principal.arn)
+    wait_for(lambda: states(sidekey) == {"missing"}, HEAL_SECONDS, "maxStale has passed")
+    counted = 'sidekey_secret_refreshes_total{slot="main.apiKey",result="denied"} 1\n'
+    assert counted in sidekey.admin("/metrics")[1].decode()
+
+
+@pytest.mark.once
 def test_a_store_that_never_ends_an_answer(plain_world: World, begin) -> None:
     """The value goes at maxStale though the refresh that is under way has not failed yet."""
     world = plain_world
