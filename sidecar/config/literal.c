@@ -13,6 +13,7 @@ enum {
 	KEY_MIN = 16,   /* makers' keys are longer; "sk-SK", a language, is not */
 	SECRET_MIN = 8, /* what is shorter stands for no key: none, EMPTY, dummy */
 	NAME_MAX_BYTES = 64,
+	KEY_SHOWN = 80,
 	HINT_MAX = 256,
 };
 
@@ -50,6 +51,16 @@ literal_has_key(struct span text)
 		i = end;
 	}
 	return false;
+}
+
+struct span
+literal_key_shown(struct span key)
+{
+	struct span s = span_cut(key, 0, KEY_SHOWN);
+
+	s = span_cut(s, 0, span_find(s, 0, ':'));
+	s = span_cut(s, 0, span_find(s, 0, '='));
+	return s.len == 0 || literal_has_key(s) ? SPAN("…") : s;
 }
 
 static bool

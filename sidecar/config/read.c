@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "config/deployment.h"
 #include "config/form.h"
+#include "config/literal.h"
 #include "config/reader.h"
 #include "config/signing.h"
 #include "config/syntax.h"
@@ -17,20 +18,23 @@ enum {
 };
 
 #define TOO_LARGE "the configuration is too large once its variables are put in"
+#define BLANK_DUE "a blank is due behind the colon"
 
 /* ---- faults ---- */
 
 static void
 path_text(const struct path *path, struct buf *out)
 {
+	struct span key;
+
 	if (path == NULL)
 		return;
 	path_text(path->up, out);
+	key = literal_key_shown(path->key);
 	if (path->key.len == 0)
 		buf_addf(out, "[%zu]", path->index);
 	else
-		buf_addf(out, "%s%.*s", path->up == NULL ? "" : ".",
-			 (int)(path->key.len < 80 ? path->key.len : 80), path->key.ptr);
+		buf_addf(out, "%s%.*s", path->up == NULL ? "" : ".", (int)key.len, key.ptr);
 }
 
 static void __attribute__((format(printf, 6, 0)))
@@ -82,6 +86,14 @@ reader_fault_member(struct reader *r, const struct yaml_item *item, const struct
 }
 
 /* ---- scalars ---- */
+
+/* In braces, {key:value} is a key alone. */
+static bool
+lacks_blank(const struct yaml_item *item)
+{
+	return item->kind == YAML_TEXT && item->text.len == 0 &&
+	       span_find(item->key, 0, ':') < item->key.len;
+}
 
 static size_t
 digits(struct span s, size_t from, const char *set)
@@ -201,7 +213,9 @@ reader_text(struct reader *r, const struct yaml_item *item, const struct path *p
 	if (!reader_scalar(r, item, path, out))
 		return false;
 	if (!out->is_plain_text) {
-		reader_fault(r, item, path, "write it in quotes if it is meant", "a text is due");
+		reader_fault(r, item, path,
+			     lacks_blank(item) ? BLANK_DUE : "write it in quotes if it is meant",
+			     "a text is due");
 		return false;
 	}
 	if (!span_has_control(out->text))
@@ -217,11 +231,12 @@ unknown_key(struct reader *r, const struct yaml_item *m, const struct path *path
 	    const struct schema *schema)
 {
 	const char *near = nearest_key(schema, m->key);
-	char hint[80];
+	char hint[80] = BLANK_DUE;
+	bool blank = lacks_blank(m);
 
-	if (near != NULL)
+	if (near != NULL && !blank)
 		snprintf(hint, sizeof(hint), "did you mean %s?", near);
-	reader_fault_key(r, m, path, near == NULL ? NULL : hint, "unknown key");
+	reader_fault_key(r, m, path, near == NULL && !blank ? NULL : hint, "unknown key");
 }
 
 /* The sections of a map of names, or of a list; each struct of a map begins with its name. */

@@ -8,6 +8,7 @@
 #include "config/yaml.h"
 
 #include "base/buf.h"
+#include "config/literal.h"
 
 /* A map or list that is open, and where its next child goes. */
 struct level {
@@ -33,7 +34,6 @@ struct reader {
 static void
 write_path(const struct reader *r, char out[static YAML_PATH_MAX])
 {
-	enum { KEY_SHOWN = 80 };
 	struct buf text;
 	int bad = 0;
 
@@ -41,7 +41,7 @@ write_path(const struct reader *r, char out[static YAML_PATH_MAX])
 	for (size_t i = 0; i < r->depth && bad == 0; i++) {
 		const struct level *in = &r->levels[i];
 		bool is_open = i + 1 < r->depth; /* what is in it, and counted */
-		struct span key = span_cut(in->key, 0, KEY_SHOWN);
+		struct span key = literal_key_shown(in->key);
 
 		if (in->item->kind == YAML_LIST)
 			bad = buf_addf(&text, "[%zu]", in->item->n - (is_open ? 1 : 0));

@@ -120,6 +120,13 @@ static const struct {
 	const char *text, *fault;
 } bad[] = {
 	{"x: 1", "t:1:1: x: unknown key"},
+	{"{apiKey:" SECRET "}", "t:1:2: apiKey: unknown key (a blank is due behind the colon)"},
+	{"{apiKey:'" SECRET "'}", "t:1:2: apiKey: unknown key (a blank is due behind the colon)"},
+	{"{x: 1, " SECRET "}", "t:1:8: …: unknown key"},
+	{"{" SECRET ": 1, " SECRET ": 2}", "…: this key stands here a second time"},
+	{"{a=" SECRET ": [&x 1]}", "t:1:41: a[0]: anchors are not used here"},
+	{ONE ", headers: {Authorization:Bearer " SECRET "}}}",
+	 "targets.a.headers.Authorization: a text is due (a blank is due behind the colon)"},
 	{ONE "}, a: {}}", "targets.a: this key stands here a second time"},
 	{"{}", "t:1:1: targets: is missing"},
 	{"[1]", "t:1:1: a map of keys is due"},
