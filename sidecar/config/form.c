@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "config/url.h"
 #include "http/grammar.h"
+#include "policy/access/headers.h"
 #include "policy/access/operations.h"
 
 /* ---- words ---- */
@@ -129,8 +130,8 @@ const struct schema_form form_query_name = {
 
 const struct schema_form form_host = {is_host, "^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])$",
 				      "a host name or address without a port is due"};
-const struct schema_form form_token = {grammar_is_token, "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
-				       "the name of a header is due"};
+const struct schema_form form_header = {header_may_configure, "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+					"the name of a header that can be set here is due"};
 const struct schema_form form_region = {arn_is_region, "^[a-z]{2,8}(-[a-z0-9]+)+-[0-9]+$",
 					"a region such as us-east-1 is due"};
 const struct schema_form form_match = {is_match, "^[^*]*\\*?$",

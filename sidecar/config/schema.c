@@ -49,7 +49,7 @@ static const struct schema_key access_rows[] = {
 	{.name = "clientSecret", .type = SCHEMA_REFERENCE, .required = true,
 	    .offset = offsetof(struct config_access, client_secret),
 	    .help = "Where the service token's Client Secret is."},
-	{.name = "header", .type = SCHEMA_TEXT, .max = 128, .form = &form_token,
+	{.name = "header", .type = SCHEMA_TEXT, .max = 128, .form = &form_header,
 	    .offset = offsetof(struct config_access, header),
 	    .help = "Send both in this one header, as the application is set to read them."},
 };
