@@ -21,6 +21,7 @@ struct level {
 
 struct reader {
 	yaml_parser_t parser;
+	struct span text;
 	struct pool *pool;
 	struct yaml_item *root;
 	struct level levels[YAML_DEPTH_MAX];
@@ -66,14 +67,28 @@ refuse(struct reader *r, const yaml_mark_t *at, const char *message)
 	return refuse_at(r, (unsigned)at->line + 1, (unsigned)at->column + 1, message);
 }
 
+/* Of a byte that is no text libyaml gives the offset, and no mark. */
+static yaml_mark_t
+mark_of(struct span text, size_t offset)
+{
+	struct span before = span_cut(text, 0, offset);
+	yaml_mark_t mark = {.line = span_count(before, '\n')};
+
+	for (size_t i = before.len; i > 0 && before.ptr[i - 1] != '\n'; i--)
+		mark.column += ((unsigned char)before.ptr[i - 1] & 0xc0) != 0x80;
+	return mark;
+}
+
 /* What is no YAML has no place in a tree: libyaml's own words. */
 static int
 refuse_syntax(struct reader *r)
 {
-	const yaml_mark_t *at = &r->parser.problem_mark;
+	bool unread = r->parser.error == YAML_READER_ERROR;
+	yaml_mark_t at =
+		unread ? mark_of(r->text, r->parser.problem_offset) : r->parser.problem_mark;
 	const char *problem = r->parser.problem;
 
-	*r->fault = (struct yaml_fault){(unsigned)at->line + 1, (unsigned)at->column + 1,
+	*r->fault = (struct yaml_fault){(unsigned)at.line + 1, (unsigned)at.column + 1,
 					problem != NULL ? problem : "this is not YAML", ""};
 	return -1;
 }
@@ -293,6 +308,7 @@ yaml_read(struct span text, struct pool *pool, struct yaml_fault *fault)
 	}
 	if (!yaml_parser_initialize(&r.parser))
 		abort();
+	r.text = text;
 	/* Told, so that a byte order mark cannot make it UTF-16. */
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.ptr, text.len);

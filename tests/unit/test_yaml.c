@@ -81,8 +81,14 @@ static const struct {
 	{"a: b: c\n", 1, 5, NULL},
 	{"\tx: 1\n", 1, 1, NULL},
 	{"a: \"\\q\"\n", 1, 4, NULL},
-	{"a: \x01\n", 0, 0, NULL},
-	{"a: \xff\n", 0, 0, NULL},
+	{"a: \x01\n", 1, 4, "control characters"},
+	{"a: 1\nb:\n  - \xc3\xbc\xff\n", 3, 6, "invalid leading UTF-8 octet"},
+	{"a: 1\r\n# gr\xc3(\n", 2, 6, "invalid trailing UTF-8 octet"},
+	{"a: 1\n# gr\xfc\xdf"
+	 "e\n",
+	 2, 5, "invalid leading UTF-8 octet"},
+	{"\xef\xbb\xbf\xff\n", 1, 1, "invalid leading UTF-8 octet"},
+	{"a: \xff", 1, 4, "invalid leading UTF-8 octet"},
 };
 
 /* What is read and refused has a path; what is no YAML has none. */
