@@ -59,7 +59,7 @@ replace(struct span inner, const struct environment *env, struct buf *out, struc
 	const char *value;
 
 	*name = has_default ? span_cut(inner, 0, colon) : inner;
-	if (!expand_is_name(*name))
+	if (!expand_is_name(*name) || (has_default && span_has(inner, SPAN("${"))))
 		return EXPAND_MALFORMED;
 	value = look_up(*name, env);
 	if (has_default && (value == NULL || value[0] == '\0'))

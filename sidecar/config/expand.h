@@ -14,8 +14,9 @@ struct environment {
 enum expand_fault {
 	EXPAND_OK,
 	EXPAND_UNDEFINED, /* no such variable and no default; *name is it */
-	EXPAND_MALFORMED, /* no closing brace, or not a name: *name is what stands there */
-	EXPAND_TOO_LONG,  /* over out's maximum */
+	/* no closing brace, not a name, or ${ in a default: *name is what stands there */
+	EXPAND_MALFORMED,
+	EXPAND_TOO_LONG, /* over out's maximum */
 };
 
 /*

@@ -161,7 +161,8 @@ expand_into(struct reader *r, const struct yaml_item *item, const struct path *p
 			     name.ptr);
 		return false;
 	case EXPAND_MALFORMED:
-		reader_fault(r, item, path, "${NAME} or ${NAME:-default}",
+		reader_fault(r, item, path,
+			     "${NAME} or ${NAME:-default}, with no ${ in the default",
 			     "${ is not followed by a variable's name and }");
 		return false;
 	default:

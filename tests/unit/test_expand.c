@@ -44,10 +44,16 @@ static const struct {
 	enum expand_fault fault;
 	const char *name;
 } bad[] = {
-	{"a ${NOT} b", EXPAND_UNDEFINED, "NOT"}, {"${NAME", EXPAND_MALFORMED, "NAME"},
-	{"${}", EXPAND_MALFORMED, ""},           {"${A-B}", EXPAND_MALFORMED, "A-B"},
-	{"${1A}", EXPAND_MALFORMED, "1A"},       {"${A:+x}", EXPAND_MALFORMED, "A:+x"},
-	{"${:-x}", EXPAND_MALFORMED, ""},        {"${NAME?}", EXPAND_MALFORMED, "NAME?"},
+	{"a ${NOT} b", EXPAND_UNDEFINED, "NOT"},
+	{"${NAME", EXPAND_MALFORMED, "NAME"},
+	{"${}", EXPAND_MALFORMED, ""},
+	{"${A-B}", EXPAND_MALFORMED, "A-B"},
+	{"${1A}", EXPAND_MALFORMED, "1A"},
+	{"${A:+x}", EXPAND_MALFORMED, "A:+x"},
+	{"${:-x}", EXPAND_MALFORMED, ""},
+	{"${NAME?}", EXPAND_MALFORMED, "NAME?"},
+	{"${NOT:-${NAME}}", EXPAND_MALFORMED, "NOT"},
+	{"${NAME:-a${env:X}}", EXPAND_MALFORMED, "NAME"},
 };
 
 static void
