@@ -345,7 +345,9 @@ read_url(struct reader *r, const struct yaml_item *item, const struct path *path
 	if (!reader_text(r, item, path, &value))
 		return;
 	fault = url_parse(value.text, &url);
-	if (fault != URL_OK)
+	if (value.text.len > TEXT_MAX)
+		reader_fault(r, item, path, NULL, "too long (%d bytes at most)", TEXT_MAX);
+	else if (fault != URL_OK)
 		reader_fault(r, item, path, NULL, "%s", url_fault_text(fault));
 	else
 		put(at, &value.text, sizeof(value.text));
@@ -394,6 +396,8 @@ check_pair(struct reader *r, const struct yaml_item *m, const struct path *path,
 				 NAME_MAX_BYTES);
 	else if (key->type == SCHEMA_PAIRS && !form_query_name.is_good(m->key))
 		reader_fault_key(r, m, path, NULL, "%s", form_query_name.due);
+	else if (key->type == SCHEMA_PAIRS && value->text.len > TEXT_MAX)
+		reader_fault(r, m, path, NULL, "too long (%d bytes at most)", TEXT_MAX);
 	else if (key->type == SCHEMA_PAIRS && literal_has_key(value->text))
 		reader_fault(r, m, path, "apiKey and headers take references, query does not",
 			     "a secret does not belong here");

@@ -376,6 +376,38 @@ test_all_at_once(void **state)
 	fault_free(&faults);
 }
 
+/* What is too long for a role's plan is a fault of its own, and no start that fails. */
+static void
+test_too_long(void **state)
+{
+	static const struct {
+		const char *before, *after, *fault;
+	} long_ones[] = {
+		{"targets: {a: {apiKey: none, apiBase: https://h/", "}}",
+		 "targets.a.apiBase: too long"},
+		{ONE ", query: {q: ", "}}}", "targets.a.query.q: too long (4096 bytes at most)"},
+	};
+	struct environment env = environment(rows);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(long_ones); i++) {
+		struct config_faults faults;
+		struct config *c = NULL;
+		struct buf text;
+		char *shown;
+
+		fault_init(&faults);
+		buf_init(&text, 1 << 20);
+		buf_addf(&text, "%sv%05000u%s", long_ones[i].before, 0, long_ones[i].after);
+		assert_int_equal(config_read_text(buf_span(&text), "t", &env, &c, &faults), -1);
+		shown = printed(&faults);
+		assert_non_null(strstr(shown, long_ones[i].fault));
+		free(shown);
+		buf_free(&text);
+		fault_free(&faults);
+	}
+}
+
 /* Keys as a file's text may have them; also a name of a file, which is bytes. */
 static void
 test_printed_for_a_terminal(void **state)
@@ -547,13 +579,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_all_at_once),
-		cmocka_unit_test(test_printed_for_a_terminal),
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_full),
+		cmocka_unit_test(test_bad),        cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_too_long),   cmocka_unit_test(test_printed_for_a_terminal),
+		cmocka_unit_test(test_files),      cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_jsonschema),
 	};
 
