@@ -14,7 +14,7 @@ enum { FILE_MAX = 1024 * 1024 };
 
 /* The two files while they are read; what is taken from them is copied, and they are wiped. */
 struct files {
-	struct span config, credentials; /* paths; empty: there is no home to look in */
+	struct span config, credentials; /* paths; empty: none to read */
 	struct buf config_text, credentials_text;
 };
 
@@ -33,7 +33,7 @@ refuse(struct identity_choice *ch, struct span file, struct span profile, const 
 
 /* ---- the files ---- */
 
-/* path, or where ~/ or nothing at all leads; copied. Empty when there is no home. */
+/* Where the variable, or ~/, or nothing at all leads; copied. Empty: no home, or no file wanted. */
 static struct span
 locate(struct identity_choice *ch, const char *name, const char *at_home)
 {
@@ -42,7 +42,9 @@ locate(struct identity_choice *ch, const char *name, const char *at_home)
 	struct buf whole;
 
 	buf_init(&whole, PROJECT_TEXT_MAX);
-	if (path.len > 0 && !span_starts(path, SPAN("~/")))
+	if (span_is(path, "/dev/null"))
+		; /* how the SDKs, and our exec, are told of none */
+	else if (path.len > 0 && !span_starts(path, SPAN("~/")))
 		(void)buf_add_span(&whole, path);
 	else if (form_path.is_good(home))
 		(void)buf_addf(&whole, "%s/%s", home.ptr, path.len > 0 ? path.ptr + 2 : at_home);

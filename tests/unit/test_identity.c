@@ -31,6 +31,7 @@ static const char *const eks_v6[] = {
 	"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://[fd00:ec2::23]/v1/credentials", NULL};
 static const char *const https[] = {"AWS_CONTAINER_CREDENTIALS_FULL_URI=https://h:8443/c", NULL};
 static const char *const imds_v6[] = {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6", NULL};
+static const char *const no_file[] = {"AWS_CONFIG_FILE=/dev/null", NULL}; /* as for SDKs */
 static const char *const imds_near[] = {"AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1338/",
 					NULL};
 
@@ -58,6 +59,7 @@ test_sources(void **state)
 		{KEY, eks_v6, IDENTITY_FROM_CONTAINER, "fd00:ec2::23", "/v1/credentials",
 		 "FULL_URI", 0, 1, 2, 0},
 		{KEY, https, IDENTITY_FROM_CONTAINER, "h", "/c", "FULL_URI", 0, 2, 2, 0},
+		{KEY, no_file, IDENTITY_FROM_INSTANCE, "169.254.169.254", "", "left", 0, 1, 2, 0},
 		{KEY, imds_v6, IDENTITY_FROM_INSTANCE, "fd00:ec2::254", "", "left", 0, 1, 2, 0},
 		{KEY, imds_near, IDENTITY_FROM_INSTANCE, "127.0.0.1", "", "left", 0, 1, 2, 0},
 		/* What is asked for is taken, though another would come first. */
