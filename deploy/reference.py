@@ -34,8 +34,9 @@ Without any, `SIDEKEY_API_BASE` and `SIDEKEY_API_KEY` (a reference) make one tar
 | size | bytes, or a number and a unit: `64KiB`, `32MiB`, `1GiB`, `64kB`, `32MB` |
 | name | a letter or digit, then letters, digits, `-` and `_`; 64 at most |
 
-`${VAR}` and `${VAR:-default}` stand for variables of sidekey's environment, in every value. A key that is not here, or of
-another type, is an error. `sidekey check` names all errors, each with its line, and warns of what is of no use.
+`${VAR}` and `${VAR:-default}` stand for variables of sidekey's environment, in every value; a default has no `${` in it.
+A key that is not here, or of another type, is an error. `sidekey check` names all errors, each with its line, and warns
+of what is of no use.
 """
 MILLISECONDS = {"d": 86400000, "h": 3600000, "m": 60000, "s": 1000, "ms": 1}
 BYTES = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
