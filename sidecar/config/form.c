@@ -54,6 +54,13 @@ is_host(struct span s)
 	return url_is_name(s) || (url_is_ip(s, &v6) && !v6);
 }
 
+/* libcurl takes the address to dial for an IPv6 literal from that alone. */
+static bool
+is_server(struct span s)
+{
+	return is_host(s) && s.ptr[0] != '[';
+}
+
 static bool
 is_match(struct span s)
 {
@@ -130,6 +137,8 @@ const struct schema_form form_query_name = {
 
 const struct schema_form form_host = {is_host, "^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])$",
 				      "a host name or address without a port is due"};
+const struct schema_form form_server = {is_server, "^[A-Za-z0-9._-]+$",
+					"a host name or an IPv4 address is due, without a port"};
 const struct schema_form form_header = {header_may_configure, "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
 					"the name of a header that can be set here is due"};
 const struct schema_form form_region = {arn_is_region, "^[a-z]{2,8}(-[a-z0-9]+)+-[0-9]+$",

@@ -65,7 +65,7 @@ static const struct schema_key tls_rows[] = {
 	{.name = "clientKey", .type = SCHEMA_MATERIAL,
 	    .offset = offsetof(struct config_tls, client_key),
 	    .help = "Its private key (PEM): a path or a reference."},
-	{.name = "serverName", .type = SCHEMA_TEXT, .max = URL_HOST_MAX, .form = &form_host,
+	{.name = "serverName", .type = SCHEMA_TEXT, .max = URL_HOST_MAX, .form = &form_server,
 	    .offset = offsetof(struct config_tls, server_name),
 	    .help = "Name for SNI and verification. Default: apiBase's host."},
 };

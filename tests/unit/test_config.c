@@ -182,6 +182,8 @@ static const struct {
 	 "cloudflareAccess.header: the name of a header that can be set here is due"},
 	{ONE ", cloudflareAccess: {clientId: env:I, clientSecret: env:S, header: Content-Length}}}",
 	 "cloudflareAccess.header: the name of a header that can be set here is due"},
+	{ONE ", tls: {serverName: '[::1]'}}}",
+	 "serverName: a host name or an IPv4 address is due, without a port"},
 	{ONE ", cloudflareAccess: {clientId: env:I}}}",
 	 "cloudflareAccess.clientSecret: is missing"},
 	{ONE ", cloudflareAccess: {clientId: env:I, clientSecret: env:S, header: Authorization}}}",
