@@ -129,10 +129,10 @@ verb_help(int argc, char **argv)
 static int
 written(const char *verb, int status)
 {
-	if (status != 0 || (fflush(stdout) == 0 && ferror(stdout) == 0))
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
 		return status;
 	fprintf(stderr, "sidekey %s: standard output could not be written\n", verb);
-	return 1;
+	return status != 0 ? status : 1;
 }
 
 /* With as much to spare: pages of secret_map are locked, too. */

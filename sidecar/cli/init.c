@@ -151,11 +151,8 @@ static int
 put(const struct options *o, struct span text)
 {
 	if (o->output == NULL) {
-		bool good =
-			fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+		bool good = fwrite(text.ptr, 1, text.len, stdout) == text.len;
 
-		if (!good)
-			fputs("sidekey init: the configuration could not be written\n", stderr);
 		return good ? EXIT_GOOD : EXIT_FAILED;
 	}
 	if (write_file(o, text) == 0)

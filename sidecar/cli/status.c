@@ -376,7 +376,10 @@ parse(int argc, char **argv, struct question *q)
 			return -1;
 		}
 	}
-	return q->json && q->open ? -1 : 0;
+	if (!q->json || !q->open)
+		return 0;
+	fputs("sidekey status: either --json or --open\n\n", stderr);
+	return -1;
 }
 
 int

@@ -87,11 +87,21 @@ def test_verb_behind_the_file(nowhere) -> None:
     assert '"check" is not taken here (a verb comes first' in done.stdout
 
 
+def test_status_is_told_in_one_way_at_a_time() -> None:
+    assert "either --json or --open" in run("status", "--json", "--open").stdout
+
+
 def test_c_at_the_end_asks_for_its_file() -> None:
     assert "sidekey serve: behind -c comes a file" in run("serve", "-c").stdout
 
 
-@pytest.mark.parametrize("verb", [["help"], ["version"], ["check", "--schema"], ["route", "-h"]])
+UNWRITTEN = [
+    *[["help"], ["version"], ["check", "--schema"], ["route", "-h"]],
+    *[["init"], ["token"], ["doctor", "--as-agent"]],
+]
+
+
+@pytest.mark.parametrize("verb", UNWRITTEN, ids=" ".join)
 def test_full_disk_is_an_exit_of_1(verb) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
