@@ -29,7 +29,7 @@ static const char usage[] =
 	"\n"
 	"      --from FILE    an AgentCore harness.json, a LiteLLM config.yaml or an agent-core\n"
 	"                     blueprint; - is standard input\n"
-	"  -o, --output FILE  write FILE (mode 0600), which must not exist\n"
+	"  -o, --output FILE  write FILE (mode 0600), which must not exist; - is standard output\n"
 	"      --force        replace FILE\n"
 	"  -c, --config FILE  is taken, as by every verb, and neither read nor written\n"
 	"  -h, --help         print this\n"
@@ -229,7 +229,7 @@ cli_init(int argc, char **argv)
 		if (option == 'f') {
 			o.from = optarg;
 		} else if (option == 'o') {
-			o.output = optarg;
+			o.output = strcmp(optarg, "-") == 0 ? NULL : optarg;
 		} else if (option == 'F') {
 			o.force = true;
 		} else if (option != 'c') {

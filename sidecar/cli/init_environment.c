@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/init_bedrock.h"
 #include "cli/init_formats.h"
@@ -7,6 +8,8 @@
 #include "config/url.h"
 
 enum { NAMES_MAX = 3, OWN_PORT = 7717 };
+
+#define ANTHROPIC_TOKEN "ANTHROPIC_AUTH_TOKEN"
 
 /* Variables that SDKs read; of several names the first that is set counts. */
 struct product {
@@ -25,7 +28,7 @@ static const struct product products[] = {
 	 "https://api.openai.com/v1"},
 	{"anthropic",
 	 PROVIDER_ANTHROPIC,
-	 {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"},
+	 {"ANTHROPIC_API_KEY", ANTHROPIC_TOKEN},
 	 {"ANTHROPIC_BASE_URL"},
 	 "https://api.anthropic.com"},
 	{"azure",
@@ -92,6 +95,19 @@ set_base(struct draft *d, const struct product *p, struct draft_target *t)
 	return t->api_base.len > 0;
 }
 
+/* Claude Code and Anthropic's SDKs send this one as others send their keys. */
+static void
+set_key(struct draft *d, struct draft_target *t, const char *key)
+{
+	if (strcmp(key, ANTHROPIC_TOKEN) != 0) {
+		t->api_key = draft_text(d, "env:%s", key);
+		return;
+	}
+	t->api_key = SPAN("none");
+	t->headers[t->nheaders++] = (struct draft_pair){SPAN("Authorization"),
+							SPAN("Bearer ${env:" ANTHROPIC_TOKEN "}")};
+}
+
 static void
 read_product(struct draft *d, const struct product *p)
 {
@@ -105,7 +121,7 @@ read_product(struct draft *d, const struct product *p)
 			   draft_text(d, "set %s, or write the target by hand", p->bases[0]).ptr);
 		return;
 	}
-	t.api_key = draft_text(d, "env:%s", key);
+	set_key(d, &t, key);
 	version = d->env.get(d->env.arg, "OPENAI_API_VERSION");
 	if (p->provider == PROVIDER_AZURE && !span_ends(t.api_base, SPAN("/openai/v1")) &&
 	    version != NULL && form_query_name.is_good(span_of(version)))
@@ -128,6 +144,24 @@ read_bedrock(struct draft *d)
 	(void)draft_target(d, &t, "bedrock");
 }
 
+/* Nothing in an environment says which models are whose: the first of a dialect gets its calls. */
+static void
+remark_order(struct draft *d)
+{
+	unsigned taken = 0;
+
+	for (size_t i = 0; i < d->ntargets; i++) {
+		unsigned spoken = dialects_of(d->targets[i].provider);
+
+		if ((spoken & ~taken) == 0)
+			draft_note(d, NULL, d->targets[i].name.ptr,
+				   "no call goes there, since the agent speaks to a target before "
+				   "it in the same way; write `models` that say which is whose",
+				   NULL);
+		taken |= spoken;
+	}
+}
+
 void
 environment_read(struct draft *d)
 {
@@ -135,6 +169,7 @@ environment_read(struct draft *d)
 	for (size_t i = 0; i < sizeof(products) / sizeof(products[0]); i++)
 		read_product(d, &products[i]);
 	read_bedrock(d);
+	remark_order(d);
 	if (d->ntargets > 0)
 		return;
 	d->made_from = "nothing: an example to fill in";

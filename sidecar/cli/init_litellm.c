@@ -287,11 +287,8 @@ add_rule(const struct deployment *p, const struct source_place *entry, size_t ta
 
 /* False, with a note, when it is none that can be carried over. */
 static bool
-read_deployment(struct deployment *p, struct draft_target *t)
+read_members(struct deployment *p, const char *path, struct draft_target *t)
 {
-	char path[DRAFT_PATH_MAX];
-
-	snprintf(path, sizeof(path), "model_list[%zu]", p->index);
 	snprintf(p->path, sizeof(p->path), "model_list[%zu].litellm_params", p->index);
 	p->params = source_member(p->entry, "litellm_params");
 	if (!source_may_be_copied(source_text(p->entry, "model_name")) || p->params == NULL ||
@@ -307,6 +304,22 @@ read_deployment(struct deployment *p, struct draft_target *t)
 		return false;
 	upstream_note(p->d, t->provider, p->entry, path);
 	return true;
+}
+
+/* The same; that it is left out is said of each, a reason that many of them have but once. */
+static bool
+read_deployment(struct deployment *p, struct draft_target *t)
+{
+	char path[DRAFT_PATH_MAX];
+	size_t said = p->d->notes.n;
+
+	snprintf(path, sizeof(path), "model_list[%zu]", p->index);
+	if (read_members(p, path, t))
+		return true;
+	if (p->d->notes.n == said)
+		draft_note(p->d, p->entry, path,
+			   "was left out, for the reason that is given of another", NULL);
+	return false;
 }
 
 /* ---- several deployments of one name ---- */

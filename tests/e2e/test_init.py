@@ -235,6 +235,18 @@ def test_patterns_that_no_rule_can_say_are_left_out(make, name, model) -> None:
     assert "model_list[0].model_name: its pattern" in made.said
 
 
+def test_every_model_that_is_left_out_is_said(make) -> None:
+    """The reason once, and of the others which they are: nobody is to miss one later."""
+    left = [entry(f"local-{n}", f"ollama/m{n}") for n in range(3)]
+    nowhere = [entry("near", "hosted_vllm/a"), entry("far", "hosted_vllm/b")]
+    made = make({"model_list": [*left, *nowhere, entry("good", "gpt-4o")]})
+    assert made.said.count("does not speak to") == 1
+    assert made.said.count("names no URL") == 1
+    for n in (1, 2, 4):
+        assert f"model_list[{n}]: was left out" in made.said
+    assert made.said.count("model_list[5]") == 0
+
+
 @pytest.mark.parametrize("wildcard", [True, False])
 def test_a_model_that_is_left_out_may_be_another_rule_s(make, wildcard) -> None:
     """Of each by its name: prompts for a model of one's own would go to the provider."""
@@ -857,6 +869,33 @@ def test_without_a_source_the_keys_of_the_environment(tmp_path: Path) -> None:
     assert subprocess.run(command, env=environment(env), timeout=60, check=False).returncode == 0
 
 
+def test_a_target_that_no_call_would_reach_is_said() -> None:
+    """Without `models`, a dialect's calls all go to the first that speaks it."""
+    keys = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "LITELLM_API_KEY"]
+    env = {**dict.fromkeys(keys, SECRET), "LITELLM_API_BASE": "https://litellm.example"}
+    done = init(env=env)
+    for name in (b"gemini", b"litellm"):
+        assert name + b": no call goes there" in done.stderr, done.stderr
+        assert name + b": no call goes there" in done.stdout
+    done = init(env={"OPENAI_API_KEY": SECRET, "ANTHROPIC_API_KEY": SECRET})
+    assert done.returncode == 0 and done.stderr == b""
+
+
+def test_a_token_of_claude_code_is_sent_as_it_sends_it(tmp_path: Path) -> None:
+    """ANTHROPIC_AUTH_TOKEN goes behind Bearer, and not into x-api-key."""
+    file = tmp_path / "sidekey.yaml"
+    env = {"ANTHROPIC_AUTH_TOKEN": SECRET, "ANTHROPIC_BASE_URL": "https://gateway.example"}
+    done = init("-o", str(file), env=env)
+    assert done.returncode == 0, done.stderr
+    (target,) = yaml.safe_load(file.read_text())["targets"].values()
+    assert target["apiKey"] == "none"
+    assert target["headers"] == {"Authorization": "Bearer ${env:ANTHROPIC_AUTH_TOKEN}"}
+    command = [str(program()), "check", "-c", str(file)]
+    assert subprocess.run(command, env=environment(env), timeout=60, check=False).returncode == 0
+    done = init(env={**env, "ANTHROPIC_API_KEY": SECRET})
+    assert b"apiKey: env:ANTHROPIC_API_KEY" in done.stdout
+
+
 def test_a_key_of_the_environment_without_a_place() -> None:
     done = init(env={"AZURE_OPENAI_API_KEY": SECRET, "ANTHROPIC_API_KEY": SECRET})
     assert list(yaml.safe_load(done.stdout)["targets"]) == ["anthropic"]
@@ -900,6 +939,13 @@ def test_a_file_is_never_replaced_unasked(tmp_path: Path) -> None:
     assert "targets:" in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
     assert os.listdir(tmp_path) == ["sidekey.yaml"]
+
+
+def test_a_dash_is_standard_output(tmp_path: Path) -> None:
+    """As of --from, and of other programs that take -o."""
+    done = init("-o", "-", cwd=tmp_path)
+    assert done.returncode == 0 and b"targets:" in done.stdout
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
