@@ -188,7 +188,14 @@ parse(int argc, char **argv, struct options *o)
 			return -1;
 		}
 	}
-	return o->as_agent ? (o->config == NULL ? 0 : -1) : (o->nreach == 0 ? 0 : -1);
+	if (o->as_agent && o->config != NULL)
+		fputs("sidekey doctor: --as-agent takes no -c: an agent has no configuration\n\n",
+		      stderr);
+	else if (!o->as_agent && o->nreach > 0)
+		fputs("sidekey doctor: --reach is for --as-agent alone\n\n", stderr);
+	else
+		return 0;
+	return -1;
 }
 
 static int

@@ -66,10 +66,14 @@ find_endpoints(const struct place *p, struct endpoints *all)
 
 	if (relative[0] == '/')
 		add(all, SPAN(TASK_HOST), 80, span_of(relative));
-	if (full[0] != '\0' && endpoint_check_container(span_of(full), &url) == NULL &&
-	    !url.https && url.is_ip)
-		add(all, url.host, url.port,
+	if (full[0] != '\0' && endpoint_check_container(span_of(full), &url) == NULL && !url.https)
+		add(all, url.is_ip ? url.host : SPAN("127.0.0.1"), url.port,
 		    full[slash] == '/' ? span_of(full + slash) : SPAN("/"));
+	else if (full[0] != '\0')
+		findings_add(p->findings, FINDING_UNKNOWN, "container_credentials",
+			     "see who gives out keys there, and whether the agent reaches it",
+			     "AWS_CONTAINER_CREDENTIALS_FULL_URI names a place that is not tried "
+			     "here: no plain http to this machine or to an agent of AWS's");
 	if (p->as_agent) {
 		add(all, SPAN(POD_V4), 80, SPAN(POD_PATH));
 		add(all, SPAN(POD_V6), 80, SPAN(POD_PATH));
@@ -160,7 +164,7 @@ doctor_containers(const struct place *p)
 		tell(p, &all.items[i], &knocks[i]);
 		knock_free(&knocks[i]);
 	}
-	if (all.n == 0)
+	if (all.n == 0 && !findings_has(p->findings, "container_credentials"))
 		findings_add(p->findings, FINDING_OK, "container_credentials", NULL,
 			     "no variable names an endpoint that gives containers their identity");
 }

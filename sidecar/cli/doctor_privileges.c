@@ -8,12 +8,17 @@
 #include "base/auto.h"
 #include "cli/procfs.h"
 
-/* Those with which a process gets at others, at their traffic, or at the kernel. */
+/* Those with which a process gets at others, their files and traffic, or at the kernel. */
 static const struct {
 	unsigned number;
 	const char *name;
 } strong[] = {
+	{CAP_CHOWN, "CHOWN"},
+	{CAP_DAC_OVERRIDE, "DAC_OVERRIDE"},
 	{CAP_DAC_READ_SEARCH, "DAC_READ_SEARCH"},
+	{CAP_FOWNER, "FOWNER"},
+	{CAP_SETGID, "SETGID"},
+	{CAP_SETUID, "SETUID"},
 	{CAP_NET_ADMIN, "NET_ADMIN"},
 	{CAP_NET_RAW, "NET_RAW"},
 	{CAP_SYS_MODULE, "SYS_MODULE"},

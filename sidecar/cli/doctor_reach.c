@@ -49,11 +49,10 @@ doctor_reach_is_good(const char *target)
 	return parse(target, &d);
 }
 
-/* The first address of a name, as text. */
+/* The addresses of a name; false: it has none. */
 static bool
-look_up(const char *name, char address[static INET6_ADDRSTRLEN])
+look_up(const char *name, struct lookup_answer *answer)
 {
-	struct lookup_answer answer = {0};
 	struct pollfd answered = {.fd = -1, .events = POLLIN};
 	auto_close int fd = -1;
 	pid_t pid = lookup_start(name, &fd);
@@ -62,31 +61,50 @@ look_up(const char *name, char address[static INET6_ADDRSTRLEN])
 		return false;
 	answered.fd = fd;
 	(void)poll(&answered, 1, LOOKUP_MS);
-	return lookup_finish(pid, fd, &answer) == 0 &&
-	       inet_ntop(answer.addresses[0].v6 ? AF_INET6 : AF_INET, answer.addresses[0].bytes,
-			 address, INET6_ADDRSTRLEN) != NULL;
+	return lookup_finish(pid, fd, answer) == 0;
+}
+
+/* Whether one of them takes a connection, as a client would find out that tries each. */
+static bool
+connects(const struct lookup_answer *to, uint16_t port)
+{
+	struct knock knocks[LOOKUP_ANSWERS];
+	char address[INET6_ADDRSTRLEN];
+	bool connected = false;
+
+	for (size_t i = 0; i < to->n; i++) {
+		(void)inet_ntop(to->addresses[i].v6 ? AF_INET6 : AF_INET, to->addresses[i].bytes,
+				address, sizeof(address));
+		knock_init(&knocks[i], address, port);
+	}
+	knock_all(knocks, to->n, CONNECT_MS);
+	for (size_t i = 0; i < to->n; i++) {
+		connected = connected || knocks[i].connected;
+		knock_free(&knocks[i]);
+	}
+	return connected;
 }
 
 static void
 try_target(const struct place *p, const char *target)
 {
-	char host[URL_HOST_MAX + 1], address[INET6_ADDRSTRLEN];
+	struct lookup_answer answer = {.n = 1};
+	char host[URL_HOST_MAX + 1];
 	struct destination d;
-	struct knock k;
 
 	if (!parse(target, &d))
 		return;
 	snprintf(host, sizeof(host), "%.*s", (int)d.host.len, d.host.ptr);
 	if (d.is_ip) {
-		snprintf(address, sizeof(address), "%.*s", INET6_ADDRSTRLEN - 1, host);
-	} else if (!look_up(host, address)) {
+		answer.addresses[0].v6 = inet_pton(AF_INET, host, answer.addresses[0].bytes) != 1;
+		if (answer.addresses[0].v6)
+			(void)inet_pton(AF_INET6, host, answer.addresses[0].bytes);
+	} else if (!look_up(host, &answer)) {
 		findings_add(p->findings, FINDING_OK, "direct_egress", NULL,
 			     "%s has no address here", target);
 		return;
 	}
-	knock_init(&k, address, d.port);
-	knock_all(&k, 1, CONNECT_MS);
-	if (k.connected)
+	if (connects(&answer, d.port))
 		findings_add(p->findings, FINDING_WEAK, "direct_egress",
 			     "let the agent out to sidekey alone (a firewall rule by uid, a "
 			     "network policy, on a laptop sidekey exec --isolate): "
@@ -95,7 +113,6 @@ try_target(const struct place *p, const char *target)
 	else
 		findings_add(p->findings, FINDING_OK, "direct_egress", NULL,
 			     "the agent cannot connect to %s", target);
-	knock_free(&k);
 }
 
 void

@@ -147,6 +147,7 @@ look_at_aws(const struct place *p)
 	}
 	told |= look_at_cache(p, home, "sso");
 	told |= look_at_cache(p, home, "cli");
+	told |= look_at_cache(p, home, "login");
 	if (!told)
 		findings_add(p->findings, FINDING_OK, "aws_files", NULL,
 			     "no keys or sign-ins of the AWS tools can be read");

@@ -243,6 +243,7 @@ def test_usage(arguments: list[str]) -> None:
     result = run_program("doctor", *arguments)
     assert result.returncode == 2
     assert "usage:" in result.stdout
+    assert result.stdout.startswith("sidekey doctor: "), "what is wrong comes first"
 
 
 def test_without_a_configuration(scene: Scene) -> None:
@@ -638,6 +639,15 @@ def test_the_credentials_of_a_task(scene: Scene) -> None:
     assert scene.look_as_agent().names() == set(), "the agent does not know the path"
 
 
+def test_credentials_where_a_variable_says(scene: Scene) -> None:
+    scene.serve(Says("/get", host="127.0.0.1", port=4000))
+    name, finding = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "container_credentials"
+    for look in (scene.look, scene.look_as_agent):
+        assert "127.0.0.1" in look(env={name: "http://localhost:4000/get"}).found(finding)
+        elsewhere = look(env={name: "https://keys.example/get"})
+        assert "not tried" in elsewhere.found(finding, "unknown")
+
+
 def test_the_credentials_of_a_task_whose_role_asks_for_more(scene: Scene) -> None:
     scene.serve(Says("/v2/credentials/a-b", host=TASK, port=80), TASK + "/32")
     scene.config["targets"]["main"]["apiKey"] = (
@@ -683,7 +693,10 @@ def test_a_token_that_is_mounted(scene: Scene, kind: str, file: str) -> None:
     assert kind in scene.look_as_agent(before=before).found("mounted_token")
 
 
-@pytest.mark.parametrize("name", ["credentials", "config", "sso/cache/a.json", "cli/cache/a.json"])
+AWS_FILES = ["credentials", "config", "sso/cache/a.json", "cli/cache/a.json", "login/cache/a.json"]
+
+
+@pytest.mark.parametrize("name", AWS_FILES)
 def test_what_the_aws_tools_keep(scene: Scene, name: str) -> None:
     path = scene.place.folder / ".aws" / name
     path.parent.mkdir(parents=True)
@@ -774,9 +787,14 @@ def test_processes_of_other_users(scene: Scene) -> None:
     assert "other users" in report.found("process_memory")
 
 
-def test_capabilities(scene: Scene) -> None:
-    more = "--inh-caps=+net_raw --ambient-caps=+net_raw"
-    assert "NET_RAW" in scene.look_as_agent(more=more).found("capabilities")
+POWERS = ["net_raw", "chown", "dac_override", "fowner", "setgid", "setuid"]
+
+
+@pytest.mark.parametrize("power", POWERS)
+def test_capabilities(scene: Scene, power: str) -> None:
+    """All but the first read another user's file, or make oneself that user."""
+    more = f"--inh-caps=+{power} --ambient-caps=+{power}"
+    assert power.upper() in scene.look_as_agent(more=more).found("capabilities")
 
 
 def test_sidekeys_files_in_the_agents_container(scene: Scene) -> None:
@@ -825,3 +843,6 @@ def test_a_way_past_sidekey(scene: Scene) -> None:
     assert "127.0.0.1:4000" in report.found("direct_egress")
     by_name = scene.look_as_agent("--reach", "localhost:4000")
     assert "localhost:4000" in by_name.found("direct_egress")
+    names = scene.place.write("hosts", "127.0.0.9 many\n::1 many\n127.0.0.1 many\n", 0o444)
+    by_any = scene.look_as_agent("--reach", "many:4000", before=over("/etc/hosts", names))
+    assert "many:4000" in by_any.found("direct_egress"), "whichever of its addresses it is"
