@@ -119,17 +119,9 @@ read_target(const struct source_place *in, struct draft_target *t, const char **
 static bool
 has_default(struct span text)
 {
-	struct span name, rest;
-	size_t dash = span_find(text, 0, ':');
+	struct span name, model;
 
-	if (!span_starts(text, SPAN("${")) || !span_ends(text, SPAN("}")))
-		return false;
-	name = span_cut(text, 2, dash);
-	rest = span_cut(text, dash, text.len - 1);
-	return expand_is_name(name) && name.len <= 64 && span_starts(rest, SPAN(":-")) &&
-	       source_may_be_copied(span_cut(rest, 2, rest.len)) &&
-	       form_match.is_good(span_cut(rest, 2, rest.len)) &&
-	       span_find(rest, 0, '}') == rest.len;
+	return source_has_default(text, &name, &model) && form_match.is_good(model);
 }
 
 static void

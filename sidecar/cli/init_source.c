@@ -113,6 +113,20 @@ source_is_variable(struct span text, struct span *name)
 	return span_starts(text, prefix) && expand_is_name(*name) && name->len <= NAME_MAX_BYTES;
 }
 
+bool
+source_has_default(struct span text, struct span *name, struct span *fallback)
+{
+	size_t colon = span_find(text, 0, ':');
+
+	if (!span_starts(text, SPAN("${")) || span_find(text, 0, '}') != text.len - 1 ||
+	    !span_starts(span_cut(text, colon, text.len), SPAN(":-")))
+		return false;
+	*name = span_cut(text, 2, colon);
+	*fallback = span_cut(text, colon + 2, text.len - 1);
+	return expand_is_name(*name) && name->len <= NAME_MAX_BYTES &&
+	       source_may_be_copied(*fallback);
+}
+
 /* ---- references ---- */
 
 /*
@@ -263,11 +277,23 @@ take_base(const struct source_place *in, const char *key, struct draft_target *t
 	return 0;
 }
 
+/* text: ${NAME:-UNSET}. */
+static int
+take_variable(const struct source_place *in, const char *key, struct draft_target *t,
+	      struct span text, struct span name, struct span unset)
+{
+	source_note(in, key, "is read from the environment when sidekey starts",
+		    draft_text(in->draft, "set %.*s there, or write the URL into apiBase",
+			       (int)name.len, name.ptr)
+			    .ptr);
+	return take_base(in, key, t, text, now(in->draft, name, unset));
+}
+
 int
 source_base(const struct source_place *in, const char *key, const char *fallback,
 	    struct draft_target *t)
 {
-	struct span text = source_text(in->map, key), name;
+	struct span text = source_text(in->map, key), name, unset;
 
 	if (text.len == 0 && fallback == NULL) {
 		source_note(in, key, "names no URL, so the target is left out",
@@ -277,15 +303,12 @@ source_base(const struct source_place *in, const char *key, const char *fallback
 	if (text.len == 0)
 		return take_base(in, key, t, span_of(fallback), span_of(fallback));
 	if (source_is_variable(text, &name)) {
-		source_note(in, key, "is read from the environment when sidekey starts",
-			    draft_text(in->draft, "set %.*s there, or write the URL into apiBase",
-				       (int)name.len, name.ptr)
-				    .ptr);
-		text = draft_text(in->draft, "${%.*s:-https://not-set.invalid}", (int)name.len,
-				  name.ptr);
-		return take_base(in, key, t, text,
-				 now(in->draft, name, SPAN("https://not-set.invalid")));
+		unset = SPAN("https://not-set.invalid");
+		text = draft_text(in->draft, "${%.*s:-%s}", (int)name.len, name.ptr, unset.ptr);
+		return take_variable(in, key, t, text, name, unset);
 	}
+	if (source_has_default(text, &name, &unset))
+		return take_variable(in, key, t, text, name, unset);
 	if (!source_may_be_copied(text)) {
 		source_note(in, key,
 			    "is not a URL that an apiBase can be, so the target is left out",

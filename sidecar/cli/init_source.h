@@ -43,6 +43,9 @@ bool source_may_be_copied(struct span text);
 /* A variable's name, where text is os.environ/NAME or ${NAME}. */
 bool source_is_variable(struct span text, struct span *name);
 
+/* ${NAME:-FALLBACK}, where that may be copied. */
+bool source_has_default(struct span text, struct span *name, struct span *fallback);
+
 /*
  * The member as a reference, or "none" where it says so; empty when it is absent. A literal secret
  * becomes env:NEW_FALLBACK (NEW_FALLBACK_2 where that stands for another already), with a note;
@@ -55,8 +58,9 @@ struct span source_secret(struct draft *d, struct span text, const struct yaml_i
 			  const char *path, const char *fallback);
 
 /*
- * The member as a URL, into t's api_base and allow_plaintext; a trailing slash is cut. fallback
- * where it is absent; 0, or -1 with a note when there is none that can be used.
+ * The member as a URL, or as a variable that holds one, into t's api_base and allow_plaintext; a
+ * trailing slash is cut. fallback where it is absent; 0, or -1 with a note when there is none that
+ * can be used.
  */
 int source_base(const struct source_place *in, const char *key, const char *fallback,
 		struct draft_target *t);

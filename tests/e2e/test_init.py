@@ -822,6 +822,18 @@ def test_blueprints(make, name) -> None:
     assert "model: the blueprint stays as it is" in made.said
 
 
+@pytest.mark.parametrize("env", [{}, {"LLM_URL": "https://elsewhere.example/v1"}])
+def test_a_blueprint_whose_place_has_a_default(make, env) -> None:
+    """sidekey expands it as the blueprint's loader does."""
+    base = "${LLM_URL:-https://llm.example/v1}"
+    model = {"provider": "litellm", "model_id": "m", "base_url": base, "api_key_env": "K"}
+    made = make(blueprint(model), env={**env, "K": SECRET})
+    assert made.targets["litellm"]["apiBase"] == base
+    assert "set LLM_URL there" in made.said
+    for bad in ("${LLM_URL:-llm}", "${LLM_URL:-https://a:sk-proj-0123@b}", "${LLM_URL:-}x"):
+        assert "sk-proj" not in make(blueprint({**model, "base_url": bad}), good=False).said
+
+
 def test_a_blueprint_without_a_key(make) -> None:
     model = {"provider": "litellm", "model_id": "m", "base_url": "https://a.example"}
     headers = {"X-Good": "TEAM", "X-Odd": "not a name"}
