@@ -56,6 +56,21 @@ send_again(struct timer *again)
 	tls_send(ev_owner(again, struct tls_target, again));
 }
 
+/* No descriptor, no memory, or a full channel: what egress has goes on until there is room. */
+static void
+send_later(struct tls_target *t)
+{
+	t->again.fn = send_again;
+	timer_set(t->loop, &t->again, AGAIN_MS);
+}
+
+/* Within what a message holds, so that a send which fails does so for now. */
+static bool
+is_too_long(const struct msg_tls *m)
+{
+	return m->cert.len + m->key.len > MSG_VALUE_MAX;
+}
+
 void
 tls_send(struct tls_target *t)
 {
@@ -74,21 +89,22 @@ tls_send(struct tls_target *t)
 		return;
 	}
 	fault = m.cert.len > 0 ? pair_fault(m.cert, m.key, &ends_s) : TLS_FAULT_NONE;
+	if (fault == TLS_FAULT_NONE && is_too_long(&m))
+		fault = TLS_FAULT_LENGTH;
 	if (fault != TLS_FAULT_NONE) {
 		refuse(t, fault);
 		return;
 	}
 	t->awaited = PLAN_NONE;
 	fd = spawn_sealed("ca", ca);
-	if (fd < 0) { /* no descriptor, or no memory: what egress has goes on until there is */
-		t->again.fn = send_again;
-		timer_set(t->loop, &t->again, AGAIN_MS);
+	if (fd < 0) {
+		send_later(t);
 		return;
 	}
 	m.has_ca = true;
 	m.version = ++t->version;
 	if (channel_send(t->egress, MSG_TLS, &m, fd) != 0) {
-		refuse(t, TLS_FAULT_LENGTH);
+		send_later(t);
 		return;
 	}
 	t->told = TLS_FAULT_NONE;
