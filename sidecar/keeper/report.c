@@ -114,6 +114,7 @@ ask(struct asked *a)
 			timer_set(w->options.seams.loop, &a->timer, NAME_MS);
 		return;
 	}
+	timer_stop(w->options.seams.loop, &a->timer); /* the question has a time of its own */
 	a->asked = true;
 	buf_init(&body, BODY_MAX);
 	if (sts_body_caller_identity(&body) == 0) {

@@ -4,6 +4,7 @@
 A mount namespace gives sidekey a resolv.conf that points at a name server of ours.
 """
 
+import json
 import os
 import signal
 import socket
@@ -15,13 +16,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from fakes.agent import CHAT, HELLO, Agent, Closed
 from fakes.apibase import Act, ApiBase
 from fakes.dns import NameServer
 from fakes.iam import Role, role_arn
 from fakes.pki import server_context
 from fakes.secretsmanager import SecretsManager
-from fakes.sidekey import Sidekey
+from fakes.sidekey import Sidekey, run
 from fakes.sts import Sts
 from fakes.wire import wait_for
 from fakes.world import World
@@ -308,3 +310,25 @@ def test_an_answer_that_was_cut(names: NameServer, world: World, start, wrap) ->
         with Agent(sidekey.port) as agent:
             assert agent.chat().status == 200
     assert names.streamed > 0
+
+
+def test_check_asks_sts_once_its_name_is_known(names, world: World, wrap) -> None:
+    """What is left of the time for the name is not the time for the answer."""
+    if not Path(BUNDLE).exists():
+        pytest.skip("needs the system's bundle, to put a CA for STS into it")
+    names.names[SIGN_IN] = "127.0.0.1"
+    names.late.add(SIGN_IN)
+    context = server_context(world.authority.server(SIGN_IN))
+    path = world.folder / "sidekey.yaml"
+    path.write_text(yaml.safe_dump(world.config()))
+    path.chmod(0o600)
+    with Sts(principals=world.store.principals, tls=context) as sts:
+        sts.delay = 3.0
+        env = world.env(AWS_ENDPOINT_URL_STS=f"https://{SIGN_IN}:{sts.port}")
+        answer = threading.Timer(3.0, names.late.clear)
+        answer.start()
+        result = run("check", "--resolve", "--json", "-c", str(path), env=env, wrap=wrap)
+        answer.cancel()
+    report = result.stdout[result.stdout.index("{") :]  # behind what the log says of the name
+    checks = {c["kind"]: c for c in json.loads(report)["checks"]}
+    assert checks["identity"]["principal"], result.stdout

@@ -33,10 +33,10 @@ def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **ours, **(extra or {})}
 
 
-def run(*arguments: str, env: dict[str, str] | None = None, **options):
+def run(*arguments: str, env: dict[str, str] | None = None, wrap=(), **options):
     """One verb to its end; output and error come together, as text."""
     return subprocess.run(
-        [str(program()), *arguments],
+        [*wrap, str(program()), *arguments],
         env=environment(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
