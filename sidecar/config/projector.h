@@ -10,8 +10,9 @@ enum {
 	NAMES_MAX = SLOTS_MAX,
 	PORTS_MAX = 1024,
 	PROJECT_TEXT_MAX = 16 * 1024,
-	/* All texts stand in the configuration, at most 1 MiB; the lists above are fixed. */
-	PLANS_POOL = 32 * 1024 * 1024,
+	/* Of the configuration's texts, 16 MiB with their variables, query is three times as long
+	 * when encoded; the lists above are fixed. */
+	PLANS_POOL = 80 * 1024 * 1024,
 };
 
 struct projector {

@@ -108,6 +108,26 @@ encode_query(struct projector *pr, struct span text)
 	return projector_take(pr, &out);
 }
 
+/* Those of a target are its deployments' too, and encoded once: they may be long. */
+static void
+set_query(struct projector *pr)
+{
+	const struct config_target *t = pr->target, *all = pr->c->targets.items;
+	struct egress_target *out = pr->egress;
+
+	for (size_t i = 0; &all[i] != t; i++)
+		if (t->query.n > 0 && all[i].query.items == t->query.items &&
+		    pr->p->egress.targets[i].nquery > 0) {
+			out->query = pr->p->egress.targets[i].query;
+			out->nquery = t->query.n;
+			return;
+		}
+	out->query = projector_room(pr, t->query.n * sizeof(struct egress_query));
+	for (size_t q = 0; q < t->query.n; q++)
+		out->query[out->nquery++] = (struct egress_query){
+			t->query.items[q].name, encode_query(pr, t->query.items[q].value)};
+}
+
 static struct span
 authority_of(struct projector *pr, const struct url *url, struct span host)
 {
@@ -198,7 +218,6 @@ target_project(struct projector *pr, size_t i)
 	pr->keeper->slots = projector_room(pr, SLOTS_MAX * sizeof(struct plan_number));
 	g->slots = projector_room(pr, SLOTS_MAX * sizeof(struct plan_number));
 	e->headers = projector_room(pr, (t->headers.n + 3) * sizeof(struct egress_header));
-	e->query = projector_room(pr, t->query.n * sizeof(struct egress_query));
 	e->resolve = pr->keeper->ca = pr->keeper->cert = pr->keeper->key = PLAN_NONE;
 	pr->keeper->name = t->name;
 	if (t->first > 0 || !signing_url(pr, &url)) /* what has deployments is nowhere itself */
@@ -212,7 +231,5 @@ target_project(struct projector *pr, size_t i)
 	add_access_headers(pr);
 	demand_length(pr);
 	set_tls(pr);
-	for (size_t q = 0; q < t->query.n; q++)
-		e->query[e->nquery++] = (struct egress_query){
-			t->query.items[q].name, encode_query(pr, t->query.items[q].value)};
+	set_query(pr);
 }

@@ -491,6 +491,37 @@ tokens_have_slots_of_their_own(void **state)
 	close_fixture(&f);
 }
 
+/* The most that a file can say: what many deployments share is not as often in the plans. */
+static void
+test_much_query(void **state)
+{
+	struct fixture f;
+	struct buf text;
+	char value[4001];
+
+	(void)state;
+	memset(value, '%', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	buf_init(&text, 1024 * 1024);
+	(void)buf_add_str(&text, "targets:\n");
+	for (int t = 0; t < 15; t++) {
+		(void)buf_addf(&text, "  t%d:\n    apiKey: none\n    deployments:\n", t);
+		for (int d = 0; d < 16; d++)
+			(void)buf_addf(&text, "      - {apiBase: 'https://h%d'}\n", d);
+		(void)buf_add_str(&text, "    query:\n");
+		for (int q = 0; q < 16; q++)
+			(void)buf_addf(&text, "      q%d: '%s'\n", q, value);
+	}
+	(void)buf_add_char(&text, '\0');
+	assert_int_equal(open_fixture(&f, text.ptr, NULL), 0);
+	assert_int_equal(f.p.egress.ntargets, 15 * 17);
+	assert_int_equal(f.p.egress.targets[15 * 17 - 1].nquery, 16);
+	assert_text(f.p.egress.targets[15 * 17 - 1].query[15].name, "q15");
+	assert_int_equal(f.p.egress.targets[15 * 17 - 1].query[15].value.len, 3 * 4000);
+	close_fixture(&f);
+	buf_free(&text);
+}
+
 int
 main(void)
 {
@@ -504,6 +535,7 @@ main(void)
 		cmocka_unit_test(test_no_identity_needed),
 		cmocka_unit_test(test_access_header),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_much_query),
 		cmocka_unit_test(tokens_have_slots_of_their_own),
 	};
 
