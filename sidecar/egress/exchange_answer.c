@@ -20,6 +20,13 @@ is_sound(const struct frame_head *head)
 	return head->status <= 599;
 }
 
+/* Whether a secret would be found in what the head belongs to, where it is to be. */
+static bool
+is_readable(const struct exchange *x, const struct frame_head *head)
+{
+	return !x->target->plan->redact || outlet_reads(head);
+}
+
 /* ---- a refusal (design section 4) ---- */
 
 static void
@@ -255,10 +262,8 @@ exchange_move_on(struct exchange *x, enum verdict why, bool answers)
 static bool
 hold_throttle(struct exchange *x, struct judgement as, const struct frame_head *head)
 {
-	bool readable = !x->target->plan->redact || outlet_reads(head);
-
-	if (throttle_by_head(head, is_of_aws(x)) == THROTTLE_NO || x->inlet.streamed || !readable ||
-	    !spread_has_next(&x->spread, x->e) || !is_sound(head) ||
+	if (throttle_by_head(head, is_of_aws(x)) == THROTTLE_NO || x->inlet.streamed ||
+	    !is_readable(x, head) || !spread_has_next(&x->spread, x->e) || !is_sound(head) ||
 	    held_head(&x->held, as, head) != 0)
 		return false;
 	x->state = EXCHANGE_SPARED;
@@ -322,6 +327,7 @@ on_head(void *arg, const struct frame_head *head)
 {
 	struct exchange *x = arg;
 	struct judgement as = refusal_judge(head, x->target->plan->access);
+	bool readable = is_readable(x, head);
 
 	x->status = head->status;
 	if (x->inject.loan != NULL && refusal_names_signature(head))
@@ -332,15 +338,17 @@ on_head(void *arg, const struct frame_head *head)
 		if (hold_throttle(x, as, head))
 			return as.verdict;
 	}
-	if (x->target->plan->redact && !outlet_reads(head))
-		return VERDICT_UPSTREAM_INVALID;
+	/* No secret is found in it: none of it goes on, though a refusal is looked into. */
+	if (!readable && as.verdict == VERDICT_OK)
+		as.verdict = VERDICT_UPSTREAM_INVALID;
 	if (as.refusal != REFUSAL_NONE && may_hold(x) && is_sound(head) &&
 	    held_head(&x->held, as, head) == 0) {
 		x->state = EXCHANGE_HELD;
 		timer_set(x->e->loop, &x->timer, HOLD_MS);
 		return as.verdict;
 	}
-	if (as.verdict == VERDICT_UPSTREAM_INVALID && x->may_be_html && head->status == 200)
+	if (readable && as.verdict == VERDICT_UPSTREAM_INVALID && x->may_be_html &&
+	    head->status == 200)
 		as.verdict = VERDICT_OK;
 	if (as.verdict != VERDICT_OK)
 		return as.verdict;

@@ -3,6 +3,7 @@
 
 import base64
 import json
+import secrets
 
 import pytest
 from fakes.agent import Agent, Closed
@@ -162,6 +163,23 @@ def test_a_compressed_answer_is_refused(plain_world: World, plain_agent: Agent) 
     answer = plain_agent.chat()
     assert (answer.status, answer.code) == (502, "upstream_invalid")
     assert plain_world.api.requests[-1].header("accept-encoding") == "identity"
+
+
+def test_a_compressed_refusal_is_looked_into(plain_world: World, plain_sidekey) -> None:
+    """What it says cannot be read, but its status can: a rotated key is no agent's error."""
+    world, key = plain_world, secrets.token_hex(24)
+    page = Act(401, (JSON_TYPE, ("Content-Encoding", "gzip")), b"\x1f\x8b\x08")
+    world.api.refusals[401] = page
+    with Agent(plain_sidekey.port) as agent:
+        assert agent.chat().status == 200
+        world.store.put(world.key_arn, key)
+        world.api.key = key
+        assert agent.chat().status == 200
+        assert len(world.api.requests) == len(world.api.executed) + 1
+        world.api.key = "another"  # which the store does not have
+        answer = agent.chat()
+    assert (answer.status, answer.code) == (502, "upstream_invalid")
+    assert page.body not in answer.body
 
 
 def test_a_short_secret_is_refused(plain_world: World, start) -> None:
