@@ -65,7 +65,9 @@ READERS = ("serve", "check", "health", "status", "doctor", "route", "exec", "rel
 def test_config_is_c(nowhere, verb, joined) -> None:
     words = [f"--config={nowhere}"] if joined else ["--config", nowhere]
     rest = {"route": ["GET", "/v1/models"], "exec": ["true"]}.get(verb, [])
-    assert run(verb, *words, *rest).stdout == run(verb, "-c", nowhere, *rest).stdout
+    said = [run(verb, *way, *rest).stdout for way in (words, ["-c", nowhere])]
+    # Who else is running on this machine may have changed between the two.
+    assert len({re.sub(r"\n  --pid .*", "", text) for text in said}) == 1, said
 
 
 @pytest.mark.parametrize("verb", ["token", "version", "help"])
