@@ -290,7 +290,7 @@ $(B)/bench/%: tests/bench/%.c Makefile
 soak: deps all
 	@.cache/venv/bin/python tests/soak/run.py $(MINUTES)
 
-## torture: every system call and every allocation fails in turn, in each process (half an hour)
+## torture: every system call and every allocation fails in turn, in each process (an hour and more)
 torture: deps all hooked
 	@SIDEKEY=$(abspath $(PROGRAM)) SIDEKEY_TEST=$(abspath $(HOOKED)) SIDEKEY_TORTURE_LIVES=0 \
 		.cache/venv/bin/python -m pytest -rA tests/torture
