@@ -102,16 +102,20 @@ def test_an_external_provider(plain_world: World, start, agentcore: AgentCore) -
     assert chat(start(world.config(target), env_of(world, agentcore))).status == 200
 
 
-def test_a_secret_that_is_gone_is_looked_for_anew(
-    plain_world: World, start, agentcore: AgentCore
-) -> None:
-    """The provider was made again, with another secret: no agent's error, and none in the log."""
-    world = plain_world
+def of_a_secret_that_goes(world: World, start, agentcore: AgentCore) -> Sidekey:
     secret = agentcore.manage("open_ai", world.store, world.key)
     target = target_of(world, agentcore.arn("open_ai"))
     sidekey = start(world.config(target), env_of(world, agentcore))
     assert chat(sidekey).status == 200
     del world.store.secrets[secret]
+    return sidekey
+
+
+def test_a_secret_that_is_gone_is_looked_for_anew(
+    plain_world: World, start, agentcore: AgentCore
+) -> None:
+    """The provider was made again, with another secret: no agent's error, and none in the log."""
+    world, sidekey = plain_world, of_a_secret_that_goes(plain_world, start, agentcore)
     world.api.key = "sk-made-again-" + "5" * 20
     agentcore.manage("open_ai", world.store, world.api.key)
     assert chat(sidekey).status == 200
@@ -123,12 +127,7 @@ def test_a_secret_that_stays_gone_is_asked_for_twice(
     plain_world: World, start, agentcore: AgentCore
 ) -> None:
     """Once as it is remembered, once as the provider says now; then failureTtl counts."""
-    world = plain_world
-    secret = agentcore.manage("open_ai", world.store, world.key)
-    target = target_of(world, agentcore.arn("open_ai"))
-    sidekey = start(world.config(target), env_of(world, agentcore))
-    assert chat(sidekey).status == 200
-    del world.store.secrets[secret]
+    world, sidekey = plain_world, of_a_secret_that_goes(plain_world, start, agentcore)
     sidekey.process.send_signal(signal.SIGUSR1)
     wait_for(lambda: slot(sidekey).get("error") == "ResourceNotFoundException", 5, "the type")
     assert len(agentcore.calls) == 2 and len(world.store.calls) == 3
